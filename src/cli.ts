@@ -1,0 +1,156 @@
+/**
+ * The command line: one table of options, each with its letter, long name, argument, help line and effect on the
+ * Config. Prints nothing and ends nothing: under a superserver, stdout and stderr are the client.
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import { parseHostPort, parsePort } from "./address";
+import { type Config, defaults, type Listen } from "./config";
+import { STATUS_LIMIT } from "./protocol/response";
+
+/** The command line can't be run as it is; the message is one line for the person who typed it. */
+export class UsageFault extends Error {}
+
+/** What the command line asks for. */
+export type Request = { readonly print: string } | { readonly config: Config };
+
+/** A Config while the options are read. */
+type Draft = { -readonly [Key in keyof Config]: Config[Key] };
+
+interface Row {
+  readonly flags: string;
+  readonly help: string;
+  /** What the option does, each time it is given; `value` is "" if it takes none. */
+  readonly set: (draft: Draft, value: string) => void;
+}
+
+/** `--listen` and `-D` are put together at the end. */
+const OPTIONS: readonly Row[] = [
+  { flags: "-d, --debug", help: "foreground, log to stderr, trace the dialogue", set: (draft) => (draft.debug = true) },
+  {
+    flags: "-D, --daemon",
+    help: "stand alone on port 110; given twice: on [interface:]port, the first operand",
+    set() {},
+  },
+  {
+    flags: "-t, --timeout <seconds>",
+    help: "inactivity limit (default: 600)",
+    set: (draft, value) => (draft.timeout = whole(value, "-t", MAX_SECONDS)),
+  },
+  {
+    flags: "--listen <[interface:]port>",
+    help: "a listener of the daemon; may repeat; implies -D",
+    set: (draft, value) => (draft.listen = [...draft.listen, listener(value)]),
+  },
+  { flags: "--foreground", help: "daemon without forking", set: (draft) => (draft.foreground = true) },
+  { flags: "--greeting <text>", help: "text after +OK", set: (draft, value) => (draft.greeting = greeting(value)) },
+  {
+    flags: "--login-timeout <seconds>",
+    help: "from the connection to complete credentials (default: 180)",
+    set: (draft, value) => (draft.loginTimeout = whole(value, "--login-timeout", MAX_SECONDS)),
+  },
+  {
+    flags: "--max-sessions <n>",
+    help: "sessions at once (default: 1000)",
+    set: (draft, value) => (draft.maxSessions = whole(value, "--max-sessions", MAX_COUNT)),
+  },
+  {
+    flags: "--max-per-client <n>",
+    help: "sessions at once of one client address (default: 50)",
+    set: (draft, value) => (draft.maxPerClient = whole(value, "--max-per-client", MAX_COUNT)),
+  },
+  { flags: "--demo", help: "a built-in sample maildrop is the server", set: (draft) => (draft.demo = true) },
+];
+
+const MAX_SECONDS = 1_000_000;
+const MAX_COUNT = 1_000_000;
+
+/** The port of POP3 (RFC 1939). */
+const POP3_PORT = 110;
+
+/**
+ * @param argv what stands behind the command's name
+ * @param version what --version tells
+ * @throws UsageFault
+ */
+export function parseCommandLine(argv: readonly string[], version: () => string): Request {
+  const draft: Draft = { ...defaults };
+  const program = new Command("pop3.proxy")
+    .usage("[options] [server[:port]]")
+    .helpOption("-h, --help", "this text")
+    .allowExcessArguments(true)
+    .exitOverride()
+    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  let daemon = 0;
+  let asked = false;
+  for (const { flags, help, set } of OPTIONS) {
+    const option = new Option(flags, help);
+    program.addOption(option);
+    program.on(`option:${option.name()}`, (value?: string) => set(draft, value ?? ""));
+  }
+  program.on("option:daemon", () => daemon++);
+  program.option("--version", "the version").on("option:version", () => {
+    asked = true;
+  });
+  try {
+    program.parse([...argv], { from: "user" });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.code === "commander.helpDisplayed") {
+      return { print: program.helpInformation() };
+    }
+    if (thrown instanceof CommanderError) throw new UsageFault(thrown.message.replace(/^error: /, ""));
+    throw thrown;
+  }
+  if (asked) return { print: `pop3.proxy ${version()}\n` };
+  return { config: completed(draft, daemon, program.args) };
+}
+
+/** Puts the operands and the options together, and refuses what makes no sense. */
+function completed(draft: Draft, daemon: number, operands: readonly string[]): Config {
+  const rest = [...operands];
+  if (draft.listen.length > 0) {
+    if (daemon > 1) throw new UsageFault("-DD and --listen exclude each other");
+  } else if (daemon > 1) {
+    const first = rest.shift();
+    if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand");
+    draft.listen = [listener(first)];
+  } else if (daemon === 1) {
+    draft.listen = [{ host: null, port: POP3_PORT }];
+  } else {
+    throw new UsageFault("give -D to stand alone on port 110, or --listen [interface:]port");
+  }
+  const [server, ...excess] = rest;
+  if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.join(" ")}`);
+  if (server !== undefined && server !== "-") {
+    if (draft.demo) throw new UsageFault("--demo brings its own server");
+    draft.server = parseHostPort(server);
+    if (!draft.server) throw new UsageFault(`not a server: ${server}`);
+  } else if (!draft.demo) {
+    throw new UsageFault("no server given");
+  }
+  return Object.freeze(draft);
+}
+
+function whole(text: string, option: string, most: number): number {
+  const number = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number > most) throw new UsageFault(`${option} takes a whole number of 1 to ${most}, not ${text}`);
+  return number;
+}
+
+/** `[interface:]port`; an IPv6 interface wears brackets. */
+function listener(text: string): Listen {
+  const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([0-9]+)$/.exec(text);
+  const port = parsePort(parts?.[3] ?? "", true);
+  if (!parts || port === null) throw new UsageFault(`not [interface:]port: ${text}`);
+  return { host: parts[1] ?? parts[2] ?? null, port };
+}
+
+/** The greeting as octets; a time stamp in it would invite APOP, which is not permitted (RFC 1939, 7). */
+function greeting(text: string): string {
+  const octets = Buffer.from(text).toString("latin1");
+  if (/[\x00-\x1f\x7f]/.test(octets)) throw new UsageFault("--greeting must not hold control characters");
+  if (/<[^>]*@[^>]*>/.test(octets)) throw new UsageFault("--greeting must not hold an APOP time stamp");
+  if (octets.startsWith("[")) throw new UsageFault("--greeting must not begin with a response code");
+  if (octets.length > STATUS_LIMIT - "+OK \r\n".length) throw new UsageFault("--greeting is too long");
+  return octets;
+}

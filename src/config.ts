@@ -1,0 +1,65 @@
+/**
+ * Config: all that can be set, with its defaults. A plain frozen value: a test writes one by hand, the command line
+ * makes one in cli.ts. Times are seconds unless said.
+ */
+
+import type { HostPort } from "./address";
+
+export interface Listen {
+  /** The interface's address; null: all of IPv4 and IPv6. */
+  readonly host: string | null;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface Config {
+  /** The default server; null: there is none. */
+  readonly server: HostPort | null;
+  /** Where the daemon listens; empty: it is not a daemon. */
+  readonly listen: readonly Listen[];
+  /** Stay in the foreground. */
+  readonly foreground: boolean;
+  /** The dialogue is traced, and the log goes to stderr. */
+  readonly debug: boolean;
+  /** The built-in sample maildrop is the default server. */
+  readonly demo: boolean;
+  /** Text after "+OK " of the greeting, latin1. */
+  readonly greeting: string;
+  /** Inactivity limit (RFC 1939, 3), and the limit for an answer to PASS. */
+  readonly timeout: number;
+  /** From the connection to complete credentials. */
+  readonly loginTimeout: number;
+  /** Sessions at once, in all and of one client address. */
+  readonly maxSessions: number;
+  readonly maxPerClient: number;
+  /** For one address of a server to accept the connection. */
+  readonly connectTimeout: number;
+  /** For a server's greeting and all that comes before PASS. */
+  readonly greetingTimeout: number;
+  /** For the answer to a QUIT whose client is gone, and for each answer before it. */
+  readonly quitTimeout: number;
+  /** How long the first refused login of an address is held back; it doubles from there to `refusalDelayLimit`. */
+  readonly refusalDelay: number;
+  readonly refusalDelayLimit: number;
+  /** How long sessions may go on after the daemon was told to end. */
+  readonly drainTimeout: number;
+}
+
+export const defaults: Config = Object.freeze({
+  server: null,
+  listen: [],
+  foreground: false,
+  debug: false,
+  demo: false,
+  greeting: "POP3 server ready",
+  timeout: 600,
+  loginTimeout: 180,
+  maxSessions: 1000,
+  maxPerClient: 50,
+  connectTimeout: 30,
+  greetingTimeout: 30,
+  quitTimeout: 30,
+  refusalDelay: 2,
+  refusalDelayLimit: 15,
+  drainTimeout: 30,
+});

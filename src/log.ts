@@ -1,0 +1,55 @@
+/**
+ * The log: one event, one line, `event key=value ...` (SPEC section 8). Values are escaped here and nowhere else, so
+ * that nobody outside can forge a line. Secrets are not given to it in the first place.
+ */
+
+/** As syslog's severities; `debug` is the traced dialogue. */
+export type Level = "err" | "warning" | "notice" | "info" | "debug";
+
+/** Undefined values are left out. */
+export type Fields = Readonly<Record<string, string | number | undefined>>;
+
+export type Log = (level: Level, event: string, fields: Fields) => void;
+
+/** The longest value that is shown, in characters. */
+const VALUE_BOUND = 256;
+
+/** One line without its line end. */
+export function line(event: string, fields: Fields): string {
+  let text = event;
+  for (const key in fields) {
+    const value = fields[key];
+    if (value !== undefined) text += ` ${key}=${shown(value)}`;
+  }
+  return text;
+}
+
+/** A value with blanks, quotes, control octets or anything beyond ASCII is quoted and escaped. */
+export function shown(value: string | number): string {
+  if (typeof value === "number") return String(value);
+  const cut = value.length > VALUE_BOUND ? `${value.slice(0, VALUE_BOUND)}...` : value;
+  if (/^[!#-[\]-~]+$/.test(cut)) return cut;
+  return `"${cut.replace(/["\\]|[^ -~]/g, escaped)}"`;
+}
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0);
+  if (character === '"' || character === "\\") return `\\${character}`;
+  return code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
+/** A log on stderr with times; what is written in one turn of the event loop goes out in one piece. */
+export function stderrLog(debug: boolean): Log {
+  let waiting = "";
+  const flush = () => {
+    process.stderr.write(waiting);
+    waiting = "";
+  };
+  // A log that nobody takes any more must not end the gateway.
+  process.stderr.on("error", () => {});
+  return (level, event, fields) => {
+    if (level === "debug" && !debug) return;
+    if (!waiting) setImmediate(flush);
+    waiting += `${new Date().toISOString()} ${level} ${line(event, fields)}\n`;
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * The AUTHORIZATION state with the client, until there are complete credentials (RFC 1939, 4). No server is asked yet:
+ * commands are answered here, strictly one at a time.
+ */
+
+import { OVERLONG } from "../connection";
+import { Failure } from "../failure";
+import { COMMAND_LIMIT } from "../protocol/command";
+import { texts } from "../protocol/response";
+import type { Login, Visit } from "./visit";
+
+/** The first octet of a TLS handshake: somebody took us for port 995. */
+const TLS_HANDSHAKE = 0x16;
+
+/** First lines of browsers and mail senders that were led here, by mistake or to attack what they talk to. */
+const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
+
+/**
+ * @returns the credentials; null if the client said QUIT
+ * @throws Failure if it left, was too slow, or is not a POP3 client
+ */
+export async function authorization(visit: Visit): Promise<Login | null> {
+  const { downstream } = visit;
+  let user: string | null = null;
+  if ((await downstream.peek()) === TLS_HANDSHAKE) throw foreign("TLS");
+  for (let first = true; ; first = false) {
+    const line = await downstream.line(COMMAND_LIMIT);
+    if (line === null) throw new Failure("client", "client closed the connection");
+    if (first && FOREIGN.test(line === OVERLONG ? downstream.ahead : line)) throw foreign("HTTP or SMTP");
+    visit.owed = true;
+    const command = await visit.parse(line, "AUTHORIZATION");
+    if ("unsupported" in command) {
+      if (visit.tooMany) throw visit.tooManyUnsupported();
+      await downstream.say(command.reply);
+    } else if (command.verb === "QUIT") {
+      await downstream.say(texts.bye);
+      return null;
+    } else if (command.verb === "USER") {
+      user = command.argument;
+      await downstream.say(texts.passwordRequired);
+    } else if (user === null) {
+      await downstream.say(texts.userFirst);
+    } else {
+      return { user, password: command.argument ?? "" };
+    }
+    visit.owed = false;
+  }
+}
+
+/** Closes without a word: nothing that a stranger sent is echoed, nor answered. */
+function foreign(protocol: string): Failure {
+  return new Failure("client", `not a POP3 client: ${protocol}`);
+}

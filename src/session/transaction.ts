@@ -1,0 +1,212 @@
+/**
+ * The TRANSACTION and UPDATE states (RFC 1939, 5 and 6): two loops and a list.
+ *
+ * The commands loop is driven by the client's lines, the responses loop by the server's; between them stands `due`,
+ * what the client is owed, in order: commands that the server has yet to answer, and our own refusals. The server gets
+ * one command at a time, unless it is known to list PIPELINING.
+ */
+
+import { type Connection, OVERLONG } from "../connection";
+import { Failure } from "../failure";
+import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
+import { COMMAND_LIMIT, Command } from "../protocol/command";
+import { MultilineEnd } from "../protocol/multiline";
+import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
+import type { Route, Visit } from "./visit";
+
+/** So many commands may be unanswered by a server that knows PIPELINING. */
+const PIPELINE_BOUND = 64;
+
+/** How long a server that spoke out of turn may take to finish its line, for the log; in milliseconds. */
+const STRAY_LINE = 5000;
+
+/** The CAPA that is ours: its answer is not for the client. */
+const OUR_CAPA = new Command("CAPA", null, true);
+
+/**
+ * @returns why it ended: "quit", or that the client closed its side
+ * @throws Failure for every other end
+ */
+export async function transaction(visit: Visit, upstream: Connection): Promise<string> {
+  const both = new Transaction(visit, upstream);
+  try {
+    return await Promise.race([both.commands(), both.responses()]);
+  } finally {
+    visit.owed = both.owed;
+  }
+}
+
+class Transaction {
+  /** What the client is owed, in order: unanswered commands, and our own answers behind them. */
+  readonly #due: (Command | string)[] = [];
+  readonly #upstream: Connection;
+  readonly #downstream: Connection;
+  readonly #server: Route;
+  /** How long either side has for its turn, in milliseconds. */
+  #turn: number;
+  /** A command of the client that waits for room. */
+  #held: Command | null = null;
+  #quitting = false;
+  #progressed: (() => void) | null = null;
+
+  constructor(
+    private readonly visit: Visit,
+    upstream: Connection,
+  ) {
+    this.#upstream = upstream;
+    this.#downstream = visit.downstream;
+    this.#server = visit.route as Route;
+    this.#turn = visit.gateway.config.timeout * 1000;
+    this.#downstream.onLost = (failure) => this.#clientLost(failure);
+    if (this.#downstream.gone) this.#clientLost(new Failure("client", "client closed the connection"));
+    this.#nextTurn();
+  }
+
+  /** Whether the client waits for an answer. */
+  get owed(): boolean {
+    return this.#held !== null || this.#due.some((one) => one !== OUR_CAPA);
+  }
+
+  /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
+  async commands(): Promise<string> {
+    const { visit } = this;
+    for (;;) {
+      const line = await this.#downstream.line(COMMAND_LIMIT);
+      if (line === null) break;
+      const command = await visit.parse(line, "TRANSACTION");
+      if (command instanceof Command) {
+        await this.#send(command);
+        if (this.#quitting) break;
+      } else if (visit.tooMany) {
+        while (this.#due.length > 0) await this.#progress();
+        throw visit.tooManyUnsupported();
+      } else {
+        while (this.#due.length >= PIPELINE_BOUND) await this.#progress();
+        await this.#answer(command.reply);
+      }
+    }
+    while (this.#due.length > 0) await this.#progress();
+    return this.#quitting ? "quit" : "client closed the connection";
+  }
+
+  /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
+  async responses(): Promise<string> {
+    for (;;) {
+      const line = await this.#upstream.line(SERVER_STATUS_LIMIT);
+      const command = this.#due[0];
+      if (line === null) throw new Failure("server", "server closed the connection", texts.serverLost);
+      if (line === OVERLONG) throw new Failure("server", "server sent a line of more than 4096 octets");
+      if (!isStatus(line)) throw new Failure("server", `server does not speak POP3: ${line}`);
+      if (!(command instanceof Command)) throw new Failure("server", `server spoke out of turn: ${line}`);
+      if (command === OUR_CAPA) await this.#learn(line);
+      else await this.#pass(command, line);
+      this.#due.shift();
+      while (typeof this.#due[0] === "string") await this.#downstream.say(this.#due.shift() as string);
+      if (command.verb === "QUIT") return "quit";
+      this.#nextTurn();
+    }
+  }
+
+  /** Hands one response on, and counts what it did. */
+  async #pass(command: Command, line: string): Promise<void> {
+    const { visit } = this;
+    const positive = isPositive(line);
+    if (positive && command.multiline) {
+      visit.inside = true;
+      visit.octets += await this.#upstream.relay(this.#downstream, new MultilineEnd(), cleaned(line));
+      visit.inside = false;
+    } else {
+      await this.#downstream.say(cleaned(line));
+    }
+    if (!positive) return;
+    if (command.verb === "RETR") visit.retrieved++;
+    else if (command.verb === "DELE") visit.deleted++;
+    else if (command.verb === "RSET") visit.deleted = 0;
+  }
+
+  /** Forwards a command as soon as the server may get it. */
+  async #send(command: Command): Promise<void> {
+    this.#held = command;
+    if (this.#due.length > 0 || this.#stray) await this.#room(command);
+    this.#held = null;
+    this.#quitting = command.verb === "QUIT";
+    this.#due.push(command);
+    if (this.#due.length === 1) this.#nextTurn();
+    await this.#upstream.say(command.toString());
+  }
+
+  /** Answers in the client's order. */
+  async #answer(reply: string): Promise<void> {
+    if (this.#due.length > 0) this.#due.push(reply);
+    else await this.#downstream.say(reply);
+  }
+
+  /** Waits until the server may get another command, asking it first whether it knows PIPELINING. */
+  async #room(next: Command): Promise<void> {
+    const { gateway } = this.visit;
+    // Nothing follows QUIT, so there is nothing to learn for it.
+    if (gateway.capabilities(this.#server) === undefined && next.verb !== "QUIT") {
+      while (this.#due.length > 0 || this.#stray) await this.#progress();
+      this.#due.push(OUR_CAPA);
+      this.#nextTurn();
+      await this.#upstream.say(OUR_CAPA.toString());
+    }
+    const bound = () => (gateway.capabilities(this.#server)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
+    while (this.#due.length >= bound() || this.#stray) await this.#progress();
+  }
+
+  /** Takes the answer to our CAPA. */
+  async #learn(line: string): Promise<void> {
+    const lines: string[] = [];
+    if (isPositive(line)) {
+      for (;;) {
+        const next = await this.#upstream.line(CAPABILITY_LIMIT);
+        if (next === ".") break;
+        if (typeof next !== "string" || lines.length >= CAPABILITY_LINES) {
+          throw new Failure("server", "server sent no sound answer to CAPA", texts.serverLost);
+        }
+        lines.push(next);
+      }
+    }
+    this.visit.gateway.learned(this.#server, parseCapabilities(lines));
+  }
+
+  /** Whether the server has said something that nobody asked for: then it gets no further command. */
+  get #stray(): boolean {
+    return this.#due.length === 0 && this.#upstream.pending > 0;
+  }
+
+  /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
+  #nextTurn(): void {
+    const now = Date.now();
+    const waiting = this.#due.length > 0;
+    this.#upstream.deadline = waiting ? now + this.#turn : this.#stray ? now + STRAY_LINE : Number.POSITIVE_INFINITY;
+    this.#downstream.deadline = waiting ? Number.POSITIVE_INFINITY : now + this.#turn;
+    if (this.#stray) return;
+    this.#progressed?.();
+    this.#progressed = null;
+  }
+
+  /** Resolves when `due` has become shorter. */
+  #progress(): Promise<void> {
+    if (this.#stray) this.#upstream.deadline = Date.now() + STRAY_LINE;
+    return new Promise((resolve) => {
+      this.#progressed = resolve;
+    });
+  }
+
+  /**
+   * The client reads no more. What it had sent before counts all the same if a QUIT is among it: then the server gets
+   * all of it, and has some time for each answer. Else the session ends here, without a QUIT.
+   */
+  #clientLost(failure: Failure): void {
+    const quit = this.#quitting || this.#held?.verb === "QUIT" || /^quit *\r?$/im.test(this.#downstream.ahead);
+    if (!quit || failure.reply !== null) {
+      this.#upstream.fail(failure);
+      return;
+    }
+    this.#turn = Math.min(this.#turn, this.visit.gateway.config.quitTimeout * 1000);
+    this.#upstream.patience = this.#turn;
+    this.#nextTurn();
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * To the server: greeting, USER, PASS, as named steps. What a server may say at each is checked here; its answer to
+ * the credentials is passed on by the caller.
+ */
+
+import { type Connection, OVERLONG } from "../connection";
+import { Failure } from "../failure";
+import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
+import type { Route, Visit } from "./visit";
+
+/**
+ * Logs in.
+ *
+ * @returns the server's status line to the credentials, positive or not, cleaned for the client
+ * @throws Failure if the server is lost, silent, unwilling, or does not speak POP3
+ */
+export async function logIn(visit: Visit, upstream: Connection, route: Route): Promise<string> {
+  const { config } = visit.gateway;
+  upstream.patience = config.timeout * 1000;
+  upstream.deadline = Date.now() + config.greetingTimeout * 1000;
+  const greeting = await status(upstream);
+  if (!isPositive(greeting)) throw unavailable(`server refuses service: ${greeting}`);
+  const user = await ask(upstream, `USER ${route.user}`);
+  if (!isPositive(user)) return cleaned(user);
+  upstream.deadline = Date.now() + config.timeout * 1000;
+  const answer = await ask(upstream, `PASS ${route.password}`);
+  upstream.deadline = Number.POSITIVE_INFINITY;
+  return cleaned(answer);
+}
+
+/** Says a command and hears the answer. A server that has spoken out of turn is not one to give credentials to. */
+async function ask(upstream: Connection, command: string): Promise<string> {
+  if (upstream.pending > 0) throw unavailable(`server spoke out of turn: ${upstream.ahead}`);
+  await upstream.say(command);
+  return status(upstream);
+}
+
+async function status(upstream: Connection): Promise<string> {
+  const line = await upstream.line(SERVER_STATUS_LIMIT);
+  if (line === null) throw new Failure("server", "server closed the connection at login", texts.serverLost);
+  if (line === OVERLONG) throw unavailable("server sent a line of more than 4096 octets");
+  if (!isStatus(line)) throw unavailable(`server does not speak POP3: ${line}`);
+  return line;
+}
+
+function unavailable(reason: string): Failure {
+  return new Failure("server", reason, texts.serverUnavailable);
+}

@@ -1,0 +1,119 @@
+/**
+ * Visit: what is known about one session while it lasts, and Gateway: what a session asks of the house around it.
+ */
+
+import type { HostPort } from "../address";
+import type { Config } from "../config";
+import { type Connection, OVERLONG } from "../connection";
+import { Failure } from "../failure";
+import type { Fields, Level, Log } from "../log";
+import type { Capabilities } from "../protocol/capability";
+import { type Command, masked, nameOf, parseCommand, type Refusal, type State } from "../protocol/command";
+import { texts } from "../protocol/response";
+
+/** Complete credentials, as the client gave them (latin1). */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Where a login goes. */
+export interface Route {
+  readonly host: string;
+  readonly port: number;
+  /** The user and the password for the server. */
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface Gateway {
+  readonly config: Config;
+  readonly log: Log;
+  /** The server for this login, or the status line that refuses it. */
+  route(login: Login): Route | string;
+  /** Connects to a server. @throws Failure */
+  dial(route: Route, until: AbortSignal): Promise<Connection>;
+  /** The client is logged in, and is told so when this resolves. */
+  loggedIn(visit: Visit): void;
+  /** A login of this client was refused. @returns how many seconds its answer is to be held back */
+  refused(visit: Visit): number;
+  /** What this server said to CAPA within the last hour; undefined: not known. */
+  capabilities(server: HostPort): Capabilities | undefined;
+  learned(server: HostPort, capabilities: Capabilities): void;
+}
+
+/** Commands that are not permitted: so many in a session are answered, one more ends it. */
+const UNSUPPORTED_LIMIT = 5;
+
+let counter = 0;
+const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toString(36)}`;
+
+export class Visit {
+  /** Unique, also among processes of one machine. */
+  readonly id = `${START}.${(++counter).toString(36)}`;
+  readonly began = Date.now();
+  route: Route | null = null;
+  /** The client is owed an answer, so that a fault may be told. */
+  owed = false;
+  /** A multi-line response is under way: an -ERR would become mail. */
+  inside = false;
+  /** For the closing line: messages retrieved in full, messages marked as deleted, octets of multi-line responses. */
+  retrieved = 0;
+  deleted = 0;
+  octets = 0;
+  #unsupported = 0;
+
+  constructor(
+    readonly downstream: Connection,
+    readonly gateway: Gateway,
+  ) {
+    downstream.patience = gateway.config.timeout * 1000;
+    if (gateway.config.debug) this.traced(downstream, "<");
+  }
+
+  /** The client's address. */
+  get client(): string {
+    return this.downstream.peer.address;
+  }
+
+  log(level: Level, event: string, fields: Fields): void {
+    this.gateway.log(level, event, { session: this.id, client: this.client, ...fields });
+  }
+
+  /** Shows a connection's lines in the log; commands, which flow in the given direction, go through a mask. */
+  traced(connection: Connection, commands: "<" | ">"): void {
+    connection.trace = (direction, line) => {
+      const text = direction === commands ? masked(line) : line;
+      this.gateway.log("debug", `${connection.role}${direction}`, { session: this.id, line: text });
+    };
+  }
+
+  /**
+   * A line of the client as a command in this state, or why it is refused; what is not permitted is counted and logged.
+   *
+   * @param line what `Connection.line` gave; the rest of an overlong line is skipped here, never run in part
+   * @throws Failure
+   */
+  async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Refusal> {
+    if (line !== OVERLONG) return this.#counted(line, parseCommand(line, state));
+    await this.downstream.skipLine();
+    return { reply: texts.lineTooLong, unsupported: false };
+  }
+
+  #counted(line: string, parsed: Command | Refusal): Command | Refusal {
+    if (!("unsupported" in parsed) || !parsed.unsupported) return parsed;
+    this.log("notice", "unsupported", { command: nameOf(line) });
+    this.#unsupported++;
+    return this.tooMany ? { reply: texts.tooManyUnsupported, unsupported: true } : parsed;
+  }
+
+  /** Whether the last refusal was one too many. */
+  get tooMany(): boolean {
+    return this.#unsupported > UNSUPPORTED_LIMIT;
+  }
+
+  /** How the session ends when `tooMany` says so. */
+  tooManyUnsupported(): Failure {
+    return new Failure("client", "too many unsupported commands", texts.tooManyUnsupported);
+  }
+}

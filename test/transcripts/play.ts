@@ -1,0 +1,129 @@
+/**
+ * Plays a transcript: a scripted client and a scripted server with a real gateway between them, over real sockets.
+ */
+
+import { startGateway, type TestGateway } from "../support/gateway";
+import { Accepting, Peer } from "../support/peer";
+import type { Step, Transcript } from "./transcript";
+
+/** How a peer's octets are cut into segments. */
+export type Style = "line by line" | "octet by octet" | "as much as there is";
+
+/** Where a peer stops to play, and how. */
+export interface Cut {
+  readonly leg: "client" | "server";
+  /** After so many octets of what this peer says. */
+  readonly at: number;
+  readonly how: "closes" | "resets";
+}
+
+/** What one play came to. */
+export interface Outcome {
+  readonly clientHeard: string;
+  readonly serverHeard: string;
+  readonly reason: string;
+  readonly closeLines: number;
+}
+
+/** A gateway in front of a scripted server, for one play. */
+export class Stage {
+  #accepting = new Accepting();
+  #gateway!: TestGateway;
+
+  async open(transcript: Transcript): Promise<void> {
+    this.#gateway = await startGateway(await this.#accepting.open(), transcript.settings);
+  }
+
+  async close(): Promise<void> {
+    await this.#gateway.close();
+    await this.#accepting.close();
+  }
+
+  /** Plays it to its end. @throws AssertionError if anybody hears what is not in the script */
+  async play({ client, server }: Transcript, style: Style): Promise<void> {
+    const front = await Peer.connect(this.#gateway.port);
+    const behind = server.length > 0 ? this.#accepting.next() : null;
+    const back = behind?.then(async (peer) => {
+      await perform(peer, server, style);
+      peer.end();
+      await peer.expectClose();
+    });
+    await Promise.all([perform(front, client, style), back]);
+    front.end();
+    await front.expectEnd();
+    await this.#gateway.logged("close");
+  }
+
+  /** Plays it until the cut; both sides then hear what they hear. */
+  async playCut({ client, server }: Transcript, cut: Cut): Promise<Outcome> {
+    const front = await Peer.connect(this.#gateway.port);
+    let heard = "";
+    const behind =
+      server.length > 0
+        ? this.#accepting.next().then(async (peer) => {
+            await perform(peer, cut.leg === "server" ? shortened(server, cut) : server, "line by line").catch(() => {});
+            peer.end();
+            await peer.expectClose();
+            heard = peer.heard;
+          })
+        : null;
+    await perform(front, cut.leg === "client" ? shortened(client, cut) : client, "line by line").catch(() => {});
+    front.end();
+    const { fields } = await this.#gateway.logged("close");
+    await front.expectClose();
+    // A session that was cut off before its login has dialled nobody: then the server's part is never played.
+    if (this.#accepting.count > 0) await behind;
+    const closeLines = this.#gateway.log.filter(({ event }) => event === "close").length;
+    return { clientHeard: front.heard, serverHeard: heard, reason: String(fields.reason), closeLines };
+  }
+}
+
+/** A script that ends where the cut is. */
+function shortened(steps: readonly Step[], cut: Cut): Step[] {
+  const kept: Step[] = [];
+  let left = cut.at;
+  for (const step of steps) {
+    if (step.by === "peer" && "octets" in step) {
+      if (step.octets.length >= left) {
+        if (left > 0) kept.push({ by: "peer", octets: step.octets.slice(0, left) });
+        kept.push({ by: "peer", end: cut.how });
+        return kept;
+      }
+      left -= step.octets.length;
+    }
+    kept.push(step);
+  }
+  return kept;
+}
+
+async function perform(peer: Peer, steps: readonly Step[], style: Style): Promise<void> {
+  for (const [index, step] of steps.entries()) {
+    if (step.by === "peer") {
+      if ("octets" in step)
+        await write(peer, style === "as much as there is" ? joined(steps, index) : step.octets, style);
+      else if (step.end === "closes") peer.end();
+      else peer.reset();
+    } else if ("octets" in step) {
+      await peer.expect(step.octets);
+    } else {
+      await peer.expectEnd();
+    }
+  }
+}
+
+/** This step's octets and those of the steps that follow it without a pause; "" if it was part of such a run. */
+function joined(steps: readonly Step[], index: number): string {
+  const says = (step: Step | undefined) => (step?.by === "peer" && "octets" in step ? step.octets : null);
+  if (says(steps[index - 1]) !== null) return "";
+  let octets = "";
+  for (let at = index; says(steps[at]) !== null; at++) octets += says(steps[at]);
+  return octets;
+}
+
+async function write(peer: Peer, octets: string, style: Style): Promise<void> {
+  if (style !== "octet by octet") return peer.write(octets);
+  for (const octet of octets) {
+    await peer.write(octet);
+    await new Promise(setImmediate);
+  }
+}

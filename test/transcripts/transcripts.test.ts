@@ -1,0 +1,78 @@
+/**
+ * Every transcript, played in every way, and cut off at every octet of either leg.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Cut, Stage, type Style } from "./play";
+import { boundaries, said, type Transcript, transcripts } from "./transcript";
+
+const STYLES: readonly Style[] = ["line by line", "octet by octet", "as much as there is"];
+
+/** Plays at once. */
+const AT_ONCE = 8;
+
+for (const transcript of transcripts()) {
+  for (const style of STYLES) {
+    test(`${transcript.name}, ${style}`, { timeout: 30_000 }, () =>
+      onStage(transcript, (stage) => stage.play(transcript, style)),
+    );
+  }
+  test(`I10, I11: ${transcript.name}, cut off at every octet`, { timeout: 120_000 }, () => cutEverywhere(transcript));
+}
+
+/** A stage of its own for each play: what a gateway has learned of a server would change the next one. */
+async function onStage<Result>(transcript: Transcript, play: (stage: Stage) => Promise<Result>): Promise<Result> {
+  const stage = new Stage();
+  await stage.open(transcript);
+  try {
+    return await play(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+async function cutEverywhere(transcript: Transcript): Promise<void> {
+  const cuts: Cut[] = [];
+  for (const leg of ["client", "server"] as const) {
+    const octets = said(transcript[leg], "peer").length;
+    for (let at = 0; at < Math.min(octets, 1500); at++) {
+      for (const how of ["closes", "resets"] as const) cuts.push({ leg, at, how });
+    }
+  }
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let cut = cuts.pop(); cut; cut = cuts.pop()) await playCut(transcript, cut);
+    }),
+  );
+}
+
+async function playCut(transcript: Transcript, cut: Cut): Promise<void> {
+  // A scripted server may wait for a command that the cut took away: then the inactivity limit ends the session.
+  const brisk = { ...transcript, settings: { ...transcript.settings, timeout: 1 } };
+  const { clientHeard, serverHeard, closeLines, reason } = await onStage(brisk, (stage) =>
+    stage.playCut(transcript, cut),
+  );
+  const where = `${cut.leg} ${cut.how} at ${cut.at} (${reason})`;
+  assert.equal(closeLines, 1, where);
+  const script = said(transcript.client, "gateway");
+  const common = commonLength(clientHeard, script);
+  const rest = clientHeard.slice(common);
+  // An -ERR of the script may begin like ours does, so the boundary is looked for behind it, too.
+  const ours = /-ERR [^\r\n]*\r\n$/.exec(clientHeard);
+  const atBoundary =
+    ours && boundaries(transcript.client).has(ours.index) && script.startsWith(clientHeard.slice(0, ours.index));
+  assert.ok(rest === "" || atBoundary, `${where}: the client heard ${JSON.stringify(clientHeard)}`);
+  const quitBefore = /^quit *\r?$/im.test(
+    said(transcript.client, "peer").slice(0, cut.leg === "client" ? cut.at : undefined),
+  );
+  assert.ok(quitBefore || !/^QUIT\r$/m.test(serverHeard), `${where}: a QUIT that the client did not give`);
+  const toServer = said(transcript.server, "gateway");
+  assert.ok(toServer.startsWith(serverHeard), `${where}: the server heard ${JSON.stringify(serverHeard)}`);
+}
+
+function commonLength(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length++;
+  return length;
+}
