@@ -81,8 +81,8 @@ export class Connection {
     readonly local: Endpoint,
     private readonly inbox: Inbox | null = null,
   ) {
-    this.#outbox = new Outbox(stream);
-    stream.on("error", () => this.#lose());
+    this.#outbox = new Outbox(stream, () => this.#lose());
+    stream.on("error", () => {});
     stream.on("end", () => this.#finish());
     stream.on("close", () => {
       unwatch(this);
@@ -187,7 +187,7 @@ export class Connection {
 
   /** Ends every wait on this connection, now and later, with this reason. The first reason stays. */
   fail(failure: Failure): void {
-    if (this.#failure) return;
+    if (this.#failure || this.#closing) return;
     this.#failure = failure;
     this.deadline = NEVER;
     this.#outbox.fail(failure);
@@ -321,14 +321,19 @@ export class Connection {
     this.#ended = true;
     this.#wake(null);
     this.#endRelay(this.#cutOff());
+    if (this.#gone) this.#lost(this.#closed());
   }
 
-  /** Nobody reads any more. */
+  /** Nobody reads any more; but what had arrived before may not all have been read. */
   #lose(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#outbox.close();
-    this.#lost(new Failure(this.role, `${this.role} closed the connection`));
+    if (this.#ended) this.#lost(this.#closed());
+  }
+
+  #closed(): Failure {
+    return new Failure(this.role, `${this.role} closed the connection`);
   }
 
   #lost(failure: Failure): void {

@@ -1,5 +1,8 @@
 /**
  * The writing half of a connection: octets go out at once; who writes more than the peer takes is asked to wait.
+ *
+ * A write that fails does not end the reading half: a client may send QUIT and reset the connection while an answer is
+ * on its way to it, and a stream that destroys itself for the answer's sake would throw the QUIT away unread.
  */
 
 import type { Duplex } from "node:stream";
@@ -20,8 +23,18 @@ export class Outbox {
   };
   readonly #stream: Duplex;
 
-  constructor(stream: Duplex) {
+  /** @param lost told when a write has failed: nobody reads any more */
+  constructor(stream: Duplex, lost: () => void) {
     this.#stream = stream;
+    const write = stream._write;
+    const writev = stream._writev;
+    type Done = Parameters<typeof write>[2];
+    const swallowed = (done: Done) => (fault?: Error | null) => {
+      if (fault) lost();
+      done();
+    };
+    stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, swallowed(done));
+    if (writev) stream._writev = (pieces, done) => writev.call(stream, pieces, swallowed(done));
   }
 
   /** Whether so much is on its way that the writer should wait for `emptied`. */

@@ -80,6 +80,11 @@ export class Peer {
     assert.equal(this.heard.slice(this.#read), "");
   }
 
+  /** Waits for the other side's end, whatever came before it. */
+  async untilEnd(): Promise<void> {
+    await this.#until(() => this.ended, "the end");
+  }
+
   /** Waits until nothing of the connection is left. */
   async expectClose(): Promise<void> {
     await this.#until(() => this.closed, "the close");

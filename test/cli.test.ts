@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseCommandLine, UsageFault } from "../src/cli";
+import type { Config } from "../src/config";
+
+function config(line: string): Config {
+  const request = parseCommandLine(line.split(" ").filter(Boolean), () => "1.2.3");
+  assert.ok("config" in request, `${line} prints`);
+  return request.config;
+}
+
+function fault(argv: string[]): string {
+  try {
+    parseCommandLine(argv, () => "");
+  } catch (thrown) {
+    if (thrown instanceof UsageFault) return thrown.message;
+    throw thrown;
+  }
+  return assert.fail(`${argv.join(" ")} is taken`);
+}
+
+test("the original's ways to write options", () => {
+  assert.deepEqual(config("-D mail.example.org").listen, [{ host: null, port: 110 }]);
+  assert.deepEqual(config("-D mail.example.org").server, { host: "mail.example.org", port: null });
+  assert.deepEqual(config("-DD 127.0.0.1:8110 mail:1110").listen, [{ host: "127.0.0.1", port: 8110 }]);
+  assert.deepEqual(config("-DD 127.0.0.1:8110 mail:1110").server, { host: "mail", port: 1110 });
+  assert.deepEqual(config("-D -D 8110 mail").listen, [{ host: null, port: 8110 }]);
+  assert.deepEqual(config("8110 -DD mail").listen, [{ host: null, port: 8110 }]);
+  assert.deepEqual(config("-DdD 8110 mail").listen, [{ host: null, port: 8110 }]);
+  assert.equal(config("-DdD 8110 mail").debug, true);
+  assert.equal(config("-Dt30 mail").timeout, 30);
+  assert.equal(config("mail -t 30 -D -t 40").timeout, 40, "the last one wins");
+  assert.deepEqual(config("-DD [::1]:8110 [2001:db8::1]:1110").listen, [{ host: "::1", port: 8110 }]);
+  assert.deepEqual(config("-DD [::1]:8110 [2001:db8::1]:1110").server, { host: "2001:db8::1", port: 1110 });
+});
+
+test("long options, and listeners that repeat", () => {
+  const all = config(
+    "--listen 1110 --listen 127.0.0.1:0 --foreground --greeting hi --login-timeout 9 --max-sessions 8 --max-per-client 7 mail",
+  );
+  assert.deepEqual(all.listen, [
+    { host: null, port: 1110 },
+    { host: "127.0.0.1", port: 0 },
+  ]);
+  assert.deepEqual(
+    [all.foreground, all.greeting, all.loginTimeout, all.maxSessions, all.maxPerClient],
+    [true, "hi", 9, 8, 7],
+  );
+  assert.deepEqual(config("-D --listen 1110 mail").listen, [{ host: null, port: 1110 }]);
+  assert.equal(config("-D --demo").demo, true);
+});
+
+test("--version and --help print, wherever they stand", () => {
+  assert.deepEqual(
+    parseCommandLine(["-D", "--version", "mail"], () => "1.2.3"),
+    { print: "pop3.proxy 1.2.3\n" },
+  );
+  const help = parseCommandLine(["-h"], () => "");
+  assert.ok("print" in help);
+  for (const option of ["-d, --debug", "--listen", "--max-per-client", "--version"])
+    assert.ok(help.print.includes(option), option);
+});
+
+test("usage faults say in one line what is wrong", () => {
+  const faults: [string[], RegExp][] = [
+    [[], /-D/],
+    [["-D"], /no server/],
+    [["-D", "-"], /no server/],
+    [["-D", "a", "b"], /too many operands: b/],
+    [["-DD"], /first operand/],
+    [["-DD", "mail"], /not \[interface:\]port: mail/],
+    [["-DD", "99999", "mail"], /99999/],
+    [["-DD", "110", "--listen", "111", "mail"], /exclude/],
+    [["-D", "mail:0"], /not a server: mail:0/],
+    [["-D", "mail:110x"], /not a server/],
+    [["-D", "2130706433"], /not a server/],
+    [["-D", "--demo", "mail"], /--demo/],
+    [["-D", "-t", "0", "mail"], /-t takes/],
+    [["-D", "-t", "1.5", "mail"], /-t takes/],
+    [["-D", "-t"], /argument missing/],
+    [["-D", "--max-sessions", "-1", "mail"], /max-sessions/],
+    [["-D", "--frobnicate", "mail"], /unknown option '--frobnicate'/],
+    [["-D", "-x", "mail"], /unknown option '-x'/],
+    [["-D", "--greeting", "a\nb", "mail"], /control/],
+    [["-D", "--greeting", "<1@a>", "mail"], /APOP/],
+    [["-D", "--greeting", "[AUTH] x", "mail"], /response code/],
+    [["-D", "--greeting", "x".repeat(600), "mail"], /too long/],
+  ];
+  for (const [argv, expected] of faults) {
+    assert.match(fault(argv), expected, argv.join(" "));
+    assert.doesNotMatch(fault(argv), /\n/);
+  }
+});
+
+test("options that do not exist yet are refused, not ignored", () => {
+  for (const option of ["-a", "-e", "-z", "--capa", "--server-tls"])
+    assert.match(fault(["-D", option, "mail"]), /unknown option/);
+});

@@ -1,0 +1,171 @@
+/**
+ * Every deadline, and what its end looks like to the peers.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Config } from "../../src/config";
+import { startGateway, type TestGateway } from "../support/gateway";
+import { Accepting, Peer } from "../support/peer";
+
+interface Scene {
+  readonly gateway: TestGateway;
+  readonly accepting: Accepting;
+  /** A client that has heard the greeting. */
+  connect(): Promise<Peer>;
+  /** A client that has logged in, and the server's end of its session. */
+  loggedIn(): Promise<{ client: Peer; server: Peer }>;
+}
+
+async function scene(settings: Partial<Config>, play: (scene: Scene) => Promise<void>): Promise<void> {
+  const accepting = new Accepting();
+  const gateway = await startGateway(await accepting.open(), settings);
+  const clients: Peer[] = [];
+  const connect = async () => {
+    const client = await Peer.connect(gateway.port);
+    clients.push(client);
+    await client.line();
+    return client;
+  };
+  const loggedIn = async () => {
+    const client = await connect();
+    await client.ask("USER joe");
+    await client.say("PASS p");
+    const server = await accepting.next();
+    await server.say("+OK");
+    for (const command of ["USER joe", "PASS p"]) {
+      assert.equal(await server.line(), command);
+      await server.say("+OK");
+    }
+    assert.equal(await client.line(), "+OK");
+    return { client, server };
+  };
+  try {
+    await play({ gateway, accepting, connect, loggedIn });
+  } finally {
+    for (const client of clients) client.socket.destroy();
+    await gateway.close();
+    await accepting.close();
+  }
+}
+
+test("R1: one octet now and then before login runs into the deadline for all of it", () =>
+  scene({ loginTimeout: 1 }, async ({ gateway, connect }) => {
+    const client = await connect();
+    const began = Date.now();
+    for (const octet of "USER joe\r\nUSER joe\r\nUSER joe\r\n") {
+      if (client.ended) break;
+      await client.write(octet);
+      await pause(100);
+    }
+    const took = Date.now() - began;
+    assert.ok(client.ended && took >= 900 && took < 2500, `${took} ms`);
+    assert.match((await gateway.logged("close")).fields.reason as string, /client is silent/);
+    assert.doesNotMatch(client.heard, /-ERR/);
+  }));
+
+test("R7: an idle session is closed without a word, and the server gets no QUIT", () =>
+  scene({ timeout: 1 }, async ({ gateway, loggedIn }) => {
+    const { client, server } = await loggedIn();
+    await pause(600);
+    await client.say("NOOP");
+    assert.equal(await server.line(), "NOOP");
+    await server.say("+OK");
+    await client.line();
+    const began = Date.now();
+    await client.expectEnd();
+    assert.ok(Date.now() - began >= 950, "the command in between counts as activity");
+    await server.expectEnd();
+    assert.equal((await gateway.logged("close")).fields.reason, "client is silent");
+  }));
+
+test("a server that does not answer: the client is told, at login and later", () =>
+  scene({ timeout: 1, greetingTimeout: 1 }, async ({ connect, accepting, loggedIn }) => {
+    const early = await connect();
+    await early.ask("USER joe");
+    await early.say("PASS p");
+    await accepting.next();
+    assert.equal(await early.line(), "-ERR [SYS/TEMP] server does not answer");
+    await early.expectEnd();
+
+    const { client, server } = await loggedIn();
+    await client.say("STAT");
+    await server.line();
+    await server.write("+OK 1");
+    assert.equal(await client.line(), "-ERR [SYS/TEMP] server does not answer");
+    await client.expectEnd();
+    await server.expectEnd();
+  }));
+
+test("R3: a server that drips inside a body is slow, not dead; one that stands still ends the session without a word", () =>
+  scene({ timeout: 1 }, async ({ loggedIn }) => {
+    const { client, server } = await loggedIn();
+    await client.say("RETR 1");
+    await server.line();
+    await server.say("+OK");
+    for (const octet of "dripping") {
+      await pause(250);
+      await server.write(octet);
+    }
+    await client.expect("+OK\r\ndripping");
+    await client.expectEnd();
+    await server.expectEnd();
+  }));
+
+test("R2: a client that reads nothing stops the server, and is closed", () =>
+  scene({ timeout: 1 }, async ({ gateway, loggedIn }) => {
+    const { client, server } = await loggedIn();
+    client.socket.pause();
+    await client.say("RETR 1");
+    await server.line();
+    await server.say("+OK");
+    const piece = Buffer.alloc(1 << 20, "0123456789abcdef");
+    let taken = 0;
+    for (; taken < 1024 && !server.closed; taken++) {
+      if (server.socket.write(piece)) continue;
+      await Promise.race([new Promise((resolve) => server.socket.once("drain", resolve)), server.expectClose()]);
+    }
+    assert.ok(taken < 64, `${taken} MiB went into a connection that nobody reads`);
+    assert.equal((await gateway.logged("close")).fields.reason, "client does not read");
+    client.socket.resume();
+    client.end();
+    await client.expectClose();
+    assert.doesNotMatch(client.heard.slice(-200), /-ERR|^\.\r\n/m);
+  }));
+
+test("a client that pipelines for ever and reads no answer is closed", () =>
+  scene({ timeout: 1 }, async ({ gateway, connect }) => {
+    const client = await connect();
+    client.socket.pause();
+    for (let i = 0; i < 20_000 && !client.closed; i++) {
+      if (!client.socket.write("USER joe\r\nRETR\r\n".repeat(1000))) await pause(1);
+      if (gateway.log.some(({ event }) => event === "close")) break;
+    }
+    assert.match((await gateway.logged("close")).fields.reason as string, /client/);
+    client.socket.destroy();
+  }));
+
+test("a refused login is answered late, and later each time", () =>
+  scene({ refusalDelay: 0.2, refusalDelayLimit: 0.5 }, async ({ connect, accepting }) => {
+    const delays: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const client = await connect();
+      await client.ask("USER joe");
+      await client.say("PASS wrong");
+      const server = await accepting.next();
+      await server.say("+OK\r\n".trim());
+      await server.line();
+      await server.say("+OK");
+      await server.line();
+      const began = Date.now();
+      await server.say("-ERR no");
+      await server.expectEnd();
+      assert.ok(Date.now() - began < 150, "the server need not wait for it");
+      assert.equal(await client.line(), "-ERR no");
+      await client.expectEnd();
+      delays.push(Date.now() - began);
+    }
+    for (const [i, least] of [190, 390, 490].entries()) assert.ok((delays[i] as number) >= least, `${delays}`);
+    assert.ok((delays[2] as number) < 1000, `${delays}`);
+  }));

@@ -1,0 +1,151 @@
+/**
+ * Many clients, greedy clients, and clients that leave in a hurry.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { createDemoServer } from "../../src/demo/server";
+import { startGateway, type TestGateway } from "../support/gateway";
+import { Accepting, Peer } from "../support/peer";
+
+async function logIn(gateway: TestGateway, user: string): Promise<Peer> {
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask(`USER ${user}`);
+  assert.match(await client.ask("PASS demo"), /^\+OK/);
+  return client;
+}
+
+test("R4: idle sockets are capped, the oldest gives way, and users still get in", async () => {
+  const demo = createDemoServer();
+  const gateway = await startGateway(await demo.listen(), { maxSessions: 100, maxPerClient: 10_000 });
+  const user = await logIn(gateway, "first");
+  const idlers: Peer[] = [];
+  for (let i = 0; i < 500; i++) idlers.push(await Peer.connect(gateway.port));
+  const late = await logIn(gateway, "late");
+  assert.match(await late.ask("NOOP"), /^\+OK/);
+  assert.match(await user.ask("NOOP"), /^\+OK/, "who has logged in keeps its place");
+  await idlers[0]?.untilEnd();
+  assert.match(idlers[0]?.heard ?? "", /^\+OK [^\n]+\n-ERR \[SYS\/TEMP\] too many sessions, try again later\r\n$/);
+  for (const peer of [user, late, ...idlers]) peer.socket.destroy();
+  await gateway.close();
+  await demo.close();
+});
+
+test("when all have logged in, a newcomer is refused", async () => {
+  const demo = createDemoServer();
+  const gateway = await startGateway(await demo.listen(), { maxSessions: 2 });
+  const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
+  const late = await Peer.connect(gateway.port);
+  assert.equal(await late.line(), "-ERR [SYS/TEMP] too many sessions, try again later");
+  await late.expectEnd();
+  late.end();
+  await users[0]?.ask("QUIT");
+  users[0]?.end();
+  await users[0]?.expectClose();
+  await pause(20);
+  const next = await logIn(gateway, "c");
+  for (const peer of [late, next, ...users]) peer.socket.destroy();
+  await gateway.close();
+  await demo.close();
+});
+
+test("one client address has only so many sessions", async () => {
+  const demo = createDemoServer();
+  const gateway = await startGateway(await demo.listen(), { maxPerClient: 2 });
+  const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
+  const third = await Peer.connect(gateway.port);
+  assert.equal(await third.line(), "-ERR [SYS/TEMP] too many sessions from your address");
+  await third.expectEnd();
+  for (const peer of [third, ...users]) peer.socket.destroy();
+  await gateway.close();
+  await demo.close();
+});
+
+test("2,000 idle sessions are held and released without a leak", { timeout: 60_000 }, async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const demo = createDemoServer();
+  const gateway = await startGateway(await demo.listen(), { maxSessions: 5000, maxPerClient: 5000 });
+  const heap = async () => {
+    for (let i = 0; i < 4; i++) {
+      await pause(50);
+      collect();
+    }
+    return process.memoryUsage().heapUsed;
+  };
+  const crowd = async (size: number) => {
+    const peers: Peer[] = [];
+    for (let i = 0; i < size; i += 50) {
+      const some = Array.from({ length: 50 }, (_, j) =>
+        logIn(gateway, `user${(i + j) % 900}.${Math.floor((i + j) / 900)}`),
+      );
+      peers.push(...(await Promise.all(some)));
+    }
+    const held = await heap();
+    await Promise.all(peers.map((peer) => peer.ask("QUIT").then(() => peer.end())));
+    await Promise.all(peers.map((peer) => peer.expectClose()));
+    await gateway.logged("close", gateway.log.filter(({ event }) => event === "connect").length);
+    gateway.log.length = 0;
+    return held;
+  };
+  await crowd(500);
+  const before = await heap();
+  const held = await crowd(2000);
+  const after = await heap();
+  assert.ok(held > before, "the crowd is seen");
+  assert.ok(after - before < 2_000_000, `heap before ${before}, held ${held}, after ${after}`);
+  await gateway.close();
+  await demo.close();
+});
+
+test("R6: pipelined commands that are not permitted do not pile up", async () => {
+  const accepting = new Accepting();
+  const gateway = await startGateway(await accepting.open());
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.write("XFOO\r\n".repeat(100_000));
+  await client.untilEnd();
+  client.end();
+  assert.equal(client.heard.match(/-ERR unsupported command\r\n/g)?.length, 5);
+  assert.equal(client.heard.match(/-ERR too many unsupported commands\r\n$/g)?.length, 1);
+  await gateway.close();
+  await accepting.close();
+});
+
+test("I18: DELE and QUIT with a reset right behind them, answers under way: the server gets both", {
+  timeout: 60_000,
+}, async () => {
+  const accepting = new Accepting();
+  const gateway = await startGateway(await accepting.open(), { maxPerClient: 1000 });
+  const rounds = 200;
+  const one = async () => {
+    const client = await Peer.connect(gateway.port);
+    await client.line();
+    await client.ask("USER joe");
+    await client.say("PASS p");
+    const server = await accepting.next();
+    await server.say("+OK");
+    await server.line();
+    await server.say("+OK");
+    await server.line();
+    await server.say("+OK");
+    await client.line();
+    await client.say("DELE 1");
+    assert.equal(await server.line(), "DELE 1");
+    // The answer and the reset meet at the gateway.
+    server.socket.write("+OK deleted\r\n");
+    await client.say("QUIT");
+    client.reset();
+    assert.equal(await server.line(), "QUIT");
+    await server.say("+OK bye");
+    await server.expectEnd();
+  };
+  for (let i = 0; i < rounds; i++) await one();
+  assert.equal(gateway.log.filter(({ event, fields }) => event === "close" && fields.reason === "quit").length, rounds);
+  await gateway.close();
+  await accepting.close();
+});

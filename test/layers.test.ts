@@ -1,0 +1,90 @@
+/**
+ * Who may import whom (DESIGN.md): a file imports from its own row or a higher one.
+ */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { test } from "node:test";
+
+const SRC = join(__dirname, "..", "..", "src");
+
+const ROWS: readonly (readonly string[])[] = [
+  ["protocol/", "failure", "config", "address", "deadline", "log"],
+  ["connection", "inbox", "outbox"],
+  ["session/"],
+  ["policy/", "transport/"],
+  ["gateway", "demo/"],
+  ["door/"],
+  ["cli", "main"],
+];
+
+/** Rooms of one row that must not know each other. */
+const APART: readonly [string, string][] = [
+  ["policy/", "transport/"],
+  ["protocol/", "config"],
+  ["protocol/", "log"],
+];
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+}
+
+function imports(): Import[] {
+  const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  return files.flatMap((file) => {
+    const text = readFileSync(join(SRC, file), "utf8");
+    const found = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|\brequire\("([^"]+)"\)/gm)].map(
+      (match) => (match[1] ?? match[2]) as string,
+    );
+    return found.map((from) => ({ file, from }));
+  });
+}
+
+/** The room that a path of src/ is in: a folder, or a file at the top. */
+function room(path: string): string {
+  const [first, ...rest] = path.split("/");
+  return rest.length > 0 ? `${first}/` : (first as string).replace(/\.(?:ts|js)$/, "");
+}
+
+const row = (name: string) => ROWS.findIndex((rooms) => rooms.includes(name));
+
+test("every file has a row, and imports from its own or a higher one", () => {
+  const all = imports();
+  assert.ok(all.length > 50);
+  for (const { file, from } of all) {
+    assert.notEqual(row(room(file)), -1, `${file} is in no row of the table`);
+    if (!from.startsWith(".")) continue;
+    const target = room(relative(SRC, normalize(join(SRC, dirname(file), from))));
+    assert.ok(row(target) !== -1 && row(target) <= row(room(file)), `${file} imports ${from}`);
+    for (const [one, other] of APART) {
+      assert.ok(!(room(file) === one && target === other), `${file} imports ${from}`);
+    }
+  }
+});
+
+test("protocol/ is pure: it imports no node: module and no package", () => {
+  for (const { file, from } of imports()) {
+    if (room(file) === "protocol/") assert.ok(from.startsWith("."), `${file} imports ${from}`);
+  }
+});
+
+test("only connection, doors, transports and the demo touch streams; only main ends the process", () => {
+  for (const { file, from } of imports()) {
+    if (!/^node:(?:net|tls|stream)$/.test(from) || room(file) === "address") continue;
+    assert.ok(
+      ["connection", "outbox", "inbox", "door/", "transport/", "demo/"].includes(room(file)),
+      `${file} imports ${from}`,
+    );
+  }
+  for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".ts"))) {
+    if (file !== "main.ts") assert.doesNotMatch(readFileSync(join(SRC, file), "utf8"), /process\.exit\(/, file);
+  }
+});
+
+test("no room is called handler, manager, context, util, helper or data", () => {
+  for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" })) {
+    assert.doesNotMatch(file, /handler|manager|context|util|helper|data/i);
+  }
+});
