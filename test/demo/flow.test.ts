@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Peer } from "../support/peer";
 import { note, start } from "./client";
@@ -10,6 +10,18 @@ const TWO = [note("one", "1"), note("two")];
 const GREETING = "+OK POP3 sample server ready\r\n";
 const LOGIN = "USER joe\r\nPASS demo\r\n";
 const LOGGED_IN = "+OK password required\r\n+OK maildrop has 2 messages (35 octets)\r\n";
+
+/** From now on, the server's sockets, told by the client at the other end. */
+function servedSockets(t: TestContext): (client: Peer) => Socket {
+  const accepted: Socket[] = [];
+  const accept = (message: unknown): void => void accepted.push((message as { socket: Socket }).socket);
+  subscribe("net.server.socket", accept);
+  t.after(() => unsubscribe("net.server.socket", accept));
+  return (client) => {
+    const { localPort } = client.socket;
+    return accepted.find((socket) => socket.remotePort === localPort) ?? assert.fail("no such connection");
+  };
+}
 
 test("pipelined commands are answered in order, wherever they are cut", async (t) => {
   const { port } = await start(t, { messages: TWO });
@@ -64,14 +76,19 @@ test("a FIN without QUIT, or in the middle of it, deletes nothing", async (t) =>
   assert.equal(await again.ask("STAT"), "+OK 2 35");
 });
 
-test("what follows QUIT is not answered and does not hold the connection", async (t) => {
+test("what follows QUIT is read but not answered, and does not hold the connection", { timeout: 10_000 }, async (t) => {
   const { logIn } = await start(t, { messages: TWO });
+  const served = servedSockets(t);
   const client = await logIn();
-  await client.write(`QUIT\r\nSTAT\r\n${"NOOP\r\n".repeat(100_000)}`);
+  const flood = `QUIT\r\nSTAT\r\n${"NOOP\r\n".repeat(100_000)}`;
+  await client.write(flood);
   await client.expect("+OK bye\r\n");
   await client.expectEnd();
   client.end();
-  await client.expectClose();
+  const socket = served(client);
+  while (!socket.destroyed) await pause(5);
+  // Closed with octets unread, the system sends a reset, and that may overtake an answer.
+  assert.equal(socket.bytesRead, LOGIN.length + flood.length);
 });
 
 test("a line of 255 octets is a command, a longer one is none, however long", async (t) => {
@@ -92,16 +109,12 @@ test("a line of 255 octets is a command, a longer one is none, however long", as
   assert.equal(await client.ask("STAT"), "+OK 2 35");
 });
 
-test("a client that does not read is not read from: one mail waits, not a hundred", async (t) => {
+test("a client that does not read is not read from: one mail waits, not a hundred", { timeout: 10_000 }, async (t) => {
   const mail = note("large", ...Array<string>(40_000).fill("x".repeat(78)));
   const { connect, logIn } = await start(t, { messages: [mail] });
-  const accepted: Socket[] = [];
-  const accept = (message: unknown) => accepted.push((message as { socket: Socket }).socket);
-  subscribe("net.server.socket", accept);
-  t.after(() => unsubscribe("net.server.socket", accept));
+  const served = servedSockets(t);
   const client = await logIn();
-  const [served] = accepted.filter((socket) => socket.remotePort === client.socket.localPort);
-  assert.ok(served);
+  const socket = served(client);
 
   const before = client.heard.length;
   client.socket.pause();
@@ -110,7 +123,7 @@ test("a client that does not read is not read from: one mail waits, not a hundre
   let waiting = 0;
   for (let i = 0; i < 10; i++) {
     await pause(20);
-    waiting = Math.max(waiting, served.writableLength);
+    waiting = Math.max(waiting, socket.writableLength);
   }
   assert.equal(waiting > 0, true, "the client did not fall behind");
   assert.equal(waiting < mail.length + 65_536 + 100, true, `${waiting} octets wait`);
@@ -138,7 +151,9 @@ test("a slow reader gets all of it in order", async (t) => {
   await client.expectEnd();
 });
 
-test("a client that stops reading is timed out, and the QUIT it had sent counts no more", async (t) => {
+test("a client that stops reading is timed out, and the QUIT it had sent counts no more", {
+  timeout: 10_000,
+}, async (t) => {
   const mail = note("large", ...Array<string>(40_000).fill("x".repeat(78)));
   const { connect, logIn } = await start(t, { messages: [mail], timeout: 0.5 });
   const client = await logIn();

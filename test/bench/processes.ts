@@ -1,0 +1,98 @@
+/**
+ * The processes that a bench measures: each is this file started again with a role, or the gateway itself.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { createDemoServer } from "../../src/demo/server";
+
+/** Octets of each mail that the upstream server has: one large, one of the usual size. */
+export const LARGE = 30 * 1024 * 1024;
+export const SMALL = 4 * 1024;
+
+export interface Started {
+  readonly port: number;
+  /** CPU time of all its threads, in milliseconds. */
+  cpu(): number;
+  /** Memory that is its own, in KiB (PSS). */
+  memory(): number;
+  stop(): Promise<void>;
+}
+
+/** A server with a large and a small mail. */
+export function startUpstream(): Promise<Started> {
+  return started(spawn(process.execPath, [__filename, "upstream"], { stdio: ["ignore", "pipe", "inherit"] }));
+}
+
+/** The least that a relay in Node can do: two pipes. */
+export function startPipe(upstream: number): Promise<Started> {
+  return started(
+    spawn(process.execPath, [__filename, "pipe", `${upstream}`], { stdio: ["ignore", "pipe", "inherit"] }),
+  );
+}
+
+export function startGateway(upstream: number): Promise<Started> {
+  const main = join(__dirname, "..", "..", "src", "main.js");
+  const many = ["--max-sessions", "100000", "--max-per-client", "100000"];
+  const argv = [main, "--foreground", ...many, "-DD", "127.0.0.1:0", `127.0.0.1:${upstream}`];
+  return started(spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "pipe"] }));
+}
+
+/** Waits for `port=N` on the stream that the child writes to. */
+async function started(child: ChildProcess): Promise<Started> {
+  const port = await new Promise<number>((resolve, reject) => {
+    let said = "";
+    (child.stdout ?? child.stderr)?.on("data", (chunk: Buffer) => {
+      if (said.length < 10_000) said += chunk;
+      const found = /port=(\d+)/.exec(said);
+      if (found) resolve(Number(found[1]));
+    });
+    child.once("exit", () => reject(new Error(`ended at once: ${said}`)));
+  });
+  return {
+    port,
+    cpu: () => cpuOf(child.pid as number),
+    memory: () => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/smaps_rollup`, "latin1"))?.[1]),
+    stop: () =>
+      new Promise((resolve) => {
+        child.once("exit", () => resolve());
+        child.kill("SIGKILL");
+      }),
+  };
+}
+
+function cpuOf(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const times = tasks.map((task) =>
+    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1").split(" ")[0]),
+  );
+  return times.reduce((sum, time) => sum + time, 0) / 1e6;
+}
+
+/** Text, then lines as base64 has them. */
+function mail(size: number): Buffer {
+  const text = "Some text, as people write it: with dots. And more of them.\r\n".repeat(100);
+  const lines = `${"QUJD".repeat(19)}\r\n`.repeat(Math.ceil(size / 78));
+  return Buffer.from(`Subject: bench\r\n\r\n${text}${lines}`.slice(0, size - 2).concat("\r\n"));
+}
+
+async function upstream(): Promise<number> {
+  return createDemoServer({ messages: [mail(LARGE), mail(SMALL)] }).listen();
+}
+
+async function pipe(to: number): Promise<number> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const behind = connect({ port: to, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+    client.pipe(behind).pipe(client);
+    for (const socket of [client, behind]) socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as { port: number }).port;
+}
+
+if (require.main === module) {
+  const [role, port] = process.argv.slice(2);
+  void (role === "pipe" ? pipe(Number(port)) : upstream()).then((own) => process.stdout.write(`port=${own}\n`));
+}
