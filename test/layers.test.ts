@@ -11,7 +11,7 @@ const SRC = join(__dirname, "..", "..", "src");
 
 const ROWS: readonly (readonly string[])[] = [
   ["protocol/", "failure", "config", "address", "deadline", "log"],
-  ["connection", "inbox", "outbox"],
+  ["connection", "inbox", "outbox", "landing"],
   ["session/"],
   ["policy/", "transport/"],
   ["gateway", "demo/"],
@@ -74,7 +74,7 @@ test("only connection, doors, transports and the demo touch streams; only main e
   for (const { file, from } of imports()) {
     if (!/^node:(?:net|tls|stream)$/.test(from) || room(file) === "address") continue;
     assert.ok(
-      ["connection", "outbox", "inbox", "door/", "transport/", "demo/"].includes(room(file)),
+      ["connection", "inbox", "outbox", "door/", "transport/", "demo/"].includes(room(file)),
       `${file} imports ${from}`,
     );
   }

@@ -3,8 +3,8 @@
  * commands are answered here, strictly one at a time.
  */
 
-import { OVERLONG } from "../connection";
 import { Failure } from "../failure";
+import { OVERLONG } from "../inbox";
 import { COMMAND_LIMIT } from "../protocol/command";
 import { texts } from "../protocol/response";
 import type { Login, Visit } from "./visit";

@@ -6,8 +6,9 @@
  * one command at a time, unless it is known to list PIPELINING.
  */
 
-import { type Connection, OVERLONG } from "../connection";
+import type { Connection } from "../connection";
 import { Failure } from "../failure";
+import { OVERLONG } from "../inbox";
 import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT, Command } from "../protocol/command";
 import { MultilineEnd } from "../protocol/multiline";

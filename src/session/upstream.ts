@@ -3,8 +3,9 @@
  * the credentials is passed on by the caller.
  */
 
-import { type Connection, OVERLONG } from "../connection";
+import type { Connection } from "../connection";
 import { Failure } from "../failure";
+import { OVERLONG } from "../inbox";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
 import type { Route, Visit } from "./visit";
 

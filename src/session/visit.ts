@@ -4,8 +4,9 @@
 
 import type { HostPort } from "../address";
 import type { Config } from "../config";
-import { type Connection, OVERLONG } from "../connection";
+import type { Connection } from "../connection";
 import { Failure } from "../failure";
+import { OVERLONG } from "../inbox";
 import type { Fields, Level, Log } from "../log";
 import type { Capabilities } from "../protocol/capability";
 import { type Command, masked, nameOf, parseCommand, type Refusal, type State } from "../protocol/command";

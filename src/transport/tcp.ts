@@ -7,7 +7,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { showHostPort } from "../address";
 import { Connection } from "../connection";
 import { Failure } from "../failure";
-import { Inbox } from "../inbox";
+import { Landing } from "../landing";
 import { texts } from "../protocol/response";
 
 /**
@@ -38,18 +38,18 @@ async function addresses(host: string): Promise<string[]> {
 }
 
 function open(address: string, port: number, timeout: number, until: AbortSignal): Promise<Connection> {
-  const inbox = new Inbox();
-  const socket: Socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true, onread: inbox });
+  const landing = new Landing();
+  const socket: Socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true, onread: landing });
   return new Promise<Connection>((resolve, reject) => {
     const stop = (why: Error) => socket.destroy(why);
     const abort = () => stop(until.reason);
-    const timer = setTimeout(stop, timeout * 1000, new Error("connection timed out"));
+    const timer = setTimeout(() => stop(new Error("connection timed out")), timeout * 1000);
     socket.once("error", reject);
     socket.once("close", settled);
     socket.once("connect", () => {
       settled();
       const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-      resolve(new Connection(socket, "server", { address, port }, local, inbox));
+      resolve(new Connection(socket, "server", { address, port }, local, landing));
     });
     function settled(): void {
       clearTimeout(timer);

@@ -1,0 +1,61 @@
+#!/bin/bash
+# Installs the real POP3 servers and clients that the tests of this folder need, from Debian's archive.
+# Needs root, or sudo. Quick when everything is there. Starts no service and leaves none running.
+# Servers that conflict with an installed one, and what runs them without root's files, are only unpacked,
+# one folder per package, into $POP3_TEST_CACHE (by default a folder of the user's cache); the tests look there.
+set -eu
+
+# Installed like any other package: add the programs of new tests here.
+installed=(
+  dovecot-core dovecot-pop3d
+  fetchmail getmail6 mpop curl python3 perl
+  mandoc man-db
+)
+
+# Only unpacked, never configured.
+unpacked=(
+  popa3d solid-pop3d liblockfile1
+  libnss-wrapper libpam-wrapper libuid-wrapper
+)
+
+cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}
+
+missing=()
+for package in "${installed[@]}"; do
+  dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+absent=()
+for package in "${unpacked[@]}"; do
+  [ -d "$cache/$package" ] || absent+=("$package")
+done
+[ $((${#missing[@]} + ${#absent[@]})) -gt 0 ] || exit 0
+
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo)
+apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+"${apt[@]}" update
+
+scratch=$(mktemp -d)
+guard=
+finish() {
+  rm -rf "$scratch"
+  [ -z "$guard" ] || "${root[@]}" rm -f "$guard"
+}
+trap finish EXIT
+
+if [ ${#missing[@]} -gt 0 ]; then
+  # Exit 101 of this script means: no service may be started now.
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    guard=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$guard" >/dev/null
+    "${root[@]}" chmod 755 "$guard"
+  fi
+  "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"
+fi
+
+mkdir -p "$cache"
+for package in "${absent[@]}"; do
+  (cd "$scratch" && apt-get -qq download "$package")
+  dpkg -x "$scratch/$package"_*.deb "$scratch/$package"
+  mv "$scratch/$package" "$cache/$package"
+done
