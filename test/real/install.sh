@@ -55,7 +55,7 @@ fi
 
 mkdir -p "$cache"
 for package in "${absent[@]}"; do
-  (cd "$scratch" && apt-get -qq download "$package")
+  (cd "$scratch" && apt-get -qq -o APT::Sandbox::User=root download "$package")
   dpkg -x "$scratch/$package"_*.deb "$scratch/$package"
   mv "$scratch/$package" "$cache/$package"
 done
