@@ -6,6 +6,9 @@
 
 import { isIPv4, isIPv6 } from "node:net";
 
+/** The port of POP3 (RFC 1939). */
+export const POP3_PORT = 110;
+
 export interface HostPort {
   /** A name in lower case without its final dot, or an IP address without brackets. */
   readonly host: string;
@@ -13,7 +16,7 @@ export interface HostPort {
   readonly port: number | null;
 }
 
-const LABELS = /^(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*$/;
+const LABELS = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*$/;
 
 /** A port number of 1 to 65535 in decimal digits; null if it is none. `zero` permits 0: any free port. */
 export function parsePort(text: string, zero = false): number | null {
@@ -24,11 +27,12 @@ export function parsePort(text: string, zero = false): number | null {
 
 /** A host as it is compared and dialled; null if it is not one. IPv6 addresses come without brackets here. */
 export function parseHost(text: string): string | null {
-  const host = text.toLowerCase().replace(/\.$/, "");
-  if (isIPv4(text) || isIPv6(text)) return text.toLowerCase();
+  const host = text.replace(/\.$/, "");
+  if (isIPv4(text)) return text;
+  if (isIPv6(text)) return canonical(text);
   const last = host.slice(host.lastIndexOf(".") + 1);
-  if (host.length > 253 || !LABELS.test(host) || /^(?:[0-9]+|0x[0-9a-f]*)$/.test(last)) return null;
-  return host;
+  if (host.length > 253 || !LABELS.test(host) || /^(?:[0-9]+|0x[0-9a-f]*)$/i.test(last)) return null;
+  return host.toLowerCase();
 }
 
 /**
@@ -39,7 +43,7 @@ export function parseHostPort(text: string): HostPort | null {
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text);
   if (!parts) return null;
   const [, six, name, digits] = parts;
-  const host = six === undefined ? parseHost(name ?? "") : isIPv6(six) ? six.toLowerCase() : null;
+  const host = six === undefined ? parseHost(name ?? "") : isIPv6(six) ? canonical(six) : null;
   const port = digits === undefined ? null : parsePort(digits);
   if (host === null || (digits !== undefined && port === null)) return null;
   return { host, port };
@@ -53,4 +57,32 @@ export function plainAddress(address: string | undefined): string {
 /** `host:port`, with brackets around IPv6. */
 export function showHostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** An IPv6 address in the one form in which it is compared (RFC 5952), so that spelling dodges no rule. */
+function canonical(address: string): string {
+  return library().IPv6.parse(address).toString();
+}
+
+/**
+ * Whether an address is one of the open Internet: IPv4 unicast, or IPv6 unicast inside 2000::/3; not private, shared,
+ * mapped, translated, benchmark or reserved space.
+ */
+export function isPublic(address: string): boolean {
+  if (isIPv4(address)) return library().IPv4.parse(address).range() === "unicast";
+  if (!isIPv6(address) || address.includes("%")) return false;
+  const six = library().IPv6.parse(address);
+  return ((six.parts[0] as number) & 0xe000) === 0x2000 && six.range() === "unicast";
+}
+
+/** The IPv4 address that an IPv4-mapped IPv6 address means, any other as it is. */
+export function unmapped(address: string): string {
+  if (!isIPv6(address)) return address;
+  const six = library().IPv6.parse(address);
+  return six.isIPv4MappedAddress() ? six.toIPv4Address().toString() : address;
+}
+
+/** Loaded when the first address wants it: a session under a superserver that has none starts sooner. */
+function library(): typeof import("ipaddr.js") {
+  return require("ipaddr.js") as typeof import("ipaddr.js");
 }

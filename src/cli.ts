@@ -3,9 +3,13 @@
  * Config. Prints nothing and ends nothing: under a superserver, stdout and stderr are the client.
  */
 
+import { accessSync, constants, statSync } from "node:fs";
+import { isIPv4, isIPv6 } from "node:net";
+import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
-import { parseHostPort, parsePort } from "./address";
+import { POP3_PORT, parseHostPort, parsePort } from "./address";
 import { type Config, defaults, type Listen } from "./config";
+import { AllowList } from "./policy/allowlist";
 import { STATUS_LIMIT } from "./protocol/response";
 
 /** The command line can't be run as it is; the message is one line for the person who typed it. */
@@ -24,8 +28,18 @@ interface Row {
   readonly set: (draft: Draft, value: string) => void;
 }
 
-/** `--listen` and `-D` are put together at the end. */
+/** In the manual's order; `--listen` and `-D` are put together at the end. */
 const OPTIONS: readonly Row[] = [
+  {
+    flags: "-a, --acp <program>",
+    help: "access control program; blanks separate arguments",
+    set: (draft, value) => (draft.acp = program(value)),
+  },
+  {
+    flags: "-c, --delimiters <chars>",
+    help: "characters that separate user from server (default: @)",
+    set: (draft, value) => (draft.delimiters = delimiters(value)),
+  },
   { flags: "-d, --debug", help: "foreground, log to stderr, trace the dialogue", set: (draft) => (draft.debug = true) },
   {
     flags: "-D, --daemon",
@@ -33,9 +47,34 @@ const OPTIONS: readonly Row[] = [
     set() {},
   },
   {
+    flags: "-e, --select",
+    help: "the client selects the server: user@server[:port]",
+    set: (draft) => (draft.select = true),
+  },
+  {
+    flags: "-l, --client-log <dir>",
+    help: "record the last login of each client in dir/clientip",
+    set: (draft, value) => (draft.clientLog = folder(value)),
+  },
+  {
+    flags: "-q, --source <ip>",
+    help: "source address of connections to servers; once per address family",
+    set: (draft, value) => source(draft, value),
+  },
+  {
+    flags: "-s, --servers <list>",
+    help: "servers that may be selected; ? and * are wildcards; needs -e",
+    set: (draft, value) => (draft.servers = servers(value)),
+  },
+  {
     flags: "-t, --timeout <seconds>",
     help: "inactivity limit (default: 600)",
     set: (draft, value) => (draft.timeout = whole(value, "-t", MAX_SECONDS)),
+  },
+  {
+    flags: "-v, --prefix <prefix>",
+    help: "prefix of the acp's variables (default: PROXY_)",
+    set: (draft, value) => (draft.prefix = prefix(value)),
   },
   {
     flags: "--listen <[interface:]port>",
@@ -48,6 +87,11 @@ const OPTIONS: readonly Row[] = [
     flags: "--login-timeout <seconds>",
     help: "from the connection to complete credentials (default: 180)",
     set: (draft, value) => (draft.loginTimeout = whole(value, "--login-timeout", MAX_SECONDS)),
+  },
+  {
+    flags: "--acp-timeout <seconds>",
+    help: "how long the acp may take (default: 30)",
+    set: (draft, value) => (draft.acpTimeout = whole(value, "--acp-timeout", MAX_SECONDS)),
   },
   {
     flags: "--max-sessions <n>",
@@ -64,9 +108,6 @@ const OPTIONS: readonly Row[] = [
 
 const MAX_SECONDS = 1_000_000;
 const MAX_COUNT = 1_000_000;
-
-/** The port of POP3 (RFC 1939). */
-const POP3_PORT = 110;
 
 /**
  * @param argv what stands behind the command's name
@@ -125,9 +166,10 @@ function completed(draft: Draft, daemon: number, operands: readonly string[]): C
     if (draft.demo) throw new UsageFault("--demo brings its own server");
     draft.server = parseHostPort(server);
     if (!draft.server) throw new UsageFault(`not a server: ${server}`);
-  } else if (!draft.demo) {
-    throw new UsageFault("no server given");
+  } else if (!draft.demo && !draft.select) {
+    throw new UsageFault("no server: name one, or let the client select it with -e");
   }
+  if (draft.servers !== null && !draft.select) throw new UsageFault("-s needs -e");
   return Object.freeze(draft);
 }
 
@@ -153,4 +195,56 @@ function greeting(text: string): string {
   if (octets.startsWith("[")) throw new UsageFault("--greeting must not begin with a response code");
   if (octets.length > STATUS_LIMIT - "+OK \r\n".length) throw new UsageFault("--greeting is too long");
   return octets;
+}
+
+/** A program and its arguments; a path is meant from where the command was typed. */
+function program(text: string): string[] {
+  const [path = "", ...words] = text.split(/[ \t]+/).filter(Boolean);
+  const found = path.includes("/") ? resolve(path) : path;
+  if (path === "") throw new UsageFault("-a takes a program");
+  if (path.includes("/") && !isProgram(found)) throw new UsageFault(`-a: ${found} can't be run`);
+  return [found, ...words];
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function folder(text: string): string {
+  const path = resolve(text);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UsageFault(`-l: ${path} is not a directory`);
+  return path;
+}
+
+/** Characters that can't be part of a server's name or address. */
+function delimiters(text: string): string {
+  if (!/^[!-,/:-@\\^`{-~]+$/.test(text))
+    throw new UsageFault(`-c takes characters that no server has in its name, not ${text}`);
+  return text;
+}
+
+function source(draft: Draft, text: string): void {
+  if (isIPv4(text)) draft.source4 = text;
+  else if (isIPv6(text)) draft.source6 = text;
+  else throw new UsageFault(`-q takes an IP address, not ${text}`);
+}
+
+function servers(text: string): string {
+  try {
+    new AllowList(text);
+  } catch (thrown) {
+    throw new UsageFault(`-s: ${(thrown as Error).message}`);
+  }
+  return text;
+}
+
+/** A prefix that makes no variable that somebody else listens to. */
+function prefix(text: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text) && !/^(?:LD_|NODE_|PATH|BASH|ENV|IFS|PERL|PYTHON)/.test(text)) return text;
+  throw new UsageFault(`-v can't take the prefix ${text}`);
 }

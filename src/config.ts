@@ -15,6 +15,22 @@ export interface Listen {
 export interface Config {
   /** The default server; null: there is none. */
   readonly server: HostPort | null;
+  /** The client selects the server: `user@server`. */
+  readonly select: boolean;
+  /** The characters that separate user from server. */
+  readonly delimiters: string;
+  /** The servers that may be selected, as in `-s`; null: any public one. */
+  readonly servers: string | null;
+  /** The access control program and its arguments; null: there is none. */
+  readonly acp: readonly string[] | null;
+  readonly acpTimeout: number;
+  /** Prefix of the acp's variables. */
+  readonly prefix: string;
+  /** Source addresses of connections to servers; null: the system's choice. */
+  readonly source4: string | null;
+  readonly source6: string | null;
+  /** The folder of the client log; null: there is none. */
+  readonly clientLog: string | null;
   /** Where the daemon listens; empty: it is not a daemon. */
   readonly listen: readonly Listen[];
   /** Stay in the foreground. */
@@ -41,12 +57,23 @@ export interface Config {
   /** How long the first refused login of an address is held back; it doubles from there to `refusalDelayLimit`. */
   readonly refusalDelay: number;
   readonly refusalDelayLimit: number;
+  /** For the lookup of a server's name. */
+  readonly lookupTimeout: number;
   /** How long sessions may go on after the daemon was told to end. */
   readonly drainTimeout: number;
 }
 
 export const defaults: Config = Object.freeze({
   server: null,
+  select: false,
+  delimiters: "@",
+  servers: null,
+  acp: null,
+  acpTimeout: 30,
+  prefix: "PROXY_",
+  source4: null,
+  source6: null,
+  clientLog: null,
   listen: [],
   foreground: false,
   debug: false,
@@ -61,5 +88,6 @@ export const defaults: Config = Object.freeze({
   quitTimeout: 30,
   refusalDelay: 2,
   refusalDelayLimit: 15,
+  lookupTimeout: 10,
   drainTimeout: 30,
 });

@@ -2,19 +2,22 @@
  * The house: puts policy and transport together as what a session asks for.
  */
 
-import { type HostPort, showHostPort } from "./address";
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import { type HostPort, POP3_PORT, showHostPort, unmapped } from "./address";
 import type { Config } from "./config";
 import type { Connection } from "./connection";
 import type { Log } from "./log";
+import { Access } from "./policy/access";
+import { recordClient } from "./policy/clientlog";
 import { Refusals } from "./policy/refusals";
+import { Routing } from "./policy/routing";
 import type { Capabilities } from "./protocol/capability";
 import { texts } from "./protocol/response";
 import { session } from "./session/session";
-import type { Gateway, Login, Route, Visit } from "./session/visit";
+import type { Denial, Gateway, Login, Route, Visit } from "./session/visit";
+import { Lookups, type Resolve, systemResolve } from "./transport/lookup";
 import { dialTcp } from "./transport/tcp";
-
-/** The port of POP3 (RFC 1939). */
-const POP3_PORT = 110;
 
 /** How long a server's answer to CAPA is believed, in milliseconds, and of how many servers it is kept. */
 const CAPABILITIES_MEMORY = 60 * 60 * 1000;
@@ -23,14 +26,24 @@ const CAPABILITIES_BOUND = 1000;
 export class House implements Gateway {
   /** Told of each client that has logged in. */
   onLogin: (downstream: Connection) => void = () => {};
+  /** Where this gateway itself listens. */
+  listeners: readonly HostPort[] = [];
 
+  readonly #routing: Routing;
+  readonly #access: Access;
+  readonly #lookups: Lookups;
   readonly #refusals: Refusals;
   readonly #capabilities = new Map<string, { capabilities: Capabilities; at: number }>();
 
+  /** @throws Error if the list of servers can't be understood */
   constructor(
     readonly config: Config,
     readonly log: Log,
+    resolve: Resolve = systemResolve,
   ) {
+    this.#routing = new Routing(config);
+    this.#access = new Access(config, log);
+    this.#lookups = new Lookups(resolve, config.lookupTimeout);
     this.#refusals = new Refusals(config.refusalDelay, config.refusalDelayLimit);
   }
 
@@ -39,19 +52,43 @@ export class House implements Gateway {
     return session(downstream, this);
   }
 
-  route(login: Login): Route | string {
-    const { server } = this.config;
-    if (!server) return texts.noServer;
-    return { host: server.host, port: server.port ?? POP3_PORT, user: login.user, password: login.password };
+  /** Ends what still runs on behalf of sessions. */
+  close(): void {
+    this.#access.close();
   }
 
-  dial(route: Route, until: AbortSignal): Promise<Connection> {
-    return dialTcp(route.host, route.port, this.config.connectTimeout, until);
+  route(login: Login): Route | Denial {
+    return this.#routing.route(login);
   }
 
-  loggedIn(visit: Visit): void {
+  async admit(visit: Visit, route: Route, until: AbortSignal): Promise<Route | Denial> {
+    const { acp } = this.config;
+    if (!acp) return route;
+    const { local, peer } = visit.downstream;
+    const about = { interface: { host: local.address, port: local.port }, client: peer.address, session: visit.id };
+    return this.#access.admit(acp, route, about, until);
+  }
+
+  async dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial> {
+    const { host, port } = route;
+    const addresses = isIP(host) ? [host] : await this.#lookups.addresses(host, visit.client, until);
+    for (const address of addresses) {
+      const reason = this.#isOwn(address, port) ? "that is this gateway itself" : this.#guard(route, address);
+      if (reason) return { reply: route.selected ? texts.notPermitted : texts.misconfigured, reason };
+    }
+    const { connectTimeout: timeout, source4, source6 } = this.config;
+    return dialTcp({ addresses, port, timeout, source4, source6 }, until);
+  }
+
+  async loggedIn(visit: Visit, route: Route): Promise<void> {
     this.onLogin(visit.downstream);
     this.#refusals.forget(visit.client);
+    const { clientLog } = this.config;
+    if (clientLog === null || visit.client === "") return;
+    const server = route.port === POP3_PORT ? route.host : showHostPort(route.host, route.port);
+    await recordClient(clientLog, visit.client, route.user, server).catch((thrown: Error) =>
+      visit.log("err", "client-log", { reason: thrown.message }),
+    );
   }
 
   refused(visit: Visit): number {
@@ -59,13 +96,28 @@ export class House implements Gateway {
   }
 
   capabilities(server: HostPort): Capabilities | undefined {
-    const known = this.#capabilities.get(showHostPort(server.host, server.port ?? 0));
+    const known = this.#capabilities.get(showHostPort(server.host, server.port ?? POP3_PORT));
     return known && Date.now() - known.at < CAPABILITIES_MEMORY ? known.capabilities : undefined;
   }
 
   learned(server: HostPort, capabilities: Capabilities): void {
     const all = this.#capabilities;
-    all.set(showHostPort(server.host, server.port ?? 0), { capabilities, at: Date.now() });
+    all.set(showHostPort(server.host, server.port ?? POP3_PORT), { capabilities, at: Date.now() });
     if (all.size > CAPABILITIES_BOUND) all.delete(all.keys().next().value as string);
+  }
+
+  #guard(route: Route, address: string): string | null {
+    return route.guarded ? this.#routing.guard(address) : null;
+  }
+
+  /** Whether a connection to this address would come back to us. */
+  #isOwn(to: string, port: number): boolean {
+    const listeners = this.listeners.filter((listener) => listener.port === port);
+    if (listeners.length === 0) return false;
+    const address = unmapped(to);
+    if (listeners.some(({ host }) => host === address)) return true;
+    if (!listeners.some(({ host }) => host === "::" || host === "0.0.0.0")) return false;
+    if (/^(?:127\.|0\.0\.0\.0$|::1?$)/.test(address)) return true;
+    return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
   }
 }

@@ -13,6 +13,9 @@ import { Daemon } from "./door/daemon";
 import { House } from "./gateway";
 import { stderrLog } from "./log";
 
+// Lookups run in libuv's threads: with the four of its default, four names of a dead zone would stop every login.
+process.env.UV_THREADPOOL_SIZE ??= "64";
+
 const USAGE = 64;
 const UNAVAILABLE = 69;
 
@@ -40,7 +43,8 @@ async function main(argv: readonly string[]): Promise<void> {
 async function serve(config: Config, told: (fault: string | null) => Promise<unknown>): Promise<void> {
   const log = stderrLog(config.debug);
   const demo = config.demo ? await (require("./demo/demo") as typeof import("./demo/demo.js")).startDemo() : null;
-  const daemon = new Daemon(new House(demo ? { ...config, server: demo.server } : config, log));
+  const house = new House(demo ? { ...config, server: demo.server } : config, log);
+  const daemon = new Daemon(house);
   try {
     await daemon.open();
   } catch (thrown) {
@@ -52,7 +56,8 @@ async function serve(config: Config, told: (fault: string | null) => Promise<unk
   const end = async (signal: string) => {
     log("notice", "end", { signal });
     await daemon.close();
-    demo?.close();
+    house.close();
+    await demo?.close();
   };
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end(signal));
 }

@@ -50,6 +50,20 @@ test("long options, and listeners that repeat", () => {
   assert.equal(config("-D --demo").demo, true);
 });
 
+test("server selection, access control, client log", () => {
+  const all = config(
+    "-DD 0 -e -s mail.*,[2001:db8::*]:* -c @% -q 192.0.2.1 -q 2001:db8::1 -v ACP_ --acp-timeout 5 -l /tmp -",
+  );
+  assert.deepEqual([all.select, all.servers, all.delimiters, all.server], [true, "mail.*,[2001:db8::*]:*", "@%", null]);
+  assert.deepEqual(
+    [all.source4, all.source6, all.prefix, all.acpTimeout, all.clientLog],
+    ["192.0.2.1", "2001:db8::1", "ACP_", 5, "/tmp"],
+  );
+  assert.equal(config("-eD").server, null);
+  const request = parseCommandLine(["-Da", "/bin/sh -c  exit", "mail"], () => "");
+  assert.deepEqual("config" in request && request.config.acp, ["/bin/sh", "-c", "exit"]);
+});
+
 test("--version and --help print, wherever they stand", () => {
   assert.deepEqual(
     parseCommandLine(["-D", "--version", "mail"], () => "1.2.3"),
@@ -66,6 +80,22 @@ test("usage faults say in one line what is wrong", () => {
     [[], /-D/],
     [["-D"], /no server/],
     [["-D", "-"], /no server/],
+    [["-D", "-s", "a", "mail"], /-s needs -e/],
+    [["-D", "-e", "-s", "::1"], /brackets/],
+    [["-D", "-e", "-s", "a:0"], /not a server: a:0/],
+    [["-D", "-e", "-s", ":110"], /not a server: :110/],
+    [["-D", "-a", "/does/not/exist", "mail"], /-a: \/does\/not\/exist can't be run/],
+    [["-D", "-a", " ", "mail"], /-a takes/],
+    [["-D", "-l", "/does/not/exist", "mail"], /-l: .* is not a directory/],
+    [["-D", "-c", "", "mail"], /-c takes/],
+    [["-D", "-c", "a", "mail"], /-c takes/],
+    [["-D", "-c", "@.", "mail"], /-c takes/],
+    [["-D", "-q", "mail", "mail"], /-q takes an IP address/],
+    [["-D", "-v", "", "mail"], /-v can't/],
+    [["-D", "-v", "LD_", "mail"], /-v can't/],
+    [["-D", "-v", "PATH", "mail"], /-v can't/],
+    [["-D", "-v", "NODE_", "mail"], /-v can't/],
+    [["-D", "-v", "A=B", "mail"], /-v can't/],
     [["-D", "a", "b"], /too many operands: b/],
     [["-DD"], /first operand/],
     [["-DD", "mail"], /not \[interface:\]port: mail/],
@@ -93,6 +123,5 @@ test("usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["-a", "-e", "-z", "--capa", "--server-tls"])
-    assert.match(fault(["-D", option, "mail"]), /unknown option/);
+  for (const option of ["-z", "--capa", "--server-tls"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });

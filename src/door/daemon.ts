@@ -44,6 +44,10 @@ export class Daemon {
       const { address, port } = server.address() as { address: string; port: number };
       this.#house.log("info", "listen", { interface: address, port });
     }
+    this.#house.listeners = this.#servers.map((server) => {
+      const { address, port } = server.address() as { address: string; port: number };
+      return { host: address, port };
+    });
   }
 
   /**

@@ -23,6 +23,11 @@ export const texts = {
   controlOctet: "-ERR control character in command",
   internalFault: "-ERR [SYS/TEMP] internal fault, try again later",
   noServer: "-ERR [AUTH] no server selected",
+  noUser: "-ERR [AUTH] no user given",
+  notPermitted: "-ERR [AUTH] server not permitted",
+  accessDenied: "-ERR [AUTH] access denied",
+  accessUnknown: "-ERR [SYS/TEMP] access control not available",
+  misconfigured: "-ERR [SYS/PERM] gateway is not set up for this",
   serverUnreachable: "-ERR [SYS/TEMP] server not reachable",
   serverUnavailable: "-ERR [SYS/TEMP] server not available",
   serverLost: "-ERR [SYS/TEMP] connection to server lost",
@@ -49,6 +54,15 @@ export function cleaned(line: string): string {
 /** The response code of a status line in capitals and without brackets, "" if it has none (RFC 2449, 8). */
 export function responseCode(line: string): string {
   return /^(?:\+OK|-ERR) \[([^\]\x00-\x20]+)\]/.exec(line)?.[1]?.toUpperCase() ?? "";
+}
+
+/** The response codes that anybody but the server may use towards a client (RFC 2449, 8.1; RFC 3206). */
+const CODES: ReadonlySet<string> = new Set(["IN-USE", "LOGIN-DELAY", "AUTH", "SYS/TEMP", "SYS/PERM"]);
+
+/** A status line from somebody who is not the server, as the client gets it: cleaned, and without an unknown code. */
+export function withKnownCode(line: string): string {
+  const code = responseCode(line);
+  return cleaned(code && !CODES.has(code) ? line.replace(/ \[[^\]]*\]/, "") : line);
 }
 
 /** Whether a refused login says nothing against the credentials: the server is down, busy or asks for patience. */

@@ -3,6 +3,7 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
+import { POP3_PORT, showHostPort } from "../address";
 import type { Connection } from "../connection";
 import { Failure } from "../failure";
 import type { Level } from "../log";
@@ -10,7 +11,7 @@ import { isPositive, isTemporary } from "../protocol/response";
 import { authorization } from "./authorization";
 import { transaction } from "./transaction";
 import { logIn } from "./upstream";
-import { type Gateway, type Login, type Route, Visit } from "./visit";
+import { type Denial, type Gateway, type Login, type Route, Visit } from "./visit";
 
 /** Serves one client; the connection is closing when this resolves. Never rejects. */
 export async function session(downstream: Connection, gateway: Gateway): Promise<void> {
@@ -28,9 +29,10 @@ export async function session(downstream: Connection, gateway: Gateway): Promise
     reason = tell(visit, Failure.of(thrown));
   } finally {
     downstream.close(patience);
-    const { route, retrieved, deleted, octets } = visit;
+    const { retrieved, deleted, octets } = visit;
     const seconds = Math.round((Date.now() - visit.began) / 1000);
-    visit.log("info", "close", { user: route?.user, server: route?.host, reason, seconds, retrieved, deleted, octets });
+    const who = visit.route ? named(visit.route) : {};
+    visit.log("info", "close", { ...who, reason, seconds, retrieved, deleted, octets });
   }
 }
 
@@ -38,19 +40,26 @@ export async function session(downstream: Connection, gateway: Gateway): Promise
 async function serve(visit: Visit, login: Login): Promise<string> {
   const { gateway, downstream } = visit;
   downstream.deadline = Number.POSITIVE_INFINITY;
-  const route = gateway.route(login);
-  if (typeof route === "string") return deny(visit, { user: login.user }, route, "no route");
+  const until = lost(downstream);
+  const asked = gateway.route(login);
+  if ("reply" in asked) return deny(visit, { user: login.user, ...asked });
+  visit.route = asked;
+  const route = await gateway.admit(visit, asked, until);
+  if ("reply" in route) return deny(visit, { ...named(asked), ...route });
   visit.route = route;
-  const upstream = await dial(visit, route);
+  const upstream = await gateway.dial(visit, route, until);
+  if ("reply" in upstream) return deny(visit, { ...named(route), ...upstream });
+  downstream.onLost = (failure) => upstream.fail(failure);
+  if (gateway.config.debug) visit.traced(upstream, ">");
   try {
-    const answer = await logIn(visit, upstream, route);
-    if (!isPositive(answer)) {
+    const reply = await logIn(visit, upstream, route);
+    if (!isPositive(reply)) {
       upstream.destroy();
-      return await deny(visit, { user: route.user, server: route.host }, answer, "server");
+      return await deny(visit, { ...named(route), reply, reason: "server", temporary: isTemporary(reply) });
     }
-    gateway.loggedIn(visit);
-    visit.log("info", "login", { user: route.user, server: route.host });
-    await downstream.say(answer);
+    await gateway.loggedIn(visit, route);
+    visit.log("info", "login", named(route));
+    await downstream.say(reply);
     visit.owed = false;
     return await transaction(visit, upstream);
   } finally {
@@ -58,40 +67,36 @@ async function serve(visit: Visit, login: Login): Promise<string> {
   }
 }
 
-/** Connects to the server; from then on the server's side fails when the client is lost. */
-async function dial(visit: Visit, route: Route): Promise<Connection> {
-  const { downstream, gateway } = visit;
+/** A signal that tells when nobody waits for an answer any more. */
+function lost(downstream: Connection): AbortSignal {
   const until = new AbortController();
   downstream.onLost = (failure) => until.abort(failure);
   if (downstream.gone) until.abort(new Failure("client", "client closed the connection"));
-  const upstream = await gateway.dial(route, until.signal);
-  downstream.onLost = (failure) => upstream.fail(failure);
-  if (gateway.config.debug) visit.traced(upstream, ">");
-  return upstream;
+  return until.signal;
 }
 
-/** A refused login is answered late, unless it says nothing against the credentials, and ends the session. */
-async function deny(visit: Visit, who: Who, answer: string, reason: string): Promise<string> {
-  visit.log("warning", "denied", { ...who, reason, answer });
-  if (!isTemporary(answer)) await held(visit, visit.gateway.refused(visit));
-  await visit.downstream.say(answer);
+/** Whose login it is, and where to, as the log shows it. */
+function named(route: Route): { user: string; "proxy-user"?: string; server: string } {
+  const { user, proxyUser, host, port } = route;
+  const server = port === POP3_PORT ? host : showHostPort(host, port);
+  return { user, ...(proxyUser && { "proxy-user": proxyUser }), server };
+}
+
+/** A refused login is answered late, unless it says nothing against the client, and ends the session. */
+async function deny(visit: Visit, denial: Denial & { user: string }): Promise<string> {
+  const { reply, temporary, ...told } = denial;
+  visit.log("warning", "denied", { ...told, answer: reply });
+  if (!temporary) await held(visit, visit.gateway.refused(visit));
+  await visit.downstream.say(reply);
   return "login refused";
-}
-
-interface Who {
-  readonly user: string;
-  readonly server?: string;
 }
 
 /** Holds an answer back. @throws Failure if the client does not wait for it */
 async function held(visit: Visit, seconds: number): Promise<void> {
-  const until = new AbortController();
-  visit.downstream.onLost = (failure) => until.abort(failure);
-  try {
-    await pause(seconds * 1000, undefined, { signal: until.signal });
-  } catch {
-    throw until.signal.reason;
-  }
+  const signal = lost(visit.downstream);
+  await pause(seconds * 1000, undefined, { signal }).catch(() => {
+    throw signal.reason;
+  });
 }
 
 /** Tells the client and the log of a failure, each what is for them. @returns the reason for the closing line */

@@ -25,17 +25,38 @@ export interface Route {
   /** The user and the password for the server. */
   readonly user: string;
   readonly password: string;
+  /** Those for the gateway itself; "" if there are none. */
+  readonly proxyUser: string;
+  readonly proxyPassword: string;
+  /** Whether the client has chosen it. */
+  readonly selected: boolean;
+  /** Whether only public addresses, or those on the list, may be dialled. */
+  readonly guarded: boolean;
+}
+
+/** Why a login goes nowhere. */
+export interface Denial {
+  /** The status line for the client. */
+  readonly reply: string;
+  /** For the log. */
+  readonly reason: string;
+  /** What was asked for, if there is no route to tell it. */
+  readonly server?: string;
+  /** It says nothing against the client: it is told at once, and not counted. */
+  readonly temporary?: boolean;
 }
 
 export interface Gateway {
   readonly config: Config;
   readonly log: Log;
-  /** The server for this login, or the status line that refuses it. */
-  route(login: Login): Route | string;
-  /** Connects to a server. @throws Failure */
-  dial(route: Route, until: AbortSignal): Promise<Connection>;
-  /** The client is logged in, and is told so when this resolves. */
-  loggedIn(visit: Visit): void;
+  /** The server for this login, or why there is none. */
+  route(login: Login): Route | Denial;
+  /** Whether the login may go there; perhaps it is to go elsewhere. @throws the reason of `until`, or a Failure */
+  admit(visit: Visit, route: Route, until: AbortSignal): Promise<Route | Denial>;
+  /** Connects to a server. @throws the reason of `until`, or a Failure */
+  dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial>;
+  /** The client is logged in; it is told so when this resolves. Never rejects. */
+  loggedIn(visit: Visit, route: Route): Promise<void>;
   /** A login of this client was refused. @returns how many seconds its answer is to be held back */
   refused(visit: Visit): number;
   /** What this server said to CAPA within the last hour; undefined: not known. */

@@ -1,45 +1,57 @@
 /**
- * To a server over TCP: look the name up, then try its addresses in order.
+ * To a server over TCP: the addresses of its name, in order. They have been looked up and checked before.
  */
 
-import { lookup } from "node:dns/promises";
-import { connect, isIP, type Socket } from "node:net";
-import { showHostPort } from "../address";
+import { connect, isIPv4, type Socket } from "node:net";
 import { Connection } from "../connection";
 import { Failure } from "../failure";
 import { Landing } from "../landing";
 import { texts } from "../protocol/response";
 
+export interface Dial {
+  /** The addresses to try, in order. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** For each address to accept, in seconds. */
+  readonly timeout: number;
+  /** The source address for each address family; null: the system's choice. */
+  readonly source4: string | null;
+  readonly source6: string | null;
+}
+
 /**
- * @param timeout for each address to accept, in seconds
+ * Connects to the first address that accepts.
+ *
  * @param until gives up, with its reason
  * @throws Failure
  */
-export async function dialTcp(host: string, port: number, timeout: number, until: AbortSignal): Promise<Connection> {
-  let refusal = "no address";
-  for (const address of isIP(host) ? [host] : await addresses(host)) {
+export async function dialTcp(to: Dial, until: AbortSignal): Promise<Connection> {
+  let refusal = new Error("no address");
+  for (const address of to.addresses) {
     try {
-      return await open(address, port, timeout, until);
+      return await open(address, to, until);
     } catch (thrown) {
       if (until.aborted) throw until.reason;
-      refusal = (thrown as Error).message;
+      refusal = thrown as Error;
     }
   }
-  throw new Failure("server", `${showHostPort(host, port)} not reachable: ${refusal}`, texts.serverUnreachable);
+  // A source address that is not ours is a fault of the configuration, not of the server.
+  const ours = (refusal as NodeJS.ErrnoException).code === "EADDRNOTAVAIL";
+  const blame = ours ? "gateway" : "server";
+  throw new Failure(blame, `no connection: ${refusal.message}`, ours ? texts.misconfigured : texts.serverUnreachable);
 }
 
-/** All addresses of a name, as getaddrinfo orders them. @throws Failure */
-async function addresses(host: string): Promise<string[]> {
-  try {
-    return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
-  } catch (thrown) {
-    throw new Failure("server", `${host} not found: ${(thrown as Error).message}`, texts.serverUnreachable);
-  }
-}
-
-function open(address: string, port: number, timeout: number, until: AbortSignal): Promise<Connection> {
+function open(address: string, { port, timeout, source4, source6 }: Dial, until: AbortSignal): Promise<Connection> {
+  const source = isIPv4(address) ? source4 : source6;
   const landing = new Landing();
-  const socket: Socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true, onread: landing });
+  const socket: Socket = connect({
+    host: address,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    onread: landing,
+    ...(source && { localAddress: source }),
+  });
   return new Promise<Connection>((resolve, reject) => {
     const stop = (why: Error) => socket.destroy(why);
     const abort = () => stop(until.reason);

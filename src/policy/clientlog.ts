@@ -1,0 +1,38 @@
+/**
+ * The client log: `DIR/<client ip>` tells of the last successful login of each client, for POP-before-SMTP
+ * (SPEC section 5). Each file is one line, replaced as a whole; a symbolic link in its place is replaced, not followed.
+ */
+
+import { constants } from "node:fs";
+import { open, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+
+let counter = 0;
+
+/**
+ * Writes a client's file. It is there, whole, when this resolves.
+ *
+ * @param client the address of the client's socket, and nothing else, so that the name can't lead elsewhere
+ * @param user latin1
+ * @param server `host`, or `host:port`
+ * @throws the system's error; then the file is as it was before
+ */
+export async function recordClient(folder: string, client: string, user: string, server: string): Promise<void> {
+  const seconds = Math.floor(Date.now() / 1000);
+  const encoded = user.replace(/[\x00-\x20\x7f]/g, (octet) => `%${octet.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  const line = Buffer.from(`${seconds} ${client} ${encoded} ${server}\n`, "latin1");
+  const temporary = join(folder, `.${client}.${process.pid}.${++counter}`);
+  const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
+  try {
+    await file.chmod(0o644); // whatever the umask is
+    await file.write(line);
+    await file.close();
+    await rename(temporary, join(folder, client));
+  } catch (thrown) {
+    await file.close().catch(() => {});
+    await unlink(temporary).catch(() => {});
+    throw thrown;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Where a login may go: the server that the client selects, or the default server (SPEC section 4). The addresses that
+ * a selected name stands for are checked later, when they are known, and those very addresses are dialled.
+ */
+
+import { type HostPort, isPublic, POP3_PORT, parseHostPort, showHostPort } from "../address";
+import type { Config } from "../config";
+import { type ProxyLogin, splitProxy, splitServer } from "../protocol/login";
+import { texts } from "../protocol/response";
+import type { Denial, Login, Route } from "../session/visit";
+import { AllowList, POP3_PORTS } from "./allowlist";
+
+export class Routing {
+  readonly #config: Config;
+  readonly #list: AllowList | null;
+
+  /** @throws Error if the list of servers can't be understood */
+  constructor(config: Config) {
+    this.#config = config;
+    this.#list = config.servers === null ? null : new AllowList(config.servers);
+  }
+
+  /** The server for this login, or why there is none. */
+  route(login: Login): Route | Denial {
+    const { select, delimiters, acp, server } = this.#config;
+    const chosen = select ? splitServer(login.user, delimiters) : { name: login.user, server: null };
+    const parts: ProxyLogin = acp
+      ? splitProxy(chosen.name, login.password)
+      : { proxyUser: "", proxyPassword: "", user: chosen.name, password: login.password };
+    if (parts.user === "") return { reply: texts.noUser, reason: "no user" };
+    if (chosen.server !== null) return this.#selected(chosen.server, parts);
+    if (!server) return { reply: texts.noServer, reason: "no server selected" };
+    return { ...parts, host: server.host, port: server.port ?? POP3_PORT, guarded: false, selected: false };
+  }
+
+  /** Why an address may not be dialled on a client's word; null if it may. */
+  guard(address: string): string | null {
+    if (isPublic(address) || this.#list?.lists(address)) return null;
+    const entry = address.includes(":") ? `[${address}]` : address;
+    return `${address} is not public; -s ${entry} would permit it`;
+  }
+
+  #selected(text: string, parts: ProxyLogin): Route | Denial {
+    const server = parseHostPort(text);
+    if (!server) return { reply: texts.notPermitted, reason: "not a server", server: text };
+    const port = server.port ?? POP3_PORT;
+    const answer = this.#answer(server, port);
+    if (answer === "refused") {
+      return { reply: texts.notPermitted, reason: "not on the list", server: showHostPort(server.host, port) };
+    }
+    return { ...parts, host: server.host, port, guarded: answer !== "permitted", selected: true };
+  }
+
+  /** Without a list any public server may be selected, on the ports of POP3. */
+  #answer({ host }: HostPort, port: number): ReturnType<AllowList["answer"]> {
+    if (this.#list) return this.#list.answer(host, port);
+    return POP3_PORTS.has(port) ? "permitted if public or listed" : "refused";
+  }
+}
