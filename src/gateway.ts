@@ -4,7 +4,7 @@
 
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { type HostPort, POP3_PORT, showHostPort, unmapped } from "./address";
+import { type HostPort, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
 import type { Config } from "./config";
 import type { Connection } from "./connection";
 import type { Log } from "./log";
@@ -71,7 +71,8 @@ export class House implements Gateway {
 
   async dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial> {
     const { host, port } = route;
-    const addresses = isIP(host) ? [host] : await this.#lookups.addresses(host, visit.client, until);
+    const found = isIP(host) ? [host] : await this.#lookups.addresses(host, visit.client, until);
+    const addresses = found.map((address) => parseHost(address) ?? address);
     for (const address of addresses) {
       const reason = this.#isOwn(address, port) ? "that is this gateway itself" : this.#guard(route, address);
       if (reason) return { reply: route.selected ? texts.notPermitted : texts.misconfigured, reason };

@@ -55,7 +55,7 @@ async function serve(visit: Visit, login: Login): Promise<string> {
     const reply = await logIn(visit, upstream, route);
     if (!isPositive(reply)) {
       upstream.destroy();
-      return await deny(visit, { ...named(route), reply, reason: "server", temporary: isTemporary(reply) });
+      return await deny(visit, { ...named(route), reply, reason: "server" });
     }
     await gateway.loggedIn(visit, route);
     visit.log("info", "login", named(route));
@@ -84,7 +84,7 @@ function named(route: Route): { user: string; "proxy-user"?: string; server: str
 
 /** A refused login is answered late, unless it says nothing against the client, and ends the session. */
 async function deny(visit: Visit, denial: Denial & { user: string }): Promise<string> {
-  const { reply, temporary, ...told } = denial;
+  const { reply, temporary = isTemporary(reply), ...told } = denial;
   visit.log("warning", "denied", { ...told, answer: reply });
   if (!temporary) await held(visit, visit.gateway.refused(visit));
   await visit.downstream.say(reply);

@@ -7,6 +7,7 @@ import { type Config, defaults } from "../../src/config";
 import { Daemon } from "../../src/door/daemon";
 import { House } from "../../src/gateway";
 import type { Fields, Level } from "../../src/log";
+import type { Resolve } from "../../src/transport/lookup";
 
 export interface Entry {
   readonly level: Level;
@@ -26,12 +27,19 @@ export interface TestGateway {
 /** Quick enough for tests, else as in real life. */
 const brisk: Partial<Config> = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0 };
 
-/** @param server the port of the server on 127.0.0.1 */
-export async function startGateway(server: number, settings: Partial<Config> = {}): Promise<TestGateway> {
+/**
+ * @param server the port of the server on 127.0.0.1
+ * @param resolve how names are looked up
+ */
+export async function startGateway(
+  server: number,
+  settings: Partial<Config> = {},
+  resolve?: Resolve,
+): Promise<TestGateway> {
   const log: Entry[] = [];
   const listen = [{ host: "127.0.0.1", port: 0 }];
   const config = { ...defaults, ...brisk, listen, server: { host: "127.0.0.1", port: server }, ...settings };
-  const house = new House(config, (level, event, fields) => log.push({ level, event, fields }));
+  const house = new House(config, (level, event, fields) => log.push({ level, event, fields }), resolve);
   const daemon = new Daemon(house);
   await daemon.open();
   return {
@@ -46,6 +54,9 @@ export async function startGateway(server: number, settings: Partial<Config> = {
       }
       return assert.fail(`no ${event} in the log: ${JSON.stringify(log)}`);
     },
-    close: () => daemon.close(),
+    async close() {
+      await daemon.close();
+      house.close();
+    },
   };
 }
