@@ -22,6 +22,12 @@ export interface Ended {
 /** Programs that run at once; others wait. */
 const AT_ONCE = 64;
 
+/**
+ * Starting a program stops the event loop for about a millisecond; it may do so for one part in so many, lest a crowd of
+ * logins holds up those who read their mail (500 logins took 46 % of a download's speed, 13 % with this).
+ */
+const START_SHARE = 8;
+
 /** Octets of stdout and of descriptor 3 that are kept. One more of the latter makes it too long to be understood. */
 const KEPT = 4096;
 
@@ -40,6 +46,8 @@ const LAST_WORDS = 20;
 
 export class Programs {
   #running = 0;
+  /** When the next program may be started, in milliseconds of performance.now(). */
+  #nextStart = 0;
   readonly #waiting: (() => void)[] = [];
   readonly #groups = new Set<number>();
 
@@ -62,6 +70,7 @@ export class Programs {
     if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running++;
     try {
+      for (let wait = this.#wait(); wait > 0; wait = this.#wait()) await pause(wait);
       if (until.aborted) throw until.reason;
       return await this.#run(argv, environment, said, until);
     } finally {
@@ -69,6 +78,11 @@ export class Programs {
       if (next) next();
       else this.#running--;
     }
+  }
+
+  /** How long the next start has to wait, in milliseconds. */
+  #wait(): number {
+    return this.#nextStart - performance.now();
   }
 
   /** Ends all process groups. */
@@ -84,7 +98,10 @@ export class Programs {
   ): Promise<Ended> {
     const [program = "", ...words] = argv;
     const began = Date.now();
+    const starting = performance.now();
     const child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+    const started = performance.now();
+    this.#nextStart = started + (started - starting) * (START_SHARE - 1);
     const [, stdout, stderr, answer] = child.stdio as unknown as Readable[];
     const kept = [collect(stdout), collect(answer)] as const;
     const lines = stderr ? logLines(stderr, said) : null;

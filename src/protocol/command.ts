@@ -112,10 +112,13 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
   return message === undefined ? null : count === undefined ? `${message}` : `${message} ${count}`;
 }
 
-/** What of an unsupported line may be told: its first word if that is plainly a word, else only its length. */
+/**
+ * What of an unsupported line may be told: its first word if that is plainly a word, else only its length. A word with
+ * PASS or AUTH at its front may have lost a blank.
+ */
 export function nameOf(line: string): string {
   const word = line.split(" ", 1)[0] ?? "";
-  return /^[A-Za-z0-9]{1,12}$/.test(word) ? word : `(${word.length} octets)`;
+  return /^(?!pass.|auth.)[a-z0-9]{1,12}$/i.test(word) ? word : `(${word.length} octets)`;
 }
 
 /** A client's command line as it may be shown in a trace: secrets, and what might be one, are masked. */

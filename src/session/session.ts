@@ -29,7 +29,9 @@ export async function session(downstream: Connection, gateway: Gateway): Promise
     reason = tell(visit, Failure.of(thrown));
   } finally {
     downstream.close(patience);
-    const { retrieved, deleted, octets } = visit;
+    const { retrieved, octets } = visit;
+    // Without QUIT the server deletes nothing (RFC 1939, 6).
+    const deleted = reason === "quit" ? visit.deleted : 0;
     const seconds = Math.round((Date.now() - visit.began) / 1000);
     const who = visit.route ? named(visit.route) : {};
     visit.log("info", "close", { ...who, reason, seconds, retrieved, deleted, octets });

@@ -33,10 +33,10 @@ export function startPipe(upstream: number): Promise<Started> {
   );
 }
 
-export function startGateway(upstream: number): Promise<Started> {
+export function startGateway(upstream: number, ...options: string[]): Promise<Started> {
   const main = join(__dirname, "..", "..", "src", "main.js");
   const many = ["--max-sessions", "100000", "--max-per-client", "100000"];
-  const argv = [main, "--foreground", ...many, "-DD", "127.0.0.1:0", `127.0.0.1:${upstream}`];
+  const argv = [main, "--foreground", ...many, ...options, "-DD", "127.0.0.1:0", `127.0.0.1:${upstream}`];
   return started(spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "pipe"] }));
 }
 

@@ -5,50 +5,13 @@
  *   npm run bench
  */
 
-import { connect, type Socket } from "node:net";
+import { Client, median } from "./client";
 import { LARGE, type Started, startGateway, startPipe, startUpstream } from "./processes";
 
 const ROUNDS = 7;
 const RETRS = 10;
 const SESSIONS = 500;
 const IDLE = 1000;
-
-/** A client that only counts. */
-class Client {
-  #socket: Socket;
-  #tail = "";
-  #done: (() => void) | null = null;
-  #end = "\r\n";
-
-  constructor(port: number) {
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#socket.on("data", (chunk: Buffer) => {
-      this.#tail = (this.#tail + chunk.toString("latin1", Math.max(0, chunk.length - 5))).slice(-5);
-      if (this.#tail.endsWith(this.#end)) this.#done?.();
-    });
-  }
-
-  /** Says a line, and waits for what ends its answer. */
-  async ask(line: string | null, end = "\r\n"): Promise<void> {
-    this.#tail = "";
-    this.#end = end;
-    const answered = new Promise<void>((resolve) => {
-      this.#done = resolve;
-    });
-    if (line !== null) this.#socket.write(`${line}\r\n`);
-    await answered;
-  }
-
-  async logIn(user: string): Promise<void> {
-    await this.ask(null);
-    await this.ask(`USER ${user}`);
-    await this.ask("PASS demo");
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
 
 async function bulk(target: Started, user: string): Promise<number> {
   const client = new Client(target.port);
@@ -88,10 +51,6 @@ async function idle(target: Started): Promise<number> {
   const all = await grow(IDLE);
   for (const client of clients) client.close();
   return (all - some) / (IDLE - IDLE / 4);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }
 
 async function main(): Promise<void> {

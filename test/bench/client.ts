@@ -1,0 +1,46 @@
+/**
+ * The load of a bench: clients that only count.
+ */
+
+import { connect, type Socket } from "node:net";
+
+/** A client that looks at the end of each answer and at nothing else. */
+export class Client {
+  #socket: Socket;
+  #tail = "";
+  #done: (() => void) | null = null;
+  #end = "\r\n";
+
+  constructor(port: number) {
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.on("data", (chunk: Buffer) => {
+      this.#tail = (this.#tail + chunk.toString("latin1", Math.max(0, chunk.length - 5))).slice(-5);
+      if (this.#tail.endsWith(this.#end)) this.#done?.();
+    });
+  }
+
+  /** Says a line, and waits for what ends its answer. */
+  async ask(line: string | null, end = "\r\n"): Promise<void> {
+    this.#tail = "";
+    this.#end = end;
+    const answered = new Promise<void>((resolve) => {
+      this.#done = resolve;
+    });
+    if (line !== null) this.#socket.write(`${line}\r\n`);
+    await answered;
+  }
+
+  async logIn(user: string): Promise<void> {
+    await this.ask(null);
+    await this.ask(`USER ${user}`);
+    await this.ask("PASS demo");
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}

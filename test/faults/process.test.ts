@@ -1,0 +1,122 @@
+/**
+ * What only a process of its own can show: its memory, its end, its exit status.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Accepting, Peer } from "../support/peer";
+import { MAIN, startProcess } from "../support/process";
+
+/** Takes a login at the server's end. */
+async function welcome(server: Peer): Promise<void> {
+  await server.say("+OK");
+  for (let i = 0; i < 2; i++) {
+    await server.line();
+    await server.say("+OK");
+  }
+}
+
+async function logIn(port: number): Promise<Peer> {
+  const client = await Peer.connect(port);
+  await client.line();
+  await client.ask("USER joe");
+  await client.say("PASS p");
+  return client;
+}
+
+test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 30_000 }, async () => {
+  const accepting = new Accepting();
+  const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
+  const client = await logIn(gateway.port);
+  const server = await accepting.next();
+  await welcome(server);
+  await client.line();
+  client.socket.pause();
+  await client.say("RETR 1");
+  await server.line();
+  await server.say("+OK");
+  const piece = Buffer.alloc(1 << 20, "x");
+  let taken = 0;
+  // It is offered for two seconds, or until a gigabyte has gone.
+  for (const until = Date.now() + 2000; taken < 1024 && Date.now() < until; ) {
+    if (server.socket.writableLength === 0) {
+      server.socket.write(piece);
+      taken++;
+    } else {
+      await pause(5);
+    }
+  }
+  assert.ok(taken < 100, `${taken} MiB were taken`);
+  assert.ok(gateway.peak() < 150 * 1024, `${gateway.peak()} KiB`);
+  client.socket.destroy();
+  assert.equal(await gateway.stop(), 0);
+  await accepting.close();
+});
+
+test("SIGTERM: sessions go on, new clients are not accepted; a second one ends all at once", {
+  timeout: 30_000,
+}, async () => {
+  const accepting = new Accepting();
+  const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
+  const client = await logIn(gateway.port);
+  const server = await accepting.next();
+  await welcome(server);
+  await client.line();
+  gateway.child.kill("SIGTERM");
+  await pause(100);
+  await assert.rejects(Peer.connect(gateway.port), /ECONNREFUSED/);
+  await client.say("NOOP");
+  assert.equal(await server.line(), "NOOP");
+  await server.say("+OK still here");
+  assert.equal(await client.line(), "+OK still here");
+  const ended = gateway.stop("SIGTERM");
+  await client.untilEnd();
+  client.end();
+  assert.equal(await ended, 0);
+  assert.match(gateway.said(), / close .*reason="gateway is shutting down"/);
+  await accepting.close();
+});
+
+test("what can't be served is told in one line, with an exit status of sysexits.h", async () => {
+  const accepting = new Accepting();
+  const port = await accepting.open();
+  const run = (...argv: string[]) =>
+    spawnSync(process.execPath, [MAIN, ...argv], { encoding: "latin1", timeout: 10_000 });
+  const taken = run("-d", "-DD", `127.0.0.1:${port}`, "mail");
+  assert.equal(taken.status, 69);
+  assert.match(taken.stderr, /^pop3\.proxy: [^\n]*EADDRINUSE[^\n]*\n$/);
+  const behind = run("-DD", `127.0.0.1:${port}`, "mail");
+  assert.equal(behind.status, 69, "the launcher waits for the daemon's word");
+  assert.match(behind.stderr, /EADDRINUSE/);
+  const usage = run("-D");
+  assert.equal(usage.status, 64);
+  assert.match(usage.stderr, /^pop3\.proxy: [^\n]+\n$/);
+  const version = run("--version");
+  assert.equal(version.status, 0);
+  assert.match(version.stdout, /^pop3\.proxy \d+\.\d+\.\d+\n$/);
+  await accepting.close();
+});
+
+test("G2: the trace of a whole session shows no secret", async () => {
+  const accepting = new Accepting();
+  const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask("AUTH PLAIN AGpvZQBnZWhlaW0=");
+  await client.ask("AGpvZQBnZWhlaW0=");
+  await client.ask("USER joe");
+  await client.ask("PASSgeheim");
+  await client.say("PASS geheim");
+  const server = await accepting.next();
+  await welcome(server);
+  await client.line();
+  assert.match(server.heard, /PASS geheim/);
+  client.end();
+  await client.untilEnd();
+  assert.equal(await gateway.stop(), 0);
+  assert.match(gateway.said(), /PASS \*\*\*/);
+  assert.doesNotMatch(gateway.said(), /geheim|AGpvZQ/);
+  await accepting.close();
+});

@@ -1,0 +1,103 @@
+/**
+ * Dovecot, run by the ordinary user: a passwd-file and a Maildir in a throw-away folder, one port of 127.0.0.1.
+ */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { atEnd } from "./ending";
+import { stored } from "./mails";
+import { program, run, start, stop } from "./programs";
+import { folder, put, scratch } from "./scratch";
+import { freePort, password, type RealServer, user } from "./server";
+
+/** Starts dovecot with these mails, in this order, in joe's maildrop. */
+export async function startDovecot(t: TestContext, mails: readonly Buffer[]): Promise<RealServer> {
+  const home = scratch(t);
+  const port = await freePort();
+  const [name, group] = await Promise.all(["-un", "-gn"].map((flag) => run(program("id"), [flag])));
+  put(join(home, "conf"), configuration(home, port, text(name?.stdout), text(group?.stdout)));
+  put(join(home, "users"), `${user}:{PLAIN}${password}::::${home}/${user}::\n`);
+  for (const part of ["new", "cur", "tmp"]) folder(join(home, user, "maildir", part));
+  for (const [index, octets] of mails.entries()) {
+    put(join(home, user, "maildir/new", `${1700000000 + index}.M${index}.test`), stored(octets));
+  }
+  const child = start(program("dovecot"), ["-F", "-c", join(home, "conf")], { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr?.on("data", (octets) => (said += octets));
+  atEnd(t, () => stop(child, "SIGKILL"));
+  for (let wait = 0; !(await answers(port)); wait++) {
+    assert.ok(wait < 200 && child.exitCode === null, `dovecot does not answer: ${said}`);
+    await sleep(25);
+  }
+  return {
+    port,
+    stored: () =>
+      ["new", "cur"]
+        .map((part) => join(home, user, "maildir", part))
+        .flatMap((path) => readdirSync(path).map((file) => readFileSync(join(path, file)))),
+  };
+}
+
+const text = (octets: Buffer | undefined) => (octets ?? Buffer.alloc(0)).toString().trim();
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("data", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("close", () => resolve(false));
+    socket.once("data", () => socket.destroy());
+  });
+}
+
+/** Everything that dovecot would do as root is left out: its own users, chroot, and other folders than `home`. */
+function configuration(home: string, port: number, name: string, group: string): string {
+  return `
+protocols = pop3
+listen = 127.0.0.1
+base_dir = ${home}/run
+state_dir = ${home}/state
+log_path = /dev/stderr
+default_internal_user = ${name}
+default_internal_group = ${group}
+default_login_user = ${name}
+default_vsz_limit = 0
+ssl = no
+disable_plaintext_auth = no
+auth_failure_delay = 0
+auth_mechanisms = plain
+first_valid_uid = 0
+mail_location = maildir:~/maildir
+passdb {
+  driver = passwd-file
+  args = ${home}/users
+}
+userdb {
+  driver = passwd-file
+  args = ${home}/users
+  override_fields = uid=${name} gid=${group}
+}
+service anvil {
+  chroot =
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service pop3-login {
+  chroot =
+  inet_listener pop3 {
+    port = ${port}
+  }
+  inet_listener pop3s {
+    port = 0
+  }
+}
+service stats {
+  chroot =
+}
+`;
+}

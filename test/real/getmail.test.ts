@@ -1,0 +1,60 @@
+/**
+ * getmail in front of dovecot: USER PASS UIDL LIST RETR DELE QUIT. It writes mails with LF.
+ */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { startDovecot } from "./dovecot";
+import { startGateway } from "./gateway";
+import { plain, stored } from "./mails";
+import { lacking, program, run } from "./programs";
+import { same, sorted } from "./same";
+import { folder, put, scratch } from "./scratch";
+import { password, user } from "./server";
+
+/** Runs getmail; the mails that it has delivered. */
+async function getmail(t: TestContext, port: number, remove: boolean): Promise<Buffer[]> {
+  const home = scratch(t);
+  const inbox = join(home, "inbox");
+  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
+  put(
+    join(home, "rc"),
+    `[retriever]
+type = SimplePOP3Retriever
+server = 127.0.0.1
+port = ${port}
+username = ${user}
+password = ${password}
+timeout = 15
+[destination]
+type = Maildir
+path = ${inbox}/
+[options]
+delete = ${remove}
+read_all = true
+delivered_to = false
+received = false
+`,
+  );
+  const argv = ["--getmaildir", home, "--rcfile", join(home, "rc")];
+  const outcome = await run(program("getmail"), argv, { env: { HOME: home }, cwd: home });
+  assert.equal(outcome.code, 0, outcome.stderr);
+  return readdirSync(join(inbox, "new")).map((name) => readFileSync(join(inbox, "new", name)));
+}
+
+test("getmail", { skip: lacking("dovecot", "getmail") }, async (t) => {
+  const server = await startDovecot(t, plain);
+  const port = await startGateway(t, server.port);
+
+  await t.test("fetches every mail and leaves it there", async (t) => {
+    same(sorted(await getmail(t, port, false)), sorted(plain.map(stored)));
+    assert.equal(server.stored().length, plain.length);
+  });
+
+  await t.test("fetches every mail and deletes it", async (t) => {
+    same(sorted(await getmail(t, port, true)), sorted(plain.map(stored)));
+    assert.equal(server.stored().length, 0);
+  });
+});
