@@ -1,0 +1,96 @@
+/**
+ * Asks an example as the gateway does: through Access, with a route that a login might have.
+ */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type Config, defaults } from "../../src/config";
+import { Access } from "../../src/policy/access";
+import type { Route } from "../../src/session/visit";
+import { scratch } from "../support/acp";
+
+export const EXAMPLES = join(__dirname, "..", "..", "..", "acp-examples");
+
+export const GRANTED = "granted";
+export const DENIED = "-ERR [AUTH] access denied";
+export const UNKNOWN = "-ERR [SYS/TEMP] access control not available";
+
+/** What a login is like; text is UTF-8 here, and on its way to the gateway. */
+export interface Asked extends Partial<Omit<Route, "selected" | "guarded">> {
+  readonly client?: string;
+}
+
+export interface Answer {
+  /** GRANTED, or the line for the client. */
+  readonly verdict: string;
+  /** Where the login goes; null if it is denied. */
+  readonly route: Route | null;
+  /** What the acp wrote to the log. */
+  readonly said: readonly string[];
+  /** All that is in the log. */
+  readonly log: string;
+}
+
+/** An octet a character, as a session has what a client wrote. */
+const octets = (text: string) => Buffer.from(text).toString("latin1");
+
+/** The route of a login. */
+export function routed(asked: Asked): Route {
+  return {
+    host: asked.host ?? "mail.example.com",
+    port: asked.port ?? 110,
+    user: octets(asked.user ?? "joe"),
+    password: octets(asked.password ?? "server-password"),
+    proxyUser: octets(asked.proxyUser ?? ""),
+    proxyPassword: octets(asked.proxyPassword ?? ""),
+    selected: true,
+    guarded: true,
+  };
+}
+
+/** Asks a program. @param acp its name among the examples or its path, and its arguments */
+export async function ask(acp: readonly string[], asked: Asked, settings: Partial<Config> = {}): Promise<Answer> {
+  const [program = "", ...words] = acp;
+  const log: object[] = [];
+  const said: string[] = [];
+  const access = new Access({ ...defaults, ...settings }, (level, event, fields) => {
+    log.push({ level, event, ...fields });
+    if (fields.said !== undefined) said.push(String(fields.said));
+  });
+  const about = {
+    interface: { host: "192.0.2.1", port: 110 },
+    client: asked.client ?? "192.0.2.77",
+    session: "touki37xx.9",
+  };
+  const argv = [program.includes("/") ? program : join(EXAMPLES, program), ...words];
+  const outcome = await access.admit(argv, routed(asked), about, new AbortController().signal);
+  const denied = "reply" in outcome;
+  return {
+    verdict: denied ? outcome.reply : GRANTED,
+    route: denied ? null : outcome,
+    said,
+    log: JSON.stringify(log),
+  };
+}
+
+/** A file of the test's own, with these lines. @returns its path */
+export function file(t: TestContext, ...lines: string[]): string {
+  const path = join(scratch(t), "lines");
+  writeFileSync(path, lines.map((line) => `${line}\n`).join(""));
+  return path;
+}
+
+/** Files that nobody can read: one that is not there, and a folder. */
+export function unreadable(t: TestContext): string[] {
+  const folder = join(scratch(t), "folder");
+  mkdirSync(folder);
+  return ["/does/not/exist", folder];
+}
+
+/** A copy of an example with one text in it replaced by another. @returns its path */
+export function changed(t: TestContext, name: string, from: string, to: string): string {
+  const path = join(scratch(t), name);
+  writeFileSync(path, readFileSync(join(EXAMPLES, name), "utf8").replaceAll(from, to), { mode: 0o755 });
+  return path;
+}
