@@ -9,7 +9,7 @@ import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { POP3_PORT, parseHostPort, parsePort } from "./address";
 import { type Config, defaults, type Listen } from "./config";
-import { AllowList } from "./policy/allowlist";
+import { parseFacility, parseSyslogAddress } from "./log/target";
 import { STATUS_LIMIT } from "./protocol/response";
 
 /** The command line can't be run as it is; the message is one line for the person who typed it. */
@@ -56,6 +56,7 @@ const OPTIONS: readonly Row[] = [
     help: "record the last login of each client in dir/clientip",
     set: (draft, value) => (draft.clientLog = folder(value)),
   },
+  { flags: "-m, --brief", help: "fewer log lines: neither connect nor login", set: (draft) => (draft.brief = true) },
   {
     flags: "-q, --source <ip>",
     help: "source address of connections to servers; once per address family",
@@ -72,6 +73,11 @@ const OPTIONS: readonly Row[] = [
     set: (draft, value) => (draft.timeout = whole(value, "-t", MAX_SECONDS)),
   },
   {
+    flags: "-u, --user <name>",
+    help: "run as this user when started by root: a name, or uid[:gid] (default: nobody)",
+    set: (draft, value) => (draft.user = value),
+  },
+  {
     flags: "-v, --prefix <prefix>",
     help: "prefix of the acp's variables (default: PROXY_)",
     set: (draft, value) => (draft.prefix = prefix(value)),
@@ -82,6 +88,11 @@ const OPTIONS: readonly Row[] = [
     set: (draft, value) => (draft.listen = [...draft.listen, listener(value)]),
   },
   { flags: "--foreground", help: "daemon without forking", set: (draft) => (draft.foreground = true) },
+  {
+    flags: "--pidfile <file>",
+    help: "leave the daemon's process id there",
+    set: (draft, value) => (draft.pidfile = resolve(value)),
+  },
   { flags: "--greeting <text>", help: "text after +OK", set: (draft, value) => (draft.greeting = greeting(value)) },
   {
     flags: "--login-timeout <seconds>",
@@ -102,6 +113,21 @@ const OPTIONS: readonly Row[] = [
     flags: "--max-per-client <n>",
     help: "sessions at once of one client address (default: 50)",
     set: (draft, value) => (draft.maxPerClient = whole(value, "--max-per-client", MAX_COUNT)),
+  },
+  {
+    flags: "--syslog <address>",
+    help: "log to udp://host[:port] or tcp://host[:port]",
+    set: (draft, value) => (draft.syslog = syslog(value)),
+  },
+  {
+    flags: "--facility <name>",
+    help: "the syslog facility (default: mail)",
+    set: (draft, value) => (draft.facility = facility(value)),
+  },
+  {
+    flags: "--check",
+    help: "check the settings and the server, tell what would run, and end",
+    set: (draft) => (draft.check = true),
   },
   { flags: "--demo", help: "a built-in sample maildrop is the server", set: (draft) => (draft.demo = true) },
 ];
@@ -157,8 +183,6 @@ function completed(draft: Draft, daemon: number, operands: readonly string[]): C
     draft.listen = [listener(first)];
   } else if (daemon === 1) {
     draft.listen = [{ host: null, port: POP3_PORT }];
-  } else {
-    throw new UsageFault("give -D to stand alone on port 110, or --listen [interface:]port");
   }
   const [server, ...excess] = rest;
   if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.join(" ")}`);
@@ -195,6 +219,24 @@ function greeting(text: string): string {
   if (octets.startsWith("[")) throw new UsageFault("--greeting must not begin with a response code");
   if (octets.length > STATUS_LIMIT - "+OK \r\n".length) throw new UsageFault("--greeting is too long");
   return octets;
+}
+
+function syslog(text: string): string {
+  return sound(text, parseSyslogAddress);
+}
+
+function facility(text: string): string {
+  return sound(text, parseFacility);
+}
+
+/** The text itself, if it can be understood. */
+function sound(text: string, parse: (text: string) => unknown): string {
+  try {
+    parse(text);
+  } catch (thrown) {
+    throw new UsageFault((thrown as Error).message);
+  }
+  return text;
 }
 
 /** A program and its arguments; a path is meant from where the command was typed. */
@@ -235,12 +277,8 @@ function source(draft: Draft, text: string): void {
 }
 
 function servers(text: string): string {
-  try {
-    new AllowList(text);
-  } catch (thrown) {
-    throw new UsageFault(`-s: ${(thrown as Error).message}`);
-  }
-  return text;
+  const { AllowList } = require("./policy/allowlist") as typeof import("./policy/allowlist.js");
+  return sound(text, (list) => new AllowList(list));
 }
 
 /** A prefix that makes no variable that somebody else listens to. */

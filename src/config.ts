@@ -33,6 +33,18 @@ export interface Config {
   readonly clientLog: string | null;
   /** Where the daemon listens; empty: it is not a daemon. */
   readonly listen: readonly Listen[];
+  /** The user to run as when started by root: a name, or `uid[:gid]`. */
+  readonly user: string;
+  /** Where the daemon leaves its process id; null: nowhere. */
+  readonly pidfile: string | null;
+  /** Log fewer lines: neither `connect` nor `login`. */
+  readonly brief: boolean;
+  /** `udp://host[:port]` or `tcp://host[:port]`; null: what the system has. */
+  readonly syslog: string | null;
+  /** The syslog facility, by its name. */
+  readonly facility: string;
+  /** Check the settings, tell what would run, and end. */
+  readonly check: boolean;
   /** Stay in the foreground. */
   readonly foreground: boolean;
   /** The dialogue is traced, and the log goes to stderr. */
@@ -75,6 +87,12 @@ export const defaults: Config = Object.freeze({
   source6: null,
   clientLog: null,
   listen: [],
+  user: "nobody",
+  pidfile: null,
+  brief: false,
+  syslog: null,
+  facility: "mail",
+  check: false,
   foreground: false,
   debug: false,
   demo: false,

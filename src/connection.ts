@@ -7,7 +7,7 @@
  */
 
 import type { Duplex } from "node:stream";
-import { unwatch, type Watched, watch } from "./deadline";
+import { now, unwatch, type Watched, watch } from "./deadline";
 import { type Blame, Failure } from "./failure";
 import { Inbox, type OVERLONG } from "./inbox";
 import type { Landing } from "./landing";
@@ -41,8 +41,10 @@ interface Relay {
 }
 
 export class Connection implements Watched {
-  /** When the input awaited now must be there, in milliseconds since the epoch; Infinity: it is not the peer's turn. */
+  /** When the input awaited now must be there, by the clock of deadline.ts; Infinity: it is not the peer's turn. */
   deadline = NEVER;
+  /** When all must be over, by the same clock, whatever else goes on. */
+  limit = NEVER;
   /** How long the peer may take to accept octets, or the next chunk of a body may take to come; in milliseconds. */
   patience = NEVER;
   /** Called once: nobody is there to read answers any more, or the connection was made to fail. */
@@ -150,12 +152,12 @@ export class Connection implements Watched {
       const relay: Relay = { to, end, octets: 0, resolve: () => resolve(relay.octets), reject };
       this.#relay = relay;
       this.#inbox.sink = (chunk) => this.#pass(chunk, "");
-      this.landing?.lease();
-      this.deadline = Date.now() + this.patience;
+      this.deadline = now() + this.patience;
       if (first.length > 0) this.#pass(first, `${head}\r\n`);
       else to.#outbox.send(`${head}\r\n`);
       if (this.#failure) this.#endRelay(this.#failure);
       else if (this.#inbox.ended) this.#endRelay(this.#cutOff());
+      else if (this.#relay) this.landing?.lease();
     });
   }
 
@@ -164,6 +166,7 @@ export class Connection implements Watched {
     if (this.#failure || this.#closing) return;
     this.#failure = failure;
     this.deadline = NEVER;
+    this.limit = NEVER;
     this.#inbox.fail(failure);
     this.#outbox.fail(failure);
     this.#endRelay(failure);
@@ -180,9 +183,9 @@ export class Connection implements Watched {
     this.#closing = true;
     this.onLost = null;
     this.#inbox.close();
-    this.deadline = Date.now() + within;
+    this.deadline = now() + within;
     this.stream.end(() => {
-      this.deadline = Date.now() + LINGER;
+      this.deadline = now() + LINGER;
     });
   }
 
@@ -194,10 +197,10 @@ export class Connection implements Watched {
   }
 
   /** Part of the clock: ends what is overdue. */
-  sweep(now: number): void {
-    if (now >= this.deadline && this.#closing) this.stream.destroy();
-    else if (now >= this.deadline) this.fail(this.#silent());
-    else if (now >= this.#outbox.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
+  sweep(at: number): void {
+    if (at >= this.deadline && this.#closing) this.stream.destroy();
+    else if (at >= this.deadline || at >= this.limit) this.fail(this.#silent());
+    else if (at >= this.#outbox.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
   }
 
   /** Hands a chunk of the body on, behind `head`; finds the body's end; stops reading while the other side is slow. */
@@ -207,7 +210,7 @@ export class Connection implements Watched {
     const at = relay.end.find(chunk);
     const part = at < 0 ? chunk : chunk.subarray(0, at);
     relay.octets += part.length;
-    this.deadline = Date.now() + this.patience;
+    this.deadline = now() + this.patience;
     if (head && part.length <= JOIN_BOUND) {
       out.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
     } else {
@@ -216,6 +219,7 @@ export class Connection implements Watched {
     }
     // All of it must have left before the next read, which goes into the same memory.
     const slow = out.empty ? null : out.emptied(relay.to.patience);
+    if (slow) this.deadline = NEVER;
     if (at >= 0) {
       this.#inbox.sink = null;
       if (at < chunk.length) this.#inbox.keep(chunk.subarray(at));
@@ -224,11 +228,10 @@ export class Connection implements Watched {
       if (slow) slow.then(relay.resolve, relay.reject);
       else relay.resolve();
     } else if (slow) {
-      this.deadline = NEVER;
       this.#inbox.pause();
       slow.then(
         () => {
-          this.deadline = Date.now() + this.patience;
+          this.deadline = now() + this.patience;
           this.#inbox.resume();
         },
         (failure) => this.#endRelay(failure),
@@ -271,7 +274,7 @@ export class Connection implements Watched {
 
   #lostIfClosed(): void {
     if (!this.#gone || !this.#inbox.ended || !this.onLost) return;
-    this.#lost(new Failure(this.role, `${this.role} closed the connection`));
+    this.#lost(closed(this.role));
   }
 
   #lost(failure: Failure): void {
@@ -279,4 +282,9 @@ export class Connection implements Watched {
     this.onLost = null;
     onLost?.(failure);
   }
+}
+
+/** The failure of a peer that has left. */
+export function closed(role: Blame): Failure {
+  return new Failure(role, `${role} closed the connection`);
 }

@@ -6,9 +6,14 @@
 /** How often deadlines are looked at, in milliseconds: nothing ends sooner than its deadline, or much later. */
 const SWEEP = 250;
 
+/** The clock of all deadlines, in milliseconds; it does not jump when somebody sets the time of day. */
+export function now(): number {
+  return performance.now();
+}
+
 export interface Watched {
-  /** Called at each sweep. @param now milliseconds since the epoch */
-  sweep(now: number): void;
+  /** Called at each sweep. @param at `now` of the sweep */
+  sweep(at: number): void;
 }
 
 const watched = new Set<Watched>();
@@ -27,6 +32,6 @@ export function unwatch(one: Watched): void {
 }
 
 function sweepAll(): void {
-  const now = Date.now();
-  for (const one of watched) one.sweep(now);
+  const at = now();
+  for (const one of watched) one.sweep(at);
 }

@@ -6,7 +6,7 @@
 import { texts } from "./protocol/response";
 
 /** Whose doing it was; it decides the level of the log line. */
-export type Blame = "client" | "server" | "gateway";
+export type Blame = "client" | "server" | "gateway" | "nobody";
 
 export class Failure extends Error {
   /**

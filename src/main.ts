@@ -1,28 +1,33 @@
 #!/usr/bin/env node
 /**
  * argv -> Config -> Gateway -> a door. The only file that ends the process.
- * Exit status: 0, 64 (usage), 69 (it can't serve), 70 (a fault of ours), as in sysexits.h.
+ * Exit status as in sysexits.h: 0, 64 (usage), 69 (it can't serve), 70 (a fault of ours), 78 (--check found one).
+ *
+ * What a door needs is loaded with it: under inetd every millisecond counts, for each session.
  */
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseCommandLine, UsageFault } from "./cli";
-import type { Config } from "./config";
-import { inBackground, launch, report } from "./door/background";
-import { Daemon } from "./door/daemon";
-import { House } from "./gateway";
-import { stderrLog } from "./log";
+import { safeStandardStreams } from "./door/descriptor";
+
+// The first act: under a superserver stderr is the client, whatever may go wrong from here on.
+const stderrIsClient = safeStandardStreams();
 
 // Lookups run in libuv's threads: with the four of its default, four names of a dead zone would stop every login.
 process.env.UV_THREADPOOL_SIZE ??= "64";
 
+import { parseCommandLine, UsageFault } from "./cli";
+import type { Config } from "./config";
+import { version } from "./version";
+
 const USAGE = 64;
 const UNAVAILABLE = 69;
+const SOFTWARE = 70;
+const CONFIG = 78;
 
 main(process.argv.slice(2)).catch((thrown: Error) => {
   const usage = thrown instanceof UsageFault;
-  process.stderr.write(`pop3.proxy: ${usage ? thrown.message : thrown.stack}\n`);
-  process.exit(usage ? USAGE : 70);
+  void complain(usage ? thrown.message : (thrown.stack ?? thrown.message)).then(() =>
+    process.exit(usage ? USAGE : SOFTWARE),
+  );
 });
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -32,44 +37,42 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   const { config } = request;
-  if (config.debug || config.foreground) return serve(config, async (fault) => fault === null || giveUp(fault));
-  if (inBackground()) return serve(config, report);
-  const fault = await launch(argv);
-  if (fault !== null) giveUp(fault);
-  process.exit(0);
-}
-
-/** Serves until it is told to end. @param told learns when it does, or why it can't */
-async function serve(config: Config, told: (fault: string | null) => Promise<unknown>): Promise<void> {
-  const log = stderrLog(config.debug);
-  const demo = config.demo ? await (require("./demo/demo") as typeof import("./demo/demo.js")).startDemo() : null;
-  const house = new House(demo ? { ...config, server: demo.server } : config, log);
-  const daemon = new Daemon(house);
-  try {
-    await daemon.open();
-  } catch (thrown) {
-    await told((thrown as Error).message);
-    process.exit(UNAVAILABLE);
+  if (config.check) return checked(config);
+  const { run } = require("./run") as typeof import("./run.js");
+  const daemon = config.listen.length > 0;
+  const die = () => process.exit(SOFTWARE);
+  if (!daemon || config.debug || config.foreground) {
+    return end(await run(config, { stderrIsClient, told: complain, die }));
   }
-  await told(null);
-  if (demo) process.stdout.write(demo.howTo(daemon.ports[0] ?? 0));
-  const end = async (signal: string) => {
-    log("notice", "end", { signal });
-    await daemon.close();
-    house.close();
-    await demo?.close();
-  };
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end(signal));
-}
-
-function giveUp(fault: string): never {
-  process.stderr.write(`pop3.proxy: ${fault}\n`);
+  const { inBackground, launch, report } = require("./door/background") as typeof import("./door/background.js");
+  if (inBackground()) return end(await run(config, { stderrIsClient, told: report, die }));
+  const fault = await launch(argv);
+  if (fault === null) process.exit(0);
+  await complain(fault);
   process.exit(UNAVAILABLE);
 }
 
-function version(): string {
-  const [folder = ""] = [join(__dirname, ".."), join(__dirname, "..", "..")].filter((one) =>
-    existsSync(join(one, "package.json")),
-  );
-  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version;
+/** @param served whether it has served to an orderly end */
+function end(served: boolean): never {
+  process.exit(served ? 0 : UNAVAILABLE);
+}
+
+async function checked(config: Config): Promise<void> {
+  const { check } = require("./check") as typeof import("./check.js");
+  const { lines, sound } = await check(config);
+  process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => process.exit(sound ? 0 : CONFIG));
+}
+
+/** Tells who has started us, in one piece; under a superserver that is the log. */
+async function complain(fault: string | null): Promise<void> {
+  if (fault === null) return;
+  if (!stderrIsClient) {
+    await new Promise<void>((resolve) => process.stderr.write(`pop3.proxy: ${fault}\n`, () => resolve()));
+    return;
+  }
+  const { openLog } = require("./log/open") as typeof import("./log/open.js");
+  const { defaults } = require("./config") as typeof import("./config.js");
+  const { log, close } = openLog({ ...defaults, stderrIsClient });
+  log("err", "start", { reason: fault });
+  await close();
 }

@@ -6,13 +6,14 @@
  */
 
 import type { Duplex } from "node:stream";
+import { now } from "./deadline";
 import type { Failure } from "./failure";
 
 /** Octets written and not yet accepted by the system before the writer is asked to wait. */
 const BOUND = 16 * 1024;
 
 export class Outbox {
-  /** When the peer must have accepted all that was written, in milliseconds since the epoch; Infinity: it has. */
+  /** When the peer must have accepted all that was written, by the clock of deadline.ts; Infinity: it has. */
   deadline = Number.POSITIVE_INFINITY;
 
   #closed = false;
@@ -60,7 +61,7 @@ export class Outbox {
    * @param patience how long that may take, in milliseconds; the connection watches the deadline
    */
   emptied(patience: number): Promise<void> {
-    this.deadline = Date.now() + patience;
+    this.deadline = now() + patience;
     if (!this.#wait) {
       const { promise, resolve, reject } = withResolvers();
       this.#wait = { promise, resolve, reject };

@@ -77,8 +77,10 @@ test("--version and --help print, wherever they stand", () => {
 
 test("usage faults say in one line what is wrong", () => {
   const faults: [string[], RegExp][] = [
-    [[], /-D/],
+    [[], /no server/],
     [["-D"], /no server/],
+    [["-D", "--syslog", "mail", "mail"], /udp:\/\//],
+    [["-D", "--facility", "post", "mail"], /facility/],
     [["-D", "-"], /no server/],
     [["-D", "-s", "a", "mail"], /-s needs -e/],
     [["-D", "-e", "-s", "::1"], /brackets/],

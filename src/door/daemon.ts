@@ -1,96 +1,51 @@
 /**
- * The daemon's door: listens, lets clients in as far as the limits go, and ends in an orderly way.
+ * The daemon's door: its own listeners.
  */
 
-import { createServer, type Server, type Socket } from "node:net";
-import { plainAddress } from "../address";
+import { lookup } from "node:dns/promises";
+import { isIP, type ListenOptions } from "node:net";
 import type { Listen } from "../config";
-import { Connection } from "../connection";
-import { Failure } from "../failure";
 import type { House } from "../gateway";
-import { Limits } from "./limits";
-
-/** Connections that the system may hold ready for us. */
-const BACKLOG = 1024;
-
-/** How long a client that is turned away may take to hear why, in milliseconds. */
-const TURNED_AWAY = 1000;
+import { Reception } from "./reception";
 
 export class Daemon {
   readonly #house: House;
-  readonly #limits: Limits;
-  readonly #servers: Server[] = [];
-  #ending: Promise<void> | null = null;
+  readonly #reception: Reception;
 
   constructor(house: House) {
     this.#house = house;
-    this.#limits = new Limits(house.config.maxSessions, house.config.maxPerClient);
-    house.onLogin = (client) => this.#limits.loggedIn(client);
+    this.#reception = new Reception(house);
   }
 
   /** Where it listens, once it does. */
   get ports(): readonly number[] {
-    return this.#servers.map((server) => (server.address() as { port: number }).port);
-  }
-
-  /** Listens everywhere that was asked for. @throws Error of the first place where it can't */
-  async open(): Promise<void> {
-    for (const where of this.#house.config.listen) {
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-      await listening(server, where);
-      // Out of descriptors, say: the next client may have more luck.
-      server.on("error", (error) => this.#house.log("err", "accept", { reason: error.message }));
-      this.#servers.push(server);
-      const { address, port } = server.address() as { address: string; port: number };
-      this.#house.log("info", "listen", { interface: address, port });
-    }
-    this.#house.listeners = this.#servers.map((server) => {
-      const { address, port } = server.address() as { address: string; port: number };
-      return { host: address, port };
-    });
+    return this.#reception.ports;
   }
 
   /**
-   * Accepts nobody any more and lets sessions end; those that have not after `drainTimeout` are closed.
-   * Called again: all are closed at once.
+   * Listens everywhere that was asked for. Names are looked up before, so that all sockets are bound in one turn of the
+   * event loop, and root can be dropped in it, too: before a client is read.
+   *
+   * @throws Error of the first place where it can't
    */
-  async close(): Promise<void> {
-    if (this.#ending) {
-      this.#endSessions();
-      return this.#ending;
-    }
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    this.#ending = Promise.all(closed).then(() => {});
-    const timer = setTimeout(() => this.#endSessions(), this.#house.config.drainTimeout * 1000);
-    await this.#ending;
-    clearTimeout(timer);
+  async open(): Promise<void> {
+    const places = await Promise.all(this.#house.config.listen.map(located));
+    await Promise.all(places.map((place) => this.#reception.listen(place)));
   }
 
-  #endSessions(): void {
-    for (const client of this.#limits.sessions) client.fail(new Failure("gateway", "gateway is shutting down"));
+  /** Serves; resolves after `close`. */
+  async serve(): Promise<void> {
+    this.#reception.announce();
+    await this.#reception.closed;
   }
 
-  #accept(socket: Socket): void {
-    const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
-    const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
-    const client = new Connection(socket, "client", peer, local);
-    const refusal = this.#limits.admit(client);
-    if (refusal === null) {
-      void this.#house.serve(client);
-      return;
-    }
-    this.#house.log("notice", "refused", { client: peer.address, reason: refusal });
-    void client.say(refusal);
-    client.close(TURNED_AWAY);
+  /** Accepts nobody any more, lets sessions end for a while, and ends those that do not; called again, ends all. */
+  close(): Promise<void> {
+    return this.#reception.close();
   }
 }
 
-function listening(server: Server, { host, port }: Listen): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port, backlog: BACKLOG, ...(host === null ? {} : { host }) }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+async function located({ host, port }: Listen): Promise<ListenOptions> {
+  if (host === null) return { port };
+  return { port, host: isIP(host) ? host : (await lookup(host)).address };
 }

@@ -18,24 +18,18 @@ export class Limits {
     private readonly maxPerClient: number,
   ) {}
 
-  get sessions(): ReadonlySet<Connection> {
-    return this.#all;
-  }
-
   /**
-   * Counts a new client in, until its stream closes.
+   * Counts a new client in, until `leave`.
    *
    * @returns null, or the status line that refuses it
    */
   admit(client: Connection): string | null {
     const { address } = client.peer;
-    const count = this.#perClient.get(address) ?? 0;
-    if (count >= this.maxPerClient) return texts.tooManyOfClient;
+    if (this.#countOf(address) >= this.maxPerClient) return texts.tooManyOfClient;
     if (this.#all.size >= this.max && !this.#makeRoom()) return texts.tooManySessions;
-    this.#perClient.set(address, count + 1);
+    this.#perClient.set(address, this.#countOf(address) + 1);
     this.#all.add(client);
     this.#waiting.add(client);
-    client.stream.once("close", () => this.#leave(client));
     return null;
   }
 
@@ -44,24 +38,25 @@ export class Limits {
     this.#waiting.delete(client);
   }
 
+  #countOf(address: string): number {
+    return this.#perClient.get(address) ?? 0;
+  }
+
   #makeRoom(): boolean {
     for (const oldest of this.#waiting) {
-      this.#forget(oldest);
+      this.leave(oldest);
       oldest.fail(new Failure("client", "gave way to a newer session", texts.tooManySessions));
       return true;
     }
     return false;
   }
 
-  #leave(client: Connection): void {
-    if (this.#all.has(client)) this.#forget(client);
-  }
-
-  #forget(client: Connection): void {
+  /** Nothing is left of this session; or it was made to give way, and does not count any more. */
+  leave(client: Connection): void {
     this.#waiting.delete(client);
-    this.#all.delete(client);
+    if (!this.#all.delete(client)) return;
     const { address } = client.peer;
-    const count = (this.#perClient.get(address) ?? 1) - 1;
+    const count = this.#countOf(address) - 1;
     if (count > 0) this.#perClient.set(address, count);
     else this.#perClient.delete(address);
   }

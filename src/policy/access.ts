@@ -6,10 +6,10 @@
  */
 
 import type { HostPort } from "../address";
-import { parseHost, parsePort } from "../address";
+import { parseHost, parsePort, unmapped } from "../address";
 import type { Config } from "../config";
 import type { Fields, Level } from "../log";
-import { texts, withKnownCode } from "../protocol/response";
+import { isTemporary, texts, withKnownCode } from "../protocol/response";
 import type { Denial, Route } from "../session/visit";
 import { type Ended, Programs } from "./programs";
 
@@ -70,8 +70,9 @@ export class Access {
 function denial({ status, stdout, how }: Ended): Denial {
   const temporary = status === TEMPFAIL || status === null;
   const [line = ""] = stdout.split("\n", 1);
-  const reply = line.startsWith("-ERR") ? withKnownCode(line) : temporary ? texts.accessUnknown : texts.accessDenied;
-  return { reply: status === null ? texts.accessUnknown : reply, reason: `acp: ${how}`, temporary };
+  const own = temporary ? texts.accessUnknown : texts.accessDenied;
+  const reply = status !== null && /^-ERR(?: |\r?$)/.test(line) ? withKnownCode(line) : own;
+  return { reply, reason: `acp: ${how}`, temporary: temporary || isTemporary(reply) };
 }
 
 /** The acp's environment: ours, less what is for us alone, and its variables; null: a value is not UTF-8. */
@@ -80,7 +81,7 @@ function variables(prefix: string, route: Route, about: Question): NodeJS.Proces
     INTERFACE: about.interface.host,
     PORT: about.interface.port ? String(about.interface.port) : "",
     CLIENT: about.client,
-    SERVER: route.host,
+    SERVER: unmapped(route.host),
     SERVERPORT: String(route.port),
     SERVERLOGIN: route.user,
     USERNAME: route.proxyUser,
@@ -121,6 +122,7 @@ function rerouted(route: Route, answer: string): Route | null {
   return to;
 }
 
+/** A line of an answer without what might be a password. */
 function withoutSecret(line: string): string {
-  return line.replace(/^(SERVERPASSWD=).*/, "$1***");
+  return /^SERVER(?:PORT|LOGIN)?=/.test(line) ? line : line.replace(/[^A-Za-z].*$/, "***");
 }

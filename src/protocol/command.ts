@@ -76,7 +76,7 @@ export interface Refusal {
 export function parseCommand(line: string, state: State): Command | Refusal {
   if (/[\x00-\x1f\x7f]/.test(line)) return { reply: texts.controlOctet, unsupported: false };
   const blank = line.indexOf(" ");
-  const verb = (blank < 0 ? line : line.slice(0, blank)).toUpperCase();
+  const verb = verbOf(line);
   const row = TABLE.get(verb);
   if (!row) return { reply: texts.unsupported, unsupported: true };
   const rest = blank < 0 ? null : line.slice(blank + 1);
@@ -87,6 +87,11 @@ export function parseCommand(line: string, state: State): Command | Refusal {
   }
   const multiline = row.multiline === "always" || (row.multiline === "without argument" && argument === null);
   return new Command(verb, argument, multiline);
+}
+
+/** The first word in capitals; "" if it is not all letters of ASCII: others have capitals that look like ours. */
+function verbOf(line: string): string {
+  return /^[A-Za-z]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
 }
 
 /** USER's trailing blanks are cut, PASS is left alone; undefined: there is nothing. */
@@ -115,15 +120,17 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
 /**
  * What of an unsupported line may be told: its first word if that is plainly a word, else only its length. A word with
  * PASS or AUTH at its front may have lost a blank.
+ *
+ * @param secret whether the line may be one, whatever it looks like
  */
-export function nameOf(line: string): string {
+export function nameOf(line: string, secret = false): string {
   const word = line.split(" ", 1)[0] ?? "";
-  return /^(?!pass.|auth.)[a-z0-9]{1,12}$/i.test(word) ? word : `(${word.length} octets)`;
+  return !secret && /^(?!pass.|auth.)[a-z0-9]{1,12}$/i.test(word) ? word : `(${word.length} octets)`;
 }
 
 /** A client's command line as it may be shown in a trace: secrets, and what might be one, are masked. */
-export function masked(line: string): string {
-  const verb = line.split(" ", 1)[0] ?? "";
-  if (TABLE.has(verb.toUpperCase()) && verb.toUpperCase() !== "PASS") return line;
-  return line.includes(" ") ? `${nameOf(line)} ***` : nameOf(line);
+export function masked(line: string, secret = false): string {
+  const verb = verbOf(line);
+  if (TABLE.has(verb) && verb !== "PASS") return line;
+  return line.includes(" ") ? `${nameOf(line, secret)} ***` : nameOf(line, secret);
 }

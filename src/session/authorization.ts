@@ -3,6 +3,7 @@
  * commands are answered here, strictly one at a time.
  */
 
+import { closed } from "../connection";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
 import { COMMAND_LIMIT } from "../protocol/command";
@@ -25,7 +26,7 @@ export async function authorization(visit: Visit): Promise<Login | null> {
   if ((await downstream.peek()) === TLS_HANDSHAKE) throw foreign("TLS");
   for (let first = true; ; first = false) {
     const line = await downstream.line(COMMAND_LIMIT);
-    if (line === null) throw new Failure("client", "client closed the connection");
+    if (line === null) throw closed("client");
     if (first && FOREIGN.test(line === OVERLONG ? downstream.ahead : line)) throw foreign("HTTP or SMTP");
     visit.owed = true;
     const command = await visit.parse(line, "AUTHORIZATION");

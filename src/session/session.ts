@@ -4,12 +4,12 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { POP3_PORT, showHostPort } from "../address";
-import type { Connection } from "../connection";
+import { type Connection, closed } from "../connection";
+import { now } from "../deadline";
 import { Failure } from "../failure";
-import type { Level } from "../log";
 import { isPositive, isTemporary } from "../protocol/response";
 import { authorization } from "./authorization";
-import { transaction } from "./transaction";
+import { hasQuit, transaction } from "./transaction";
 import { logIn } from "./upstream";
 import { type Denial, type Gateway, type Login, type Route, Visit } from "./visit";
 
@@ -32,7 +32,7 @@ export async function session(downstream: Connection, gateway: Gateway): Promise
     const { retrieved, octets } = visit;
     // Without QUIT the server deletes nothing (RFC 1939, 6).
     const deleted = reason === "quit" ? visit.deleted : 0;
-    const seconds = Math.round((Date.now() - visit.began) / 1000);
+    const seconds = Math.round((now() - visit.began) / 1000);
     const who = visit.route ? named(visit.route) : {};
     visit.log("info", "close", { ...who, reason, seconds, retrieved, deleted, octets });
   }
@@ -40,8 +40,24 @@ export async function session(downstream: Connection, gateway: Gateway): Promise
 
 /** Everything behind complete credentials. @returns why it ended */
 async function serve(visit: Visit, login: Login): Promise<string> {
+  visit.downstream.deadline = Number.POSITIVE_INFINITY;
+  const upstream = await reach(visit, login);
+  if (!upstream) return "login refused";
+  try {
+    return await transaction(visit, upstream);
+  } finally {
+    upstream.destroy();
+  }
+}
+
+/**
+ * To the server, and into it: the client has its answer when this returns.
+ *
+ * @returns the server, logged in; null if the login was denied
+ * @throws Failure
+ */
+async function reach(visit: Visit, login: Login): Promise<Connection | null> {
   const { gateway, downstream } = visit;
-  downstream.deadline = Number.POSITIVE_INFINITY;
   const until = lost(downstream);
   const asked = gateway.route(login);
   if ("reply" in asked) return deny(visit, { user: login.user, ...asked });
@@ -51,7 +67,7 @@ async function serve(visit: Visit, login: Login): Promise<string> {
   visit.route = route;
   const upstream = await gateway.dial(visit, route, until);
   if ("reply" in upstream) return deny(visit, { ...named(route), ...upstream });
-  downstream.onLost = (failure) => upstream.fail(failure);
+  whenLost(downstream, (failure) => upstream.fail(failure));
   if (gateway.config.debug) visit.traced(upstream, ">");
   try {
     const reply = await logIn(visit, upstream, route);
@@ -63,17 +79,27 @@ async function serve(visit: Visit, login: Login): Promise<string> {
     visit.log("info", "login", named(route));
     await downstream.say(reply);
     visit.owed = false;
-    return await transaction(visit, upstream);
-  } finally {
+    return upstream;
+  } catch (thrown) {
     upstream.destroy();
+    throw thrown;
   }
 }
 
-/** A signal that tells when nobody waits for an answer any more. */
+/** Does this once when nobody waits for an answer any more, and no QUIT is left to be carried out. */
+function whenLost(downstream: Connection, then: (failure: Failure) => void): void {
+  const lost = (failure: Failure) => {
+    if (failure.blame === "client" && downstream.gone && hasQuit(downstream.ahead)) return;
+    then(failure);
+  };
+  downstream.onLost = lost;
+  if (downstream.gone) lost(closed("client"));
+}
+
+/** The same as a signal. */
 function lost(downstream: Connection): AbortSignal {
   const until = new AbortController();
-  downstream.onLost = (failure) => until.abort(failure);
-  if (downstream.gone) until.abort(new Failure("client", "client closed the connection"));
+  whenLost(downstream, (failure) => until.abort(failure));
   return until.signal;
 }
 
@@ -85,12 +111,12 @@ function named(route: Route): { user: string; "proxy-user"?: string; server: str
 }
 
 /** A refused login is answered late, unless it says nothing against the client, and ends the session. */
-async function deny(visit: Visit, denial: Denial & { user: string }): Promise<string> {
+async function deny(visit: Visit, denial: Denial & { user: string }): Promise<null> {
   const { reply, temporary = isTemporary(reply), ...told } = denial;
   visit.log("warning", "denied", { ...told, answer: reply });
   if (!temporary) await held(visit, visit.gateway.refused(visit));
   await visit.downstream.say(reply);
-  return "login refused";
+  return null;
 }
 
 /** Holds an answer back. @throws Failure if the client does not wait for it */
@@ -105,11 +131,12 @@ async function held(visit: Visit, seconds: number): Promise<void> {
 function tell(visit: Visit, failure: Failure): string {
   const { blame, message, reply } = failure;
   // An -ERR inside a multi-line response would become mail; one that nobody waits for would answer the wrong command.
-  if (reply !== null && !visit.inside && (visit.owed || blame === "client")) void visit.downstream.say(reply);
-  const level: Level = blame === "client" ? "info" : "err";
-  if (level === "err") {
+  if (reply !== null && !visit.inside && (visit.owed || blame === "client")) {
+    visit.downstream.say(reply)?.catch(() => {}); // it is leaving: whether it has heard this is its own affair
+  }
+  if (blame === "server" || blame === "gateway") {
     const stack = failure.cause instanceof Error ? failure.cause.stack : undefined;
-    visit.log(level, "failure", { blame, server: visit.route?.host, reason: message, stack });
+    visit.log("err", "failure", { blame, server: visit.route?.host, reason: message, stack });
   }
   return message;
 }

@@ -6,7 +6,8 @@
  * one command at a time, unless it is known to list PIPELINING.
  */
 
-import type { Connection } from "../connection";
+import { type Connection, closed } from "../connection";
+import { now } from "../deadline";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
 import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
@@ -20,6 +21,8 @@ const PIPELINE_BOUND = 64;
 
 /** How long a server that spoke out of turn may take to finish its line, for the log; in milliseconds. */
 const STRAY_LINE = 5000;
+
+const NO_CAPABILITIES = parseCapabilities([]);
 
 /** The CAPA that is ours: its answer is not for the client. */
 const OUR_CAPA = new Command("CAPA", null, true);
@@ -37,6 +40,11 @@ export async function transaction(visit: Visit, upstream: Connection): Promise<s
   }
 }
 
+/** Whether there is a QUIT among command lines that are still to be read. */
+export function hasQuit(lines: string): boolean {
+  return /^quit *\r?$/im.test(lines);
+}
+
 class Transaction {
   /** What the client is owed, in order: unanswered commands, and our own answers behind them. */
   readonly #due: (Command | string)[] = [];
@@ -44,7 +52,7 @@ class Transaction {
   readonly #downstream: Connection;
   readonly #server: Route;
   /** How long either side has for its turn, in milliseconds. */
-  #turn: number;
+  readonly #turn: number;
   /** A command of the client that waits for room. */
   #held: Command | null = null;
   #quitting = false;
@@ -59,7 +67,7 @@ class Transaction {
     this.#server = visit.route as Route;
     this.#turn = visit.gateway.config.timeout * 1000;
     this.#downstream.onLost = (failure) => this.#clientLost(failure);
-    if (this.#downstream.gone) this.#clientLost(new Failure("client", "client closed the connection"));
+    if (this.#downstream.gone) this.#clientLost(closed("client"));
     this.#nextTurn();
   }
 
@@ -93,9 +101,9 @@ class Transaction {
   /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
   async responses(): Promise<string> {
     for (;;) {
-      const line = await this.#upstream.line(SERVER_STATUS_LIMIT);
+      const line = await this.#heard();
       const command = this.#due[0];
-      if (line === null) throw new Failure("server", "server closed the connection", texts.serverLost);
+      if (line === null) throw this.#serverLost();
       if (line === OVERLONG) throw new Failure("server", "server sent a line of more than 4096 octets");
       if (!isStatus(line)) throw new Failure("server", `server does not speak POP3: ${line}`);
       if (!(command instanceof Command)) throw new Failure("server", `server spoke out of turn: ${line}`);
@@ -106,6 +114,21 @@ class Transaction {
       if (command.verb === "QUIT") return "quit";
       this.#nextTurn();
     }
+  }
+
+  /** The server's next line; what it says unasked is its last word, also if it is only half a line. */
+  async #heard(): Promise<string | null | typeof OVERLONG> {
+    try {
+      return await this.#upstream.line(SERVER_STATUS_LIMIT);
+    } catch (thrown) {
+      throw this.#stray ? new Failure("server", `server spoke out of turn: ${this.#upstream.ahead}`) : thrown;
+    }
+  }
+
+  #serverLost(): Failure {
+    const { ahead } = this.#upstream;
+    const reason = `server closed the connection${ahead && `: ${ahead}`}`;
+    return new Failure("server", reason, this.#stray ? null : texts.serverLost);
   }
 
   /** Hands one response on, and counts what it did. */
@@ -120,7 +143,8 @@ class Transaction {
       await this.#downstream.say(cleaned(line));
     }
     if (!positive) return;
-    if (command.verb === "RETR") visit.retrieved++;
+    if (command.verb === "RETR" && !this.#downstream.gone) visit.retrieved++;
+    else if (command.verb === "RETR") return;
     else if (command.verb === "DELE") visit.deleted++;
     else if (command.verb === "RSET") visit.deleted = 0;
   }
@@ -138,8 +162,12 @@ class Transaction {
 
   /** Answers in the client's order. */
   async #answer(reply: string): Promise<void> {
-    if (this.#due.length > 0) this.#due.push(reply);
-    else await this.#downstream.say(reply);
+    if (this.#due.length > 0) {
+      this.#due.push(reply);
+      return;
+    }
+    this.#nextTurn();
+    await this.#downstream.say(reply);
   }
 
   /** Waits until the server may get another command, asking it first whether it knows PIPELINING. */
@@ -148,9 +176,13 @@ class Transaction {
     // Nothing follows QUIT, so there is nothing to learn for it.
     if (gateway.capabilities(this.#server) === undefined && next.verb !== "QUIT") {
       while (this.#due.length > 0 || this.#stray) await this.#progress();
+      // Should the question be the end of the session, then it was the last time that this server was asked.
+      gateway.learned(this.#server, NO_CAPABILITIES);
       this.#due.push(OUR_CAPA);
       this.#nextTurn();
+      this.#upstream.deadline = now() + Math.min(this.#turn, gateway.config.greetingTimeout * 1000);
       await this.#upstream.say(OUR_CAPA.toString());
+      while (this.#due.length > 0) await this.#progress();
     }
     const bound = () => (gateway.capabilities(this.#server)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
     while (this.#due.length >= bound() || this.#stray) await this.#progress();
@@ -179,10 +211,13 @@ class Transaction {
 
   /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
   #nextTurn(): void {
-    const now = Date.now();
     const waiting = this.#due.length > 0;
-    this.#upstream.deadline = waiting ? now + this.#turn : this.#stray ? now + STRAY_LINE : Number.POSITIVE_INFINITY;
-    this.#downstream.deadline = waiting ? Number.POSITIVE_INFINITY : now + this.#turn;
+    this.#upstream.deadline = waiting
+      ? now() + this.#turn
+      : this.#stray
+        ? now() + STRAY_LINE
+        : Number.POSITIVE_INFINITY;
+    this.#downstream.deadline = waiting ? Number.POSITIVE_INFINITY : now() + this.#turn;
     if (this.#stray) return;
     this.#progressed?.();
     this.#progressed = null;
@@ -190,7 +225,7 @@ class Transaction {
 
   /** Resolves when `due` has become shorter. */
   #progress(): Promise<void> {
-    if (this.#stray) this.#upstream.deadline = Date.now() + STRAY_LINE;
+    if (this.#stray) this.#upstream.deadline = now() + STRAY_LINE;
     return new Promise((resolve) => {
       this.#progressed = resolve;
     });
@@ -198,16 +233,14 @@ class Transaction {
 
   /**
    * The client reads no more. What it had sent before counts all the same if a QUIT is among it: then the server gets
-   * all of it, and has some time for each answer. Else the session ends here, without a QUIT.
+   * all of it, and some time for it. Else the session ends here, without a QUIT.
    */
   #clientLost(failure: Failure): void {
-    const quit = this.#quitting || this.#held?.verb === "QUIT" || /^quit *\r?$/im.test(this.#downstream.ahead);
-    if (!quit || failure.reply !== null) {
+    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#downstream.ahead);
+    if (quit && failure.blame === "client" && this.#downstream.gone) {
+      this.#upstream.limit = now() + this.visit.gateway.config.quitTimeout * 1000;
+    } else {
       this.#upstream.fail(failure);
-      return;
     }
-    this.#turn = Math.min(this.#turn, this.visit.gateway.config.quitTimeout * 1000);
-    this.#upstream.patience = this.#turn;
-    this.#nextTurn();
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Connection } from "../connection";
+import { now } from "../deadline";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
@@ -18,12 +19,12 @@ import type { Route, Visit } from "./visit";
 export async function logIn(visit: Visit, upstream: Connection, route: Route): Promise<string> {
   const { config } = visit.gateway;
   upstream.patience = config.timeout * 1000;
-  upstream.deadline = Date.now() + config.greetingTimeout * 1000;
+  upstream.deadline = now() + config.greetingTimeout * 1000;
   const greeting = await status(upstream);
   if (!isPositive(greeting)) throw unavailable(`server refuses service: ${greeting}`);
   const user = await ask(upstream, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
-  upstream.deadline = Date.now() + config.timeout * 1000;
+  upstream.deadline = now() + config.timeout * 1000;
   const answer = await ask(upstream, `PASS ${route.password}`);
   upstream.deadline = Number.POSITIVE_INFINITY;
   return cleaned(answer);

@@ -5,6 +5,7 @@
 import type { HostPort } from "../address";
 import type { Config } from "../config";
 import type { Connection } from "../connection";
+import { now } from "../deadline";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
 import type { Fields, Level, Log } from "../log";
@@ -73,7 +74,7 @@ const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toStri
 export class Visit {
   /** Unique, also among processes of one machine. */
   readonly id = `${START}.${(++counter).toString(36)}`;
-  readonly began = Date.now();
+  readonly began = now();
   route: Route | null = null;
   /** The client is owed an answer, so that a fault may be told. */
   owed = false;
@@ -84,6 +85,8 @@ export class Visit {
   deleted = 0;
   octets = 0;
   #unsupported = 0;
+  /** The last line was a refused AUTH: the next one may be the secret that goes with it. */
+  #afterAuth = false;
 
   constructor(
     readonly downstream: Connection,
@@ -105,7 +108,7 @@ export class Visit {
   /** Shows a connection's lines in the log; commands, which flow in the given direction, go through a mask. */
   traced(connection: Connection, commands: "<" | ">"): void {
     connection.trace = (direction, line) => {
-      const text = direction === commands ? masked(line) : line;
+      const text = direction === commands ? masked(line, this.#afterAuth) : line;
       this.gateway.log("debug", `${connection.role}${direction}`, { session: this.id, line: text });
     };
   }
@@ -123,8 +126,11 @@ export class Visit {
   }
 
   #counted(line: string, parsed: Command | Refusal): Command | Refusal {
-    if (!("unsupported" in parsed) || !parsed.unsupported) return parsed;
-    this.log("notice", "unsupported", { command: nameOf(line) });
+    const unsupported = "unsupported" in parsed && parsed.unsupported;
+    const secret = this.#afterAuth;
+    this.#afterAuth = unsupported && /^auth(?: |$)/i.test(line);
+    if (!unsupported) return parsed;
+    this.log("notice", "unsupported", { command: nameOf(line, secret) });
     this.#unsupported++;
     return this.tooMany ? { reply: texts.tooManyUnsupported, unsupported: true } : parsed;
   }

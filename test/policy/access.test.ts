@@ -234,8 +234,34 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
   assert.ok("reply" in long && /^-ERR \[SYS\/PERM\]/.test(long.reply), "more than 4 KiB");
 });
 
-test("G2: an answer that is not understood is logged without its password", async (t) => {
-  const { log } = await ask(script(t, "printf 'SERVERPASSWD=geheim\\nNONSENSE=1\\n' >&3"));
-  assert.ok(log.some(({ misunderstood }) => String(misunderstood).includes("NONSENSE")));
-  assert.doesNotMatch(JSON.stringify(log), /geheim/);
+test("G2: an answer that is not understood is logged without what might be a password", async (t) => {
+  for (const line of [
+    "SERVERPASSWD=geheim",
+    "serverpasswd=geheim",
+    " SERVERPASSWD=geheim",
+    "SERVERPASSWORD=geheim",
+    "X geheim",
+  ]) {
+    const { log } = await ask(script(t, `printf '${line}\\nSERVER=a b\\n' >&3`));
+    assert.ok(
+      log.some(({ misunderstood }) => String(misunderstood).includes("SERVER=a b")),
+      line,
+    );
+    assert.doesNotMatch(JSON.stringify(log), /geheim/, line);
+  }
+});
+
+test("an acp that says [SYS/TEMP] is believed, whatever its exit status", async (t) => {
+  const { outcome } = await ask(script(t, "echo '-ERR [SYS/TEMP] later'; exit 1"));
+  assert.ok("reply" in outcome && outcome.temporary);
+  const other = await ask(script(t, "echo '-ERRor'; exit 1"));
+  assert.ok(
+    "reply" in other.outcome && other.outcome.reply === "-ERR [AUTH] access denied" && !other.outcome.temporary,
+  );
+});
+
+test("S1: an acp sees an IPv4-mapped address as the IPv4 address that it is", async (t) => {
+  const acp = script(t, 'test "$PROXY_SERVER" != 127.0.0.1');
+  const { outcome } = await ask(acp, {}, { ...route, host: "::ffff:7f00:1" });
+  assert.ok("reply" in outcome);
 });

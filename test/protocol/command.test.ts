@@ -34,7 +34,7 @@ test("I4: LIST and UIDL are multi-line only without a message", () => {
 
 test("I12: verbs match whole and in any case", () => {
   assert.equal(outcome("rEtR 1"), "RETR 1*");
-  for (const line of ["XRETR 1", "RETRX", "RETRX 1", "NOOPX", "", " NOOP", "NOO", "LIST1"]) {
+  for (const line of ["XRETR 1", "PA\xdf x", "RETRX", "RETRX 1", "NOOPX", "", " NOOP", "NOO", "LIST1"]) {
     assert.equal(outcome(line), texts.unsupported, JSON.stringify(line));
   }
 });

@@ -42,6 +42,7 @@ export async function startGateway(
   const house = new House(config, (level, event, fields) => log.push({ level, event, fields }), resolve);
   const daemon = new Daemon(house);
   await daemon.open();
+  const served = daemon.serve();
   return {
     port: daemon.ports[0] as number,
     log,
@@ -56,6 +57,7 @@ export async function startGateway(
     },
     async close() {
       await daemon.close();
+      await served;
       house.close();
     },
   };

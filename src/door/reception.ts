@@ -1,0 +1,170 @@
+/**
+ * Where clients come in, whichever the door: listens on what it is given, lets them in as far as the limits go, knows
+ * all who are inside, and ends in an orderly way.
+ */
+
+import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { plainAddress } from "../address";
+import { Connection } from "../connection";
+import { Failure } from "../failure";
+import type { House } from "../gateway";
+import { Limits } from "./limits";
+
+/** Connections that the system may hold ready for us. */
+const BACKLOG = 1024;
+
+/** So many clients that are turned away may take their time to hear why; with more of them, they are cut off. */
+const TURNED_AWAY_BOUND = 100;
+
+/** How long connections may take to carry our last words when all must end at once, in milliseconds. */
+const LAST_WORDS = 100;
+
+export class Reception {
+  /** Resolves when `close` has done its work. */
+  readonly closed: Promise<void>;
+  readonly #house: House;
+  readonly #limits: Limits;
+  readonly #servers: Server[] = [];
+  /** All of whom something is left: a connection, or a session that carries out what its client had said. */
+  readonly #inside = new Set<Connection>();
+  #turnedAway = 0;
+  #closing = false;
+  #resolveClosed = () => {};
+  #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
+
+  constructor(house: House) {
+    this.#house = house;
+    this.#limits = new Limits(house.config.maxSessions, house.config.maxPerClient);
+    house.onLogin = (client) => this.#limits.loggedIn(client);
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  /** The ports that it listens on. */
+  get ports(): readonly number[] {
+    return this.#servers.map((server) => placeOf(server).port);
+  }
+
+  /** Listens there: on a port, or on a descriptor that listens already. @throws the system's error */
+  async listen(where: ListenOptions | { readonly fd: number }): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ backlog: BACKLOG, ...where }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    // Out of descriptors, say: the next client may have more luck.
+    server.on("error", (error) => this.#house.log("err", "accept", { reason: error.message }));
+    this.#servers.push(server);
+    this.#house.listeners = [...this.#house.listeners, placeOf(server)];
+  }
+
+  /** Tells the log where it listens. */
+  announce(): void {
+    for (const { host, port } of this.#servers.map(placeOf)) {
+      this.#house.log("info", "listen", { interface: host, port });
+    }
+  }
+
+  /** Serves a client, whatever the limits say; resolves when nothing is left of the connection. */
+  async serve(client: Connection): Promise<void> {
+    await this.#enter(client, this.#house.serve(client));
+  }
+
+  /** Resolves when nobody has been inside for so long (in milliseconds); never once `close` was called. */
+  untilIdle(within: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#closing) return;
+      this.#idle = { within, over: resolve };
+      this.#clock();
+    });
+  }
+
+  /**
+   * Accepts nobody any more and lets sessions end; those that have not after `drainTimeout` are closed.
+   * Called again: all are closed at once.
+   */
+  async close(): Promise<void> {
+    if (this.#closing) {
+      this.#endSessions();
+      return this.closed;
+    }
+    this.#closing = true;
+    clearTimeout(this.#idle?.timer);
+    this.#idle = null;
+    const timer = setTimeout(() => this.#endSessions(), this.#house.config.drainTimeout * 1000);
+    for (const server of this.#servers) server.close();
+    this.#leaving();
+    await this.closed;
+    clearTimeout(timer);
+  }
+
+  /** The sessions first, so that each ends with its reason; then what is left of their connections. */
+  #endSessions(): void {
+    for (const client of this.#inside) client.fail(new Failure("nobody", "gateway is shutting down"));
+    setTimeout(() => {
+      for (const client of this.#inside) client.destroy();
+    }, LAST_WORDS);
+  }
+
+  #accept(socket: Socket): void {
+    const client = clientOf(socket);
+    const refusal = this.#limits.admit(client);
+    if (refusal !== null) this.#turnAway(client, refusal);
+    else void this.#enter(client, this.#house.serve(client)).then(() => this.#limits.leave(client));
+  }
+
+  #turnAway(client: Connection, refusal: string): void {
+    this.#house.log("notice", "refused", { client: client.peer.address, reason: refusal });
+    if (this.#turnedAway >= TURNED_AWAY_BOUND) {
+      client.destroy();
+      return;
+    }
+    this.#turnedAway++;
+    void this.#enter(
+      client,
+      client.say(refusal)?.catch(() => {}),
+    ).then(() => this.#turnedAway--);
+    client.close();
+  }
+
+  /** Somebody is inside until both the connection and what is done for it have ended. */
+  async #enter(client: Connection, served: Promise<void> | undefined): Promise<void> {
+    this.#inside.add(client);
+    this.#clock();
+    await Promise.all([served, new Promise((resolve) => client.stream.once("close", resolve))]);
+    this.#inside.delete(client);
+    this.#clock();
+    this.#leaving();
+  }
+
+  /** Nobody is inside, or somebody is again. */
+  #clock(): void {
+    const idle = this.#idle;
+    if (!idle) return;
+    clearTimeout(idle.timer);
+    if (this.#inside.size === 0) idle.timer = setTimeout(idle.over, idle.within);
+  }
+
+  #leaving(): void {
+    if (this.#closing && this.#inside.size === 0) this.#resolveClosed();
+  }
+}
+
+/** A client on a socket; without a network both addresses are "". */
+export function clientOf(socket: Socket): Connection {
+  const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+  const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
+  return new Connection(socket, "client", peer, local);
+}
+
+/** Where a server listens; a socket in the file system has no host and no port. */
+function placeOf(server: Server): { host: string; port: number } {
+  const place = server.address();
+  return typeof place === "object" && place !== null
+    ? { host: place.address, port: place.port }
+    : { host: place ?? "", port: 0 };
+}

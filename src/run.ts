@@ -1,0 +1,110 @@
+/**
+ * From a Config to a gateway that has served: first what only root can open, then root is dropped, then come clients.
+ */
+
+import { UsageFault } from "./cli";
+import type { Config } from "./config";
+import { House } from "./gateway";
+import type { Log } from "./log";
+import { type OpenLog, openLog } from "./log/open";
+
+/** A door, as `run` needs it. */
+interface Door {
+  /** Opens what root may have to open. @throws Error if it can't */
+  open?(): Promise<void>;
+  /** Serves until it is over. */
+  serve(): Promise<void>;
+  /** Ends it in an orderly way; called again, at once. */
+  close(): Promise<void>;
+  readonly ports?: readonly number[];
+}
+
+/** Who has called, and how to reach it. */
+export interface Caller {
+  /** Whether descriptor 2 is a client's connection. */
+  readonly stderrIsClient: boolean;
+  /** Learns why it can't serve, or null when it does. */
+  told(fault: string | null): Promise<void>;
+  /** Ends the process for a fault of ours. */
+  die(): void;
+}
+
+/**
+ * @returns whether it has served; then all is closed
+ * @throws UsageFault
+ */
+export async function run(config: Config, { stderrIsClient, told, die }: Caller): Promise<boolean> {
+  const opened = openLog({ ...config, foreground: config.foreground || config.debug, stderrIsClient });
+  const { log } = opened;
+  dieOfFaults(opened, die);
+  const demo = config.demo ? await (require("./demo/demo") as typeof import("./demo/demo.js")).startDemo() : null;
+  const house = new House(demo ? { ...config, server: demo.server } : config, log);
+  const door = doorOf(house);
+  let pidfile: { write(): void; remove(): void } | null = null;
+  try {
+    const dropRoot = rootDropper(config, log);
+    pidfile = openPidfile(config);
+    await door.open?.();
+    dropRoot();
+    pidfile?.write();
+  } catch (thrown) {
+    await told((thrown as Error).message);
+    return false;
+  }
+  await told(null);
+  if (demo) process.stdout.write(demo.howTo(door.ports?.[0] ?? 0));
+  endOnSignals(door, config, log);
+  await door.serve();
+  house.close();
+  await demo?.close();
+  pidfile?.remove();
+  await opened.close();
+  return true;
+}
+
+/** @throws UsageFault if there is nothing to serve */
+function doorOf(house: House): Door {
+  if (house.config.listen.length > 0) {
+    const { Daemon } = require("./door/daemon") as typeof import("./door/daemon.js");
+    return new Daemon(house);
+  }
+  const { handedOver, Superserver } = require("./door/superserver") as typeof import("./door/superserver.js");
+  try {
+    return new Superserver(house, handedOver());
+  } catch (thrown) {
+    throw new UsageFault((thrown as Error).message);
+  }
+}
+
+/** Finds the account to become while that can be told in time. @returns becomes it @throws Error if there is none */
+function rootDropper({ user }: Config, log: Log): () => void {
+  const { accountOf, dropPrivileges, isRoot } = require("./door/privileges") as typeof import("./door/privileges.js");
+  if (!isRoot()) return () => {};
+  if (accountOf(user).uid === 0) return () => log("warning", "root", { reason: "-u root: serves as root" });
+  return () => dropPrivileges(user);
+}
+
+function openPidfile({ pidfile, listen }: Config): { write(): void; remove(): void } | null {
+  if (pidfile === null || listen.length === 0) return null;
+  const { Pidfile } = require("./door/pidfile") as typeof import("./door/pidfile.js");
+  return new Pidfile(pidfile);
+}
+
+function endOnSignals(door: Door, { listen, debug }: Config, log: Log): void {
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    process.on(signal, () => {
+      log("notice", "end", { signal });
+      void door.close();
+    });
+  }
+  // A daemon has no terminal that could hang up.
+  if (listen.length > 0 && !debug) process.on("SIGHUP", () => {});
+}
+
+/** What nobody has caught is a fault of ours: the log learns of it, the client does not. */
+function dieOfFaults({ log, close }: OpenLog, die: () => void): void {
+  process.on("uncaughtException", (fault) => {
+    log("err", "crash", { reason: fault?.message ?? String(fault), stack: fault?.stack });
+    void close().finally(die);
+  });
+}

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { test } from "node:test";
+import { Connection } from "../../src/connection";
+import { Limits } from "../../src/door/limits";
+
+function client(address: string): Connection {
+  const end = { address, port: 1 };
+  const one = new Connection(new PassThrough(), "client", end, end);
+  one.onLost = () => one.destroy();
+  return one;
+}
+
+test("R4, R5: counts come back to nothing, also of those that gave way to others of the same address", () => {
+  const limits = new Limits(2, 10);
+  const all = Array.from({ length: 30 }, () => client("192.0.2.1"));
+  for (const one of all) assert.equal(limits.admit(one), null);
+  for (const one of all) limits.leave(one);
+  for (const one of all) limits.leave(one);
+  const again = Array.from({ length: 10 }, () => client("192.0.2.1"));
+  const roomy = new Limits(100, 10);
+  for (const one of again) assert.equal(roomy.admit(one), null);
+  const more = client("192.0.2.1");
+  assert.match(roomy.admit(more) ?? "", /from your address/);
+  const other = client("192.0.2.2");
+  assert.equal(roomy.admit(other), null);
+  for (const one of [...all, ...again, more, other]) one.destroy();
+});
+
+test("who has logged in keeps its place, the oldest of the others gives way", () => {
+  const limits = new Limits(2, 10);
+  const [user, idle, late, last] = [client("a"), client("b"), client("c"), client("d")] as const;
+  limits.admit(user);
+  limits.admit(idle);
+  limits.loggedIn(user);
+  assert.equal(limits.admit(late), null);
+  assert.ok(idle.stream.destroyed && !user.stream.destroyed);
+  limits.loggedIn(late);
+  assert.match(limits.admit(last) ?? "", /too many sessions/);
+  for (const one of [user, idle, late, last]) one.destroy();
+});

@@ -1,0 +1,270 @@
+/**
+ * What a superserver may hand over, each played through by a process of its own.
+ */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Peer } from "../support/peer";
+import { activate, fdOf, launch, listener, pair, play, portOf, start, stuffed, upstream } from "./handing";
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "pop3.proxy-door-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const SERVER = (port: number) => `127.0.0.1:${port}`;
+
+test("a connection on 0 is one session", async (t) => {
+  const { client, socket } = await pair(t);
+  const gateway = start(t, [socket, socket, socket], SERVER(await upstream(t)));
+  socket.destroy();
+  await play(client);
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("the connection is closed when its session is, though the process goes on", async (t) => {
+  const stay = join(folder(t), "stay.js");
+  writeFileSync(stay, "setInterval(() => {}, 1000);");
+  const { client, socket } = await pair(t);
+  const gateway = launch(t, process.execPath, ["-r", stay, join(__dirname, "main.js"), SERVER(await upstream(t))], {
+    stdio: [socket, socket, "pipe"],
+  });
+  socket.destroy();
+  await play(client);
+  await client.expectClose();
+  await pause(100);
+  for (const fd of [0, 1]) assert.equal(readlinkSync(`/proc/${gateway.child.pid}/fd/${fd}`), "/dev/null");
+  assert.equal(gateway.child.exitCode, null);
+});
+
+test("a client that has reset the connection before anybody looked leaves nothing behind", async (t) => {
+  const { client, socket } = await pair(t);
+  client.reset();
+  await pause(50);
+  const gateway = start(t, [socket, socket, "pipe"], SERVER(await upstream(t)));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), / close .*reason="client closed the connection"/);
+});
+
+test("what a client has said before it left counts", async (t) => {
+  const port = await upstream(t);
+  const { client, socket } = await pair(t);
+  await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
+  client.socket.destroy();
+  const gateway = start(t, [socket, socket, "pipe"], SERVER(port));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), / close .*reason=quit .*deleted=1/);
+});
+
+test("a crash is not heard by the client", async (t) => {
+  const crash = join(folder(t), "crash.js");
+  const script = `process.on("SIGUSR2", () => {
+    console.log("a word"); console.error("a word"); process.emitWarning("a warning"); throw new Error("a stack");
+  })`;
+  writeFileSync(crash, script);
+  const { client, socket } = await pair(t);
+  const gateway = launch(t, process.execPath, ["-r", crash, join(__dirname, "main.js"), SERVER(await upstream(t))], {
+    stdio: [socket, socket, socket],
+  });
+  socket.destroy();
+  await client.expect("+OK POP3 server ready\r\n");
+  gateway.child.kill("SIGUSR2");
+  await client.expectEnd();
+  assert.notEqual(await gateway.ended(), 0);
+});
+
+test("a listening socket on 0 is served until nobody is there", async (t) => {
+  const port = await upstream(t);
+  const server = await listener(t, { host: "127.0.0.1", port: 0 });
+  const fd = fdOf(server);
+  const clients = [await Peer.connect(portOf(server)), await Peer.connect(portOf(server))];
+  const gateway = start(t, [fd, "ignore", "pipe"], "--idle", "300", SERVER(port));
+  server.close();
+  await Promise.all(clients.map(play2(["joe", "ann"])));
+  await pause(200);
+  // Not idle yet, and not while somebody is there.
+  const last = await Peer.connect(clients[0]?.socket.remotePort as number);
+  await last.expect("+OK POP3 server ready\r\n");
+  await pause(500);
+  assert.equal(gateway.child.exitCode, null);
+  assert.equal(await last.ask("QUIT"), "+OK bye");
+  last.end();
+  assert.equal(await gateway.ended(), 0);
+});
+
+/** Logs in as one of these users, each from a connection of its own, and quits. */
+function play2(users: readonly string[]): (client: Peer, index: number) => Promise<void> {
+  return async (client, index) => {
+    await client.expect("+OK POP3 server ready\r\n");
+    await client.ask(`USER ${users[index]}`);
+    assert.match(await client.ask("PASS demo"), /^\+OK/);
+    assert.match(await client.ask("QUIT"), /^\+OK/);
+    client.end();
+  };
+}
+
+test("no client is lost between two processes that wait on the same socket", { timeout: 30_000 }, async (t) => {
+  const port = await upstream(t);
+  const server = await listener(t, { host: "127.0.0.1", port: 0 });
+  // The listening socket stays open here, as in inetd; only the gateway accepts.
+  const fd = detach(server);
+  let over = false;
+  let processes = 0;
+  const inetd = (async () => {
+    for (; !over; processes++) await start(t, [fd, "ignore", "ignore"], "--idle", "40", SERVER(port)).ended();
+  })();
+  for (let delay = 0; delay < 30; delay++) {
+    const client = await Peer.connect(portOf(server));
+    assert.equal(await client.line(), "+OK POP3 server ready");
+    assert.equal(await client.ask("QUIT"), "+OK bye");
+    client.end();
+    await client.expectClose();
+    // Around the moment when it gives up.
+    await pause(35 + (delay % 10));
+  }
+  over = true;
+  await inetd;
+  assert.ok(processes > 3, `${processes} processes`);
+});
+
+/** Stops to accept; the descriptor stays open. */
+function detach(server: Server): number {
+  const fd = fdOf(server);
+  server.unref();
+  return fd;
+}
+
+test("the sockets of systemd are served for life, and ended by a signal", async (t) => {
+  const four = await listener(t, { host: "127.0.0.1", port: 0 });
+  const six = await listener(t, { host: "::1", port: portOf(four) });
+  const path = join(folder(t), "socket");
+  const local = await listener(t, path);
+  const gateway = activate(t, [four, six, local].map(fdOf), "--idle", "100", SERVER(await upstream(t)));
+  await Promise.all([play(await Peer.connect(portOf(four))), pause(400)]);
+  await play(await Peer.connect(portOf(six), "::1"));
+  const socket = connect({ path, allowHalfOpen: true });
+  await play(new Peer(socket));
+  assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
+  assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
+  gateway.child.kill();
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("a connection that systemd has accepted is one session, on whichever descriptor", async (t) => {
+  const { client, socket } = await pair(t);
+  const gateway = activate(t, [fdOf(socket)], SERVER(await upstream(t)));
+  socket.destroy();
+  await play(client);
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("sockets for another process are none of ours", async (t) => {
+  const server = await listener(t, { host: "127.0.0.1", port: 0 });
+  const script = `LISTEN_PID=1 LISTEN_FDS=1 exec "$0" "$@"`;
+  const argv = ["-c", script, process.execPath, join(__dirname, "main.js"), "127.0.0.1:1"];
+  const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
+  assert.equal(await gateway.ended(), 64);
+});
+
+test("two pipes are one session; the end of the input does not cut off the answers", async (t) => {
+  const script = `cat | "$0" "$@" | cat`;
+  const argv = ["-c", script, process.execPath, join(__dirname, "main.js"), SERVER(await upstream(t))];
+  const gateway = launch(t, "/bin/sh", argv, { stdio: ["pipe", "pipe", "pipe"] });
+  const heard = collected(gateway.child.stdout as NodeJS.ReadableStream);
+  gateway.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 4\r\nRETR 5\r\nDELE 1\r\nQUIT\r\n");
+  assert.equal(await gateway.ended(), 0);
+  assertSession(await heard, [4, 5]);
+  assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
+  assert.match(gateway.said(), / close .*reason=quit .*retrieved=2 deleted=1/);
+});
+
+test("two sockets are as good as two pipes, and so is one", async (t) => {
+  const port = await upstream(t);
+  const two = start(t, ["pipe", "pipe", "pipe"], SERVER(port));
+  const heard = collected(two.child.stdout as NodeJS.ReadableStream);
+  two.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 5\r\nQUIT\r\n");
+  assert.equal(await two.ended(), 0);
+  assertSession(await heard, [5]);
+
+  const { client, socket } = await pair(t, join(folder(t), "socket"));
+  const one = start(t, [socket, socket, "pipe"], SERVER(port));
+  socket.destroy();
+  await client.write("USER joe\r\nPASS demo\r\nRETR 5\r\nQUIT\r\n");
+  client.end();
+  await client.untilEnd();
+  assertSession(client.heard, [5]);
+  assert.equal(await one.ended(), 0);
+});
+
+test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 30_000 }, async (t) => {
+  const gateway = start(t, ["pipe", "pipe", "pipe"], SERVER(await upstream(t)));
+  const { stdin, stdout, pid } = gateway.child;
+  stdin?.end(`USER joe\r\nPASS demo\r\n${"RETR 5\r\n".repeat(40)}QUIT\r\n`);
+  await once(stdout as NodeJS.ReadableStream, "readable");
+  await pause(1000);
+  const peak = Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
+  let octets = 0;
+  stdout?.on("data", (chunk: Buffer) => (octets += chunk.length));
+  assert.equal(await gateway.ended(), 0);
+  assert.ok(octets > 40 * stuffed(5).length, `${octets} octets`);
+  assert.ok(peak < 100 * 1024, `${peak} KiB`);
+});
+
+test("a reader that leaves ends the session", async (t) => {
+  const gateway = start(t, ["pipe", "pipe", "pipe"], SERVER(await upstream(t)));
+  gateway.child.stdin?.write("USER joe\r\nPASS demo\r\nRETR 5\r\n");
+  await once(gateway.child.stdout as NodeJS.ReadableStream, "readable");
+  gateway.child.stdout?.destroy();
+  gateway.child.stdin?.end();
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("where nobody could be served, one line says so", async (t) => {
+  for (const [stdin, told] of [
+    ["/dev/null", /^pop3\.proxy: standard input is neither .*\n$/],
+    ["/dev/ptmx", /^pop3\.proxy: standard input is a terminal: .*\n$/],
+  ] as const) {
+    const gateway = launch(t, "/bin/sh", ["-c", `exec "$0" "$1" 127.0.0.1:1 < ${stdin}`, process.execPath, MAIN], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    assert.equal(await gateway.ended(), 64);
+    assert.match(gateway.said(), told);
+  }
+});
+
+const MAIN = join(__dirname, "main.js");
+
+async function collected(stream: NodeJS.ReadableStream): Promise<string> {
+  let heard = "";
+  stream.on("data", (chunk: Buffer) => (heard += chunk.toString("latin1")));
+  await once(stream, "end");
+  return heard;
+}
+
+/** That this is a whole session in which these mails were retrieved, octet for octet. */
+function assertSession(heard: string, mails: readonly number[]): void {
+  let rest = heard;
+  const line = () => {
+    const at = rest.indexOf("\r\n") + 2;
+    const taken = rest.slice(0, at);
+    rest = rest.slice(at);
+    return taken;
+  };
+  for (let count = 0; count < 3; count++) assert.match(line(), /^\+OK/);
+  for (const number of mails) {
+    assert.match(line(), /^\+OK/);
+    const mail = stuffed(number);
+    assert.ok(rest.startsWith(mail), `mail ${number} differs`);
+    rest = rest.slice(mail.length);
+  }
+  while (rest !== "") assert.match(line(), /^\+OK/);
+}

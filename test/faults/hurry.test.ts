@@ -1,0 +1,188 @@
+/**
+ * Clients that leave at once, servers that make trouble when they are asked, and what must not come of it.
+ */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Config } from "../../src/config";
+import { startGateway, type TestGateway } from "../support/gateway";
+import { Accepting, Peer } from "../support/peer";
+
+async function stage(t: TestContext, settings: Partial<Config> = {}): Promise<[TestGateway, Accepting]> {
+  const accepting = new Accepting();
+  const gateway = await startGateway(await accepting.open(), settings);
+  t.after(async () => {
+    await gateway.close();
+    await accepting.close();
+  });
+  return [gateway, accepting];
+}
+
+async function welcome(server: Peer): Promise<void> {
+  await server.say("+OK");
+  for (let i = 0; i < 2; i++) {
+    await server.line();
+    await server.say("+OK");
+  }
+}
+
+for (const how of ["closes", "resets"] as const) {
+  test(`I18: a client that says everything at once and ${how}: all of it is carried out, login included`, async (t) => {
+    const [gateway, accepting] = await stage(t);
+    const client = await Peer.connect(gateway.port);
+    await client.write("USER joe\r\nPASS p\r\nDELE 1\r\nQUIT\r\n");
+    if (how === "closes") client.socket.destroy();
+    else client.reset();
+    const server = await accepting.next();
+    await welcome(server);
+    assert.equal(await server.line(), "DELE 1");
+    await server.say("+OK");
+    assert.equal(await server.line(), "QUIT");
+    await server.say("+OK");
+    await server.expectEnd();
+    assert.equal((await gateway.logged("close")).fields.reason, "quit");
+  });
+}
+
+test("a client that leaves at login without a QUIT: the login is given up", async (t) => {
+  const [gateway, accepting] = await stage(t);
+  const client = await Peer.connect(gateway.port);
+  await client.write("USER joe\r\nPASS p\r\nDELE 1\r\n");
+  const server = await accepting.next();
+  client.reset();
+  await server.expectEnd();
+  assert.equal((await gateway.logged("close")).fields.reason, "client closed the connection");
+});
+
+test("I18: what is carried out for a client that is gone has a limit, however the server drips", async (t) => {
+  const [gateway, accepting] = await stage(t, { quitTimeout: 0.5 });
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask("USER joe");
+  await client.say("PASS p");
+  const server = await accepting.next();
+  await welcome(server);
+  await client.line();
+  await client.write("RETR 1\r\nQUIT\r\n");
+  await server.line();
+  await server.say("+OK");
+  await client.line();
+  client.reset();
+  for (let i = 0; i < 30 && !server.ended; i++) {
+    await server.write("x");
+    await pause(50);
+  }
+  assert.ok(server.ended, "the session has ended");
+  assert.doesNotMatch(server.heard, /QUIT/);
+  assert.ok(await gateway.logged("close"));
+});
+
+test("the second shutdown ends also those who wait for a client to read, or for an answer to QUIT", async (t) => {
+  const [gateway, accepting] = await stage(t, { drainTimeout: 60 });
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask("USER joe");
+  await client.say("PASS p");
+  const server = await accepting.next();
+  await welcome(server);
+  await client.line();
+  await client.say("QUIT");
+  assert.equal(await server.line(), "QUIT");
+  const began = Date.now();
+  void gateway.close();
+  await pause(20);
+  await gateway.close();
+  assert.ok(Date.now() - began < 1000);
+  await server.expectEnd();
+});
+
+test("R4: a greedy client that reads nothing is made to give way, and nothing else ends", async (t) => {
+  const [gateway] = await stage(t, { maxSessions: 1 });
+  const greedy = await Peer.connect(gateway.port);
+  greedy.socket.pause();
+  for (let i = 0; i < 200; i++) greedy.socket.write("STAT\r\n".repeat(5000));
+  await pause(300);
+  const next = await Peer.connect(gateway.port);
+  assert.match(await next.line(), /^\+OK/);
+  await pause(50);
+  assert.match(await next.ask("QUIT"), /^\+OK/);
+  for (const peer of [greedy, next]) peer.socket.destroy();
+});
+
+test("I7: a server that can't bear CAPA is asked once; the next session gets through, one command at a time", async (t) => {
+  const [gateway, accepting] = await stage(t);
+  for (const asked of [true, false]) {
+    const client = await Peer.connect(gateway.port);
+    await client.line();
+    await client.ask("USER joe");
+    await client.say("PASS p");
+    const server = await accepting.next();
+    await welcome(server);
+    await client.line();
+    await client.write("NOOP\r\nDELE 1\r\nQUIT\r\n");
+    assert.equal(await server.line(), "NOOP");
+    await server.say("+OK");
+    assert.equal(await client.line(), "+OK");
+    if (asked) {
+      assert.equal(await server.line(), "CAPA");
+      server.end();
+      assert.match(await client.line(), /^-ERR \[SYS\/TEMP\]/);
+    } else {
+      for (const command of ["DELE 1", "QUIT"]) {
+        assert.equal(await server.line(), command);
+        await server.say("+OK");
+        assert.equal(await client.line(), "+OK");
+      }
+    }
+    client.end();
+    await client.expectEnd();
+  }
+});
+
+test("a command that is refused is activity, too", async (t) => {
+  const [gateway, accepting] = await stage(t, { timeout: 1 });
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask("USER joe");
+  await client.say("PASS p");
+  await welcome(await accepting.next());
+  await client.line();
+  for (let i = 0; i < 4; i++) {
+    await pause(400);
+    assert.match(await client.ask("RETR x"), /^-ERR RETR/);
+  }
+  client.socket.destroy();
+});
+
+test("I8: half a line out of turn: nothing more is said to that server, and its words are in the log", async (t) => {
+  const [gateway, accepting] = await stage(t);
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask("USER joe");
+  await client.say("PASS p");
+  const server = await accepting.next();
+  await welcome(server);
+  await client.line();
+  await server.write("-ERR idle time");
+  await pause(20);
+  await client.say("STAT");
+  await pause(50);
+  server.end();
+  await client.expectEnd();
+  assert.doesNotMatch(server.heard, /STAT/);
+  assert.match((await gateway.logged("close")).fields.reason as string, /-ERR idle time/);
+  client.end();
+});
+
+test("G2: what follows a refused AUTH is not shown, however short", async (t) => {
+  const [gateway] = await stage(t, { debug: true });
+  const client = await Peer.connect(gateway.port);
+  await client.line();
+  await client.ask("AUTH LOGIN");
+  await client.ask("c2VjcmV0");
+  await client.ask("QUIT");
+  client.end();
+  await gateway.logged("close");
+  assert.doesNotMatch(JSON.stringify(gateway.log), /c2VjcmV0/);
+});

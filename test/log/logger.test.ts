@@ -1,0 +1,201 @@
+/**
+ * The local syslog daemon through `logger`: the real one, and programs that take its place and misbehave.
+ */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type OpenLog, openLog } from "../../src/log/open";
+import { chatter, plainly } from "./child";
+import { folder, type LocalDaemon, localDaemon, lostIn, numbersIn, until } from "./daemons";
+
+const skip = !(existsSync("/usr/bin/logger") && existsSync("/usr/bin/perl")) && "no logger, or no perl";
+const numbers = (to: number) => Array.from({ length: to }, (_, index) => index);
+
+/** A daemon that listens, and a log on its way there. */
+async function both(t: TestContext, logger?: string): Promise<[LocalDaemon, OpenLog]> {
+  const daemon = localDaemon(t, join(folder(t), "dev-log"));
+  await daemon.start();
+  const opened = openLog(plainly, { socket: daemon.path, ...(logger === undefined ? {} : { logger }) });
+  t.after(() => opened.close());
+  return [daemon, opened];
+}
+
+/** Writes a program that takes logger's place. */
+function program(t: TestContext, ...lines: string[]): string {
+  const path = join(folder(t), "logger");
+  writeFileSync(path, ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
+  return path;
+}
+
+/** The loggers that write to this socket. */
+function loggers(path: string): number[] {
+  const found = execFileSync("/bin/ps", ["-eo", "pid,args"], { encoding: "latin1" }).split("\n");
+  return found.filter((line) => line.includes(`-u ${path}`)).map((line) => Number.parseInt(line, 10));
+}
+
+describe("logger", { skip, concurrency: 4 }, () => {
+  test("lines arrive with facility, severity, tag and process; each is one, and short", async (t) => {
+    const daemon = localDaemon(t, join(folder(t), "dev-log"));
+    await daemon.start();
+    const { log, close } = openLog({ ...plainly, facility: "local3" }, { socket: daemon.path });
+    log("err", "a\n<0>b", { c: "<0>d\ne" });
+    log("info", "x".repeat(5000), {});
+    log("warning", "", {});
+    await close();
+    await until(() => daemon.lines.length === 3);
+    const at = "[A-Z][a-z]{2} [ 123][0-9] [0-9:]{8}";
+    const expected = [
+      `^<155>${at} pop3\\.proxy\\[${process.pid}\\]: a\\?<0>b c="<0>d\\\\x0ae"$`,
+      `^<158>${at} pop3\\.proxy\\[${process.pid}\\]: x{960}$`,
+      `^<156>${at} pop3\\.proxy\\[${process.pid}\\]: $`,
+    ];
+    for (const [index, pattern] of expected.entries()) assert.match(daemon.lines[index] as string, new RegExp(pattern));
+    assert.deepEqual(loggers(daemon.path), []);
+  });
+
+  test("the first line starts it, and one does for all; a burst arrives whole and in order", async (t) => {
+    const [daemon, { log, close }] = await both(t);
+    await sleep(20);
+    assert.deepEqual(loggers(daemon.path), []);
+    for (let n = 0; n < 5000; n++) {
+      log("info", "say", { n });
+      if (n % 1000 === 999) await sleep(20);
+    }
+    assert.equal(loggers(daemon.path).length, 1);
+    await close();
+    await until(() => daemon.lines.length === 5000);
+    assert.deepEqual(numbersIn(daemon.lines), numbers(5000));
+  });
+
+  test("a daemon that stands still costs only what does not fit, and nothing else is lost", async (t) => {
+    const [daemon, { log, close }] = await both(t);
+    log("info", "say", { n: 0 });
+    await until(() => daemon.lines.length === 1);
+    daemon.signal("SIGSTOP");
+    const count = 20_000;
+    for (let n = 1; n < count; n++) {
+      log("info", "say", { n });
+      if (n % 500 === 0) await sleep(0);
+    }
+    daemon.signal("SIGCONT");
+    await until(() => numbersIn(daemon.lines).length + lostIn(daemon.lines) === count);
+    assert.ok(lostIn(daemon.lines) > 1000);
+    await close();
+  });
+
+  test("a daemon that goes and comes back: what it had not got waits for it", async (t) => {
+    const [daemon, { log, close }] = await both(t);
+    log("info", "say", { n: 0 });
+    await until(() => daemon.lines.length === 1);
+    await daemon.kill();
+    for (let n = 1; n < 100; n++) log("info", "say", { n });
+    await sleep(50);
+    await daemon.start();
+    await until(() => numbersIn(daemon.lines).length === 100);
+    assert.deepEqual(numbersIn(daemon.lines), numbers(100));
+    await close();
+  });
+
+  test("a logger that is killed: nothing is lost, and one message at most comes twice", async (t) => {
+    const [daemon, { log, close }] = await both(t);
+    let n = 0;
+    for (let kills = 0; kills < 3; kills++) {
+      for (const to = n + 400; n < to; n++) {
+        log("info", "say", { n });
+        if (n % 20 === 0) await sleep(1);
+        if (n % 400 === 200) for (const pid of loggers(daemon.path)) process.kill(pid, "SIGKILL");
+      }
+      await until(() => numbersIn(daemon.lines).includes(n - 1));
+    }
+    await close();
+    const came = numbersIn(daemon.lines);
+    assert.deepEqual([...new Set(came)], numbers(n));
+    assert.ok(came.length <= n + 3);
+    assert.equal(lostIn(daemon.lines), 0);
+  });
+
+  test("signals for everybody do not end it, and we may die: what it has got is delivered", async (t) => {
+    const daemon = localDaemon(t, join(folder(t), "dev-log"));
+    await daemon.start();
+    daemon.signal("SIGSTOP");
+    const task = { options: plainly, found: { socket: daemon.path }, perTurn: 200, pause: 0, wait: 100 };
+    const { ended } = chatter(t, { ...task, count: 200, die: true });
+    await until(() => loggers(daemon.path).length === 1);
+    await sleep(150);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.kill(loggers(daemon.path)[0] as number, signal);
+    assert.equal(await ended, null);
+    daemon.signal("SIGCONT");
+    await until(() => daemon.lines.length === 200);
+    await until(() => loggers(daemon.path).length === 0);
+  });
+
+  test("it does not keep the process, and its close waits for the last line", async (t) => {
+    const daemon = localDaemon(t, join(folder(t), "dev-log"));
+    await daemon.start();
+    const { ended } = chatter(t, {
+      options: plainly,
+      found: { socket: daemon.path },
+      count: 1000,
+      perTurn: 1000,
+      pause: 0,
+    });
+    const report = await ended;
+    assert.ok(report && report.closing < 900, JSON.stringify(report));
+    await until(() => daemon.lines.length === 1000);
+  });
+
+  test("close() waits a second at most for a daemon that stands still", async (t) => {
+    const [daemon, { log, close }] = await both(t);
+    daemon.signal("SIGSTOP");
+    for (let n = 0; n < 5000; n++) log("info", "say", { n });
+    await sleep(50);
+    const start = Date.now();
+    await close();
+    assert.ok(Date.now() - start < 1300);
+    daemon.signal("SIGCONT");
+    await until(() => loggers(daemon.path).length === 0);
+  });
+
+  for (const [what, ...lines] of [
+    ["ends at once", "exit 1"],
+    ["reads nothing", "exec sleep 60"],
+    ["gives no receipts", "exec cat >/dev/null"],
+    ["closes its input", "exec <&-; exec sleep 60"],
+    ["gives receipts for more than it got", "while :; do echo '<22>x' >&2 || exit; done"],
+    ["never ends a line", "exec cat /dev/zero >&2"],
+  ] as const) {
+    test(`a program that ${what} harms nobody`, async (t) => {
+      const logger = program(t, ...lines);
+      const daemon = localDaemon(t, join(folder(t), "dev-log"));
+      await daemon.start();
+      const task = { options: plainly, found: { socket: daemon.path, logger }, perTurn: 500, pause: 0, more: 200 };
+      const report = await chatter(t, { ...task, count: 50_000, wait: 100 }).ended;
+      assert.ok(report && report.stood < 500 && report.grown < 20e6 && report.closing < 1300, JSON.stringify(report));
+    });
+  }
+
+  test("no program at all harms nobody, and does not hold up the end", async (t) => {
+    const [, { log, close }] = await both(t, "/nowhere/logger");
+    for (let n = 0; n < 1000; n++) log("info", "say", { n });
+    await sleep(50);
+    const start = Date.now();
+    await close();
+    assert.ok(Date.now() - start < 500);
+  });
+
+  test("it gets nothing of our environment but the time zone", async (t) => {
+    const seen = join(folder(t), "seen");
+    const [, { log, close }] = await both(t, program(t, `env >${seen}`, `echo "$@" >>${seen}`));
+    process.env.SECRET_OF_TEST = "secret";
+    log("info", "say", {});
+    await close();
+    delete process.env.SECRET_OF_TEST;
+    const text = readFileSync(seen, "latin1");
+    assert.doesNotMatch(text, /SECRET|HOME/);
+    assert.match(text, new RegExp(`^--prio-prefix .*--id=${process.pid} -t pop3\\.proxy .*-u `, "m"));
+  });
+});

@@ -1,0 +1,136 @@
+/**
+ * Log lines on stderr, whatever that is: nobody who does not read may stop, grow or end the process, or keep it.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { constants, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Report } from "./chatter";
+import { chatter, plainly } from "./child";
+import { folder, lostIn, numbersIn, until } from "./daemons";
+
+const options = { ...plainly, debug: true };
+const flood = { options, count: 100_000, perTurn: 500, pause: 0, more: 200 };
+
+/** Neither stopped nor grown, and gone in time. */
+function unharmed(report: Report | null, stood = 500): void {
+  assert.ok(report, "it has not ended by itself");
+  assert.ok(report.stood < stood, `stood still for ${report.stood} ms`);
+  assert.ok(report.grown < 20e6, `grew by ${report.grown}`);
+  assert.ok(report.closing < 1300, `took ${report.closing} ms to close`);
+}
+
+function read(stream: Readable): string[] {
+  const lines: string[] = [];
+  let rest = "";
+  stream.on("data", (octets: Buffer) => {
+    const parts = (rest + octets.toString("latin1")).split("\n");
+    rest = parts.pop() as string;
+    lines.push(...parts);
+  });
+  return lines;
+}
+
+describe("stderr", { concurrency: 3 }, () => {
+  test("a line has its time and level", async (t) => {
+    const { child, closed } = chatter(t, { options, count: 100, perTurn: 50, pause: 5 });
+    const lines = read(child.stderr as Readable);
+    await closed;
+    assert.match(lines[7] as string, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info say n=7$/);
+    assert.equal(numbersIn(lines).length, 100);
+  });
+
+  // What Node gives as a child's "pipe" is a socket.
+  for (const [kind, shell] of [
+    ["socket", 'exec "$@"'],
+    ["pipe", '"$@" 2>&1 >/dev/null | { sleep 0.8; cat >&2; }'],
+  ] as const) {
+    test(`a ${kind} that is read late gets what fits, and hears how much it missed`, async (t) => {
+      const { child, ended, closed } = chatter(t, { ...flood, wait: 1000 }, shell);
+      await sleep(800);
+      const lines = read(child.stderr as Readable);
+      unharmed(await ended);
+      await closed;
+      const came = numbersIn(lines);
+      assert.ok(came.length > 500 && lostIn(lines) > 1000, `${came.length} came, ${lostIn(lines)} lost`);
+      assert.equal(came.length + lostIn(lines), flood.count);
+    });
+  }
+
+  test("a pipe that nobody ever reads does not hold up the end of the process", async (t) => {
+    const gone = join(folder(t), "gone");
+    chatter(t, { ...flood, count: 20_000 }, `{ "$@"; touch ${gone}; } 2>&1 >/dev/null | sleep 60`);
+    await until(() => existsSync(gone));
+  });
+
+  test("a pipe is opened anew: who shares it does not find it non-blocking", async (t) => {
+    const task = { options, count: 5, perTurn: 1, pause: 50 };
+    const flags = "grep ^flags: /proc/self/fdinfo/2";
+    const { child, closed } = chatter(t, task, `{ "$@" & sleep 0.2; ${flags} >&2; wait; } 2>&1 >/dev/null | cat >&2`);
+    const lines = read(child.stderr as Readable);
+    await closed;
+    assert.equal(numbersIn(lines).length, 5);
+    const flag = lines.map((line) => /^flags:\t([0-7]+)$/.exec(line)?.[1]).find((octal) => octal !== undefined);
+    assert.equal(Number.parseInt(flag ?? "", 8) & constants.O_NONBLOCK, 0);
+  });
+
+  for (const [what, shell] of [
+    ["a reader that goes (EPIPE)", '{ "$@" 2>&1 >/dev/null; } | head -n 3 >/dev/null'],
+    ["a full disk (ENOSPC)", 'exec "$@" 2>/dev/full'],
+    ["a closed stderr", 'exec "$@" 2>&-'],
+    ["a directory", 'exec "$@" 2</'],
+  ] as const) {
+    test(`${what} harms nobody`, async (t) => {
+      const { ended } = chatter(t, { ...flood, count: 20_000, wait: 600 }, shell);
+      unharmed(await ended);
+    });
+  }
+
+  test("a file is appended to where it is, with nothing lost", async (t) => {
+    const file = join(folder(t), "log");
+    writeFileSync(file, "");
+    const task = { options, count: 5000, perTurn: 100, pause: 1 };
+    const { ended } = chatter(t, task, `{ echo before; "$@"; echo after; } >${file} 2>&1`);
+    unharmed(await ended);
+    const lines = readFileSync(file, "latin1").trimEnd().split("\n");
+    assert.equal(lines.shift(), "before");
+    assert.equal(lines.pop(), "after");
+    assert.deepEqual(
+      numbersIn(lines),
+      Array.from({ length: 5000 }, (_, n) => n),
+    );
+  });
+
+  test("a terminal that was stopped stops nobody", {
+    skip: !existsSync("/usr/bin/script") && "no script",
+  }, async (t) => {
+    // script's own output is not read, so it soon reads no more of the terminal.
+    const { child, ended } = chatter(t, { ...flood, wait: 300 }, `exec script -qec "'$1' '$2' '$3'" /dev/null`);
+    const report = await Promise.race([ended, sleep(200)]);
+    assert.equal(report, undefined);
+    await sleep(800);
+    const lines = read(child.stdout as Readable);
+    unharmed(await ended);
+    assert.ok(numbersIn(lines.map((line) => line.trimEnd())).length > 10);
+  });
+
+  test("a named pipe whose reader comes back is written again", async (t) => {
+    const fifo = join(folder(t), "fifo");
+    spawnSync("mkfifo", [fifo]);
+    const task = { options, count: 200, perTurn: 1, pause: 10 };
+    const shell = `{ head -n 5 ${fifo} >/dev/null; sleep 0.3; cat ${fifo} >&2; } & exec "$@" 2>${fifo}`;
+    const { child, ended } = chatter(t, task, shell);
+    const lines = read(child.stderr as Readable);
+    unharmed(await ended);
+    await until(
+      () => numbersIn(lines).includes(199),
+      () => lines.join(),
+    );
+    assert.ok(lostIn(lines) > 0);
+    assert.ok(numbersIn(lines).length + lostIn(lines) <= 200);
+  });
+});
