@@ -9,6 +9,9 @@ import { isIPv4, isIPv6 } from "node:net";
 /** The port of POP3 (RFC 1939). */
 export const POP3_PORT = 110;
 
+/** The port of POP3 over TLS (RFC 8314), which is never spoken to otherwise. */
+export const POP3S_PORT = 995;
+
 export interface HostPort {
   /** A name in lower case without its final dot, or an IP address without brackets. */
   readonly host: string;

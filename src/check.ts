@@ -4,13 +4,14 @@
  */
 
 import { isIP } from "node:net";
-import { POP3_PORT, showHostPort } from "./address";
+import { POP3_PORT, POP3S_PORT, showHostPort } from "./address";
 import type { Config } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
 import { cleaned, isPositive, SERVER_STATUS_LIMIT } from "./protocol/response";
 import { systemResolve } from "./transport/lookup";
 import { dialTcp } from "./transport/tcp";
+import { ServerTls } from "./transport/tls";
 
 /** What was found, a line each, and whether it can run like that. */
 export interface Findings {
@@ -52,7 +53,9 @@ async function greet(config: Config, host: string, port: number): Promise<string
   const until = new AbortController().signal;
   let server: Connection | null = null;
   try {
-    server = await dialTcp({ addresses, port, timeout, source4, source6 }, until);
+    const mode = port === POP3S_PORT ? "tls" : (config.serverTls ?? "none");
+    const tls = mode === "tls" ? { by: new ServerTls(config), server: { host, port } } : null;
+    server = await dialTcp({ addresses, port, timeout, source4, source6, tls }, until);
     server.deadline = now() + greetingTimeout * 1000;
     const line = await server.line(SERVER_STATUS_LIMIT);
     if (typeof line !== "string") throw new Error("no greeting");

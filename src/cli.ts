@@ -7,8 +7,8 @@ import { accessSync, constants, statSync } from "node:fs";
 import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
-import { POP3_PORT, parseHostPort, parsePort } from "./address";
-import { type Config, defaults, type Listen } from "./config";
+import { POP3_PORT, POP3S_PORT, parseHostPort, parsePort } from "./address";
+import { type Config, defaults, type Listen, type TlsMode, type TlsVersion } from "./config";
 import { parseFacility, parseSyslogAddress } from "./log/target";
 import { STATUS_LIMIT } from "./protocol/response";
 
@@ -83,7 +83,7 @@ const OPTIONS: readonly Row[] = [
     set: (draft, value) => (draft.prefix = prefix(value)),
   },
   {
-    flags: "--listen <[interface:]port>",
+    flags: "--listen <[interface:]port[/tls|/starttls]>",
     help: "a listener of the daemon; may repeat; implies -D",
     set: (draft, value) => (draft.listen = [...draft.listen, listener(value)]),
   },
@@ -129,8 +129,67 @@ const OPTIONS: readonly Row[] = [
     help: "check the settings and the server, tell what would run, and end",
     set: (draft) => (draft.check = true),
   },
+  {
+    flags: "--client-tls <mode>",
+    help: "TLS for clients of inetd, systemd and -D: none, starttls, tls (default: none)",
+    set: (draft, value) => (draft.clientTls = oneOf(value, "--client-tls", TLS_MODES)),
+  },
+  {
+    flags: "--tls-cert <file>",
+    help: "certificate chain for clients; may repeat, each with its --tls-key; chosen by name",
+    set: (draft, value) => (draft.certificates = [...draft.certificates, { cert: resolve(value), key: "" }]),
+  },
+  {
+    flags: "--tls-key <file>",
+    help: "the key of the --tls-cert before it",
+    set: (draft, value) => (draft.certificates = withKey(draft.certificates, resolve(value))),
+  },
+  {
+    flags: "--tls-min <version>",
+    help: "lowest TLS version for clients: 1.0, 1.1, 1.2, 1.3 (default: 1.2)",
+    set: (draft, value) => (draft.tlsMin = oneOf(value, "--tls-min", TLS_VERSIONS)),
+  },
+  {
+    flags: "--allow-cleartext-login",
+    help: "permit logins before STLS",
+    set: (draft) => (draft.cleartextLogin = true),
+  },
+  {
+    flags: "--server-tls <mode>",
+    help: "TLS to servers: none, starttls, tls (default: none; port 995: tls)",
+    set: (draft, value) => (draft.serverTls = oneOf(value, "--server-tls", TLS_MODES)),
+  },
+  {
+    flags: "--server-ca <file>",
+    help: "authorities to trust for servers (default: the system's)",
+    set: (draft, value) => (draft.serverCa = resolve(value)),
+  },
+  {
+    flags: "--server-pin <sha256>",
+    help: "public key of the server, in hex or base64; may repeat; instead of its certificate",
+    set: (draft, value) => (draft.serverPins = [...draft.serverPins, pin(value)]),
+  },
+  {
+    flags: "--server-cert <file>",
+    help: "client certificate for servers",
+    set: (draft, value) => (draft.serverCert = resolve(value)),
+  },
+  {
+    flags: "--server-key <file>",
+    help: "the key of --server-cert",
+    set: (draft, value) => (draft.serverKey = resolve(value)),
+  },
+  {
+    flags: "--server-tls-min <version>",
+    help: "lowest TLS version for servers (default: 1.2)",
+    set: (draft, value) => (draft.serverTlsMin = oneOf(value, "--server-tls-min", TLS_VERSIONS)),
+  },
+  { flags: "--capa", help: "answer CAPA", set: (draft) => (draft.capa = true) },
   { flags: "--demo", help: "a built-in sample maildrop is the server", set: (draft) => (draft.demo = true) },
 ];
+
+const TLS_MODES: readonly TlsMode[] = ["none", "starttls", "tls"];
+const TLS_VERSIONS: readonly TlsVersion[] = ["1.0", "1.1", "1.2", "1.3"];
 
 const MAX_SECONDS = 1_000_000;
 const MAX_COUNT = 1_000_000;
@@ -193,6 +252,7 @@ function completed(draft: Draft, daemon: number, operands: readonly string[]): C
   } else if (!draft.demo && !draft.select) {
     throw new UsageFault("no server: name one, or let the client select it with -e");
   }
+  soundTls(draft);
   if (draft.servers !== null && !draft.select) throw new UsageFault("-s needs -e");
   return Object.freeze(draft);
 }
@@ -203,12 +263,58 @@ function whole(text: string, option: string, most: number): number {
   return number;
 }
 
-/** `[interface:]port`; an IPv6 interface wears brackets. */
+/** `[interface:]port[/tls|/starttls]`; an IPv6 interface wears brackets. */
 function listener(text: string): Listen {
-  const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?([0-9]+)$/.exec(text);
+  const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls))?$/.exec(text);
   const port = parsePort(parts?.[3] ?? "", true);
-  if (!parts || port === null) throw new UsageFault(`not [interface:]port: ${text}`);
-  return { host: parts[1] ?? parts[2] ?? null, port };
+  if (!parts || port === null) throw new UsageFault(`not [interface:]port[/tls|/starttls]: ${text}`);
+  const tls = parts[4] as TlsMode | undefined;
+  return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }) };
+}
+
+/** What options about TLS need of each other. */
+function soundTls({
+  listen,
+  clientTls,
+  certificates,
+  server,
+  serverTls,
+  serverPins,
+  serverCert,
+  serverKey,
+  demo,
+}: Draft): void {
+  const modes = [clientTls, ...listen.map(({ tls }) => tls ?? clientTls)];
+  const secure = modes.some((mode) => mode !== "none");
+  if (certificates.some(({ key }) => key === "")) throw new UsageFault("each --tls-cert needs its --tls-key");
+  if (secure && certificates.length === 0) throw new UsageFault("TLS for clients needs --tls-cert and --tls-key");
+  if ((serverCert === null) !== (serverKey === null))
+    throw new UsageFault("--server-cert and --server-key need each other");
+  if (serverPins.length > 0 && !server) throw new UsageFault("--server-pin needs a fixed server");
+  // Nobody should believe that a connection is encrypted which is not.
+  const near = demo || (server !== null && /^(?:localhost|127\.[0-9.]+|::1)$/.test(server.host));
+  if (secure && serverTls === null && !near && server?.port !== POP3S_PORT) {
+    throw new UsageFault("TLS for clients wants --server-tls said; none, too");
+  }
+}
+
+function withKey(certificates: Config["certificates"], key: string): Config["certificates"] {
+  const last = certificates.at(-1);
+  if (last?.key !== "") throw new UsageFault("--tls-key stands behind its --tls-cert");
+  return [...certificates.slice(0, -1), { ...last, key }];
+}
+
+/** SHA-256 as hex, from hex or base64. */
+function pin(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  if (/^[A-Za-z0-9+/]{43}=?$/.test(text)) return Buffer.from(text, "base64").toString("hex");
+  throw new UsageFault(`--server-pin takes a SHA-256 in hex or base64, not ${text}`);
+}
+
+function oneOf<Choice extends string>(text: string, option: string, choices: readonly Choice[]): Choice {
+  const choice = choices.find((one) => one === text);
+  if (choice === undefined) throw new UsageFault(`${option} takes one of ${choices.join(", ")}, not ${text}`);
+  return choice;
 }
 
 /** The greeting as octets; a time stamp in it would invite APOP, which is not permitted (RFC 1939, 7). */

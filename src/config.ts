@@ -5,11 +5,19 @@
 
 import type { HostPort } from "./address";
 
+/** How TLS comes into a connection: never, after STLS, or at once. */
+export type TlsMode = "none" | "starttls" | "tls";
+
+/** A TLS version, as options name it. */
+export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
+
 export interface Listen {
   /** The interface's address; null: all of IPv4 and IPv6. */
   readonly host: string | null;
   /** 0: any free port. */
   readonly port: number;
+  /** Towards clients. */
+  readonly tls?: TlsMode;
 }
 
 export interface Config {
@@ -51,6 +59,25 @@ export interface Config {
   readonly debug: boolean;
   /** The built-in sample maildrop is the default server. */
   readonly demo: boolean;
+  /** TLS towards clients of a superserver and of -D; a listener of its own says it itself. */
+  readonly clientTls: TlsMode;
+  /** Certificate chains and keys for clients, each pair by its files. */
+  readonly certificates: readonly { readonly cert: string; readonly key: string }[];
+  readonly tlsMin: TlsVersion;
+  /** Permit logins before TLS where STLS is offered. */
+  readonly cleartextLogin: boolean;
+  /** TLS towards servers; null: not said, which is none. Port 995 is always `tls`. */
+  readonly serverTls: TlsMode | null;
+  /** Whom to trust besides nobody: the file of the authorities; null: the system's. */
+  readonly serverCa: string | null;
+  /** SHA-256 of public keys (SPKI), in hex; one of them takes the place of chain, name and dates. */
+  readonly serverPins: readonly string[];
+  /** The files of a client certificate for servers. */
+  readonly serverCert: string | null;
+  readonly serverKey: string | null;
+  readonly serverTlsMin: TlsVersion;
+  /** Answer CAPA. */
+  readonly capa: boolean;
   /** Text after "+OK " of the greeting, latin1. */
   readonly greeting: string;
   /** Inactivity limit (RFC 1939, 3), and the limit for an answer to PASS. */
@@ -96,6 +123,17 @@ export const defaults: Config = Object.freeze({
   foreground: false,
   debug: false,
   demo: false,
+  clientTls: "none",
+  certificates: [],
+  tlsMin: "1.2",
+  cleartextLogin: false,
+  serverTls: null,
+  serverCa: null,
+  serverPins: [],
+  serverCert: null,
+  serverKey: null,
+  serverTlsMin: "1.2",
+  capa: false,
   greeting: "POP3 server ready",
   timeout: 600,
   loginTimeout: 180,

@@ -7,6 +7,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { now, unwatch, type Watched, watch } from "./deadline";
 import { type Blame, Failure } from "./failure";
 import { Inbox, type OVERLONG } from "./inbox";
@@ -55,6 +56,9 @@ export class Connection implements Watched {
   #failure: Failure | null = null;
   #relay: Relay | null = null;
   #trace: ((direction: "<" | ">", line: string) => void) | null = null;
+  #landing: Landing | null;
+  #stream!: Duplex;
+  #handshake: { reject(failure: Failure): void } | null = null;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
 
@@ -63,22 +67,24 @@ export class Connection implements Watched {
    * @param landing where the stream's `onread` option delivers; null: the stream emits its chunks
    */
   constructor(
+    /** The stream that it began with; it closes last. */
     readonly stream: Duplex,
     readonly role: Blame,
     readonly peer: Endpoint,
     readonly local: Endpoint,
-    private readonly landing: Landing | null = null,
+    landing: Landing | null = null,
   ) {
+    this.#landing = landing;
     this.#inbox = new Inbox(stream, landing);
     this.#outbox = new Outbox(stream, () => this.#lose());
-    stream.on("error", () => {});
-    stream.on("end", () => this.#finish());
-    stream.on("close", () => {
-      unwatch(this);
-      this.#finish();
-      this.#lose();
-    });
+    this.#attach(stream);
     watch(this);
+  }
+
+  /** The TLS version that is spoken, as Node names it; "": the peer is spoken to in clear. */
+  get tls(): string {
+    const socket = this.#stream as Partial<TLSSocket>;
+    return socket.encrypted ? (socket.getProtocol?.() ?? "") : "";
   }
 
   /** Shown each line that is read by `line`, and each that is written by `say` or goes before a relayed body. */
@@ -157,8 +163,33 @@ export class Connection implements Watched {
       else to.#outbox.send(`${head}\r\n`);
       if (this.#failure) this.#endRelay(this.#failure);
       else if (this.#inbox.ended) this.#endRelay(this.#cutOff());
-      else if (this.#relay) this.landing?.lease();
+      else if (this.#relay) this.#landing?.lease();
     });
+  }
+
+  /**
+   * Puts TLS between: what had arrived before belongs to the handshake, and thus fails it if it was said in clear.
+   *
+   * @param open makes a TLS socket of the stream so far
+   * @throws Failure if the handshake does not come about, or not before `deadline`
+   */
+  async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
+    if (!this.#outbox.empty) await this.#outbox.emptied(this.patience);
+    if (this.#failure) throw this.#failure;
+    this.#inbox.release();
+    const tls = open(this.#stream);
+    this.#landing = null;
+    this.#attach(tls);
+    this.#inbox.move(tls);
+    this.#outbox.move(tls);
+    const failed = (why: string) => new Failure(this.role, `TLS with ${this.role} failed: ${why}`, this.#insecure());
+    await new Promise<void>((resolve, reject) => {
+      this.#handshake = { reject };
+      tls.once(this.role === "server" ? "secureConnect" : "secure", resolve);
+      tls.once("error", (fault) => reject(failed(fault.message)));
+      tls.once("close", () => reject(failed("the connection was closed")));
+    });
+    this.#handshake = null;
   }
 
   /** Ends every wait on this connection, now and later, with this reason. The first reason stays. */
@@ -167,6 +198,7 @@ export class Connection implements Watched {
     this.#failure = failure;
     this.deadline = NEVER;
     this.limit = NEVER;
+    this.#handshake?.reject(failure);
     this.#inbox.fail(failure);
     this.#outbox.fail(failure);
     this.#endRelay(failure);
@@ -184,7 +216,7 @@ export class Connection implements Watched {
     this.onLost = null;
     this.#inbox.close();
     this.deadline = now() + within;
-    this.stream.end(() => {
+    this.#stream.end(() => {
       this.deadline = now() + LINGER;
     });
   }
@@ -193,12 +225,12 @@ export class Connection implements Watched {
   destroy(): void {
     this.#closing = true;
     this.onLost = null;
-    this.stream.destroy();
+    this.#stream.destroy();
   }
 
   /** Part of the clock: ends what is overdue. */
   sweep(at: number): void {
-    if (at >= this.deadline && this.#closing) this.stream.destroy();
+    if (at >= this.deadline && this.#closing) this.#stream.destroy();
     else if (at >= this.deadline || at >= this.limit) this.fail(this.#silent());
     else if (at >= this.#outbox.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
   }
@@ -224,7 +256,7 @@ export class Connection implements Watched {
       this.#inbox.sink = null;
       if (at < chunk.length) this.#inbox.keep(chunk.subarray(at));
       this.#relay = null;
-      this.landing?.release(slow === null);
+      this.#landing?.release(slow === null);
       if (slow) slow.then(relay.resolve, relay.reject);
       else relay.resolve();
     } else if (slow) {
@@ -244,7 +276,7 @@ export class Connection implements Watched {
     if (!relay) return;
     this.#relay = null;
     this.#inbox.sink = null;
-    this.landing?.release(false);
+    this.#landing?.release(false);
     relay.reject(failure);
   }
 
@@ -262,6 +294,25 @@ export class Connection implements Watched {
     this.#inbox.end();
     if (this.#relay) this.#endRelay(this.#cutOff());
     this.#lostIfClosed();
+  }
+
+  /** Listens for the end of a stream; that of a stream which TLS has taken over is the TLS socket's affair. */
+  #attach(stream: Duplex): void {
+    this.#stream = stream;
+    stream.on("error", () => {});
+    stream.on("end", () => {
+      if (stream === this.#stream) this.#finish();
+    });
+    stream.on("close", () => {
+      if (stream !== this.#stream) return;
+      unwatch(this);
+      this.#finish();
+      this.#lose();
+    });
+  }
+
+  #insecure(): string | null {
+    return this.role === "server" ? texts.serverInsecure : null;
   }
 
   /** Nobody reads any more; but what had arrived before may not all have been read. */

@@ -5,8 +5,9 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type HostPort, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
-import type { Config } from "./config";
+import type { Config, TlsMode } from "./config";
 import type { Connection } from "./connection";
+import { now } from "./deadline";
 import type { Log } from "./log";
 import { Access } from "./policy/access";
 import { recordClient } from "./policy/clientlog";
@@ -16,12 +17,17 @@ import type { Capabilities } from "./protocol/capability";
 import { texts } from "./protocol/response";
 import { session } from "./session/session";
 import type { Denial, Gateway, Login, Route, Visit } from "./session/visit";
+import type { Certificates } from "./transport/certificates";
 import { Lookups, type Resolve, systemResolve } from "./transport/lookup";
 import { dialTcp } from "./transport/tcp";
+import type { ServerTls } from "./transport/tls";
 
 /** How long a server's answer to CAPA is believed, in milliseconds, and of how many servers it is kept. */
 const CAPABILITIES_MEMORY = 60 * 60 * 1000;
 const CAPABILITIES_BOUND = 1000;
+
+/** How long a client's handshake may take, in milliseconds, within the time for its login. */
+const HANDSHAKE = 30_000;
 
 export class House implements Gateway {
   /** Told of each client that has logged in. */
@@ -33,9 +39,11 @@ export class House implements Gateway {
   readonly #access: Access;
   readonly #lookups: Lookups;
   readonly #refusals: Refusals;
+  readonly #certificates: Certificates | null;
+  #serverTls: ServerTls | null = null;
   readonly #capabilities = new Map<string, { capabilities: Capabilities; at: number }>();
 
-  /** @throws Error if the list of servers can't be understood */
+  /** @throws Error in one line if a list can't be understood, or a file can't be read or used */
   constructor(
     readonly config: Config,
     readonly log: Log,
@@ -45,11 +53,23 @@ export class House implements Gateway {
     this.#access = new Access(config, log);
     this.#lookups = new Lookups(resolve, config.lookupTimeout);
     this.#refusals = new Refusals(config.refusalDelay, config.refusalDelayLimit);
+    this.#certificates = config.certificates.length > 0 ? openCertificates(config) : null;
+    if (config.serverTls !== null || config.serverCa !== null || config.serverCert !== null) this.#tls();
+  }
+
+  /** What is worth a warning at the start. */
+  get warnings(): readonly string[] {
+    return this.#certificates?.warnings ?? [];
+  }
+
+  /** Reads the certificates for clients again. @throws Error in one line if they can't be used; the old ones stay */
+  reload(): void {
+    this.#certificates?.reload();
   }
 
   /** Serves a client that has connected; never rejects. */
-  serve(downstream: Connection): Promise<void> {
-    return session(downstream, this);
+  serve(downstream: Connection, tls: TlsMode = "none"): Promise<void> {
+    return session(downstream, this, tls);
   }
 
   /** Ends what still runs on behalf of sessions. */
@@ -78,7 +98,21 @@ export class House implements Gateway {
       if (reason) return { reply: route.selected ? texts.notPermitted : texts.misconfigured, reason };
     }
     const { connectTimeout: timeout, source4, source6 } = this.config;
-    return dialTcp({ addresses, port, timeout, source4, source6 }, until);
+    const tls = route.tls === "tls" ? { by: this.#tls(), server: { host, port } } : null;
+    return dialTcp({ addresses, port, timeout, source4, source6, tls }, until);
+  }
+
+  async secureClient(downstream: Connection): Promise<void> {
+    const certificates = this.#certificates as Certificates;
+    const { deadline } = downstream;
+    downstream.deadline = Math.min(deadline, now() + HANDSHAKE);
+    await downstream.startTls((raw) => certificates.over(raw));
+    downstream.deadline = deadline;
+  }
+
+  async secureServer(upstream: Connection, { host, port }: Route): Promise<void> {
+    const tls = this.#tls();
+    await upstream.startTls((raw) => tls.over(raw, { host, port }));
   }
 
   async loggedIn(visit: Visit, route: Route): Promise<void> {
@@ -107,6 +141,12 @@ export class House implements Gateway {
     if (all.size > CAPABILITIES_BOUND) all.delete(all.keys().next().value as string);
   }
 
+  #tls(): ServerTls {
+    const { ServerTls: Loaded } = require("./transport/tls") as typeof import("./transport/tls.js");
+    this.#serverTls ??= new Loaded(this.config);
+    return this.#serverTls;
+  }
+
   #guard(route: Route, address: string): string | null {
     return route.guarded ? this.#routing.guard(address) : null;
   }
@@ -121,4 +161,10 @@ export class House implements Gateway {
     if (/^(?:127\.|0\.0\.0\.0$|::1?$)/.test(address)) return true;
     return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
   }
+}
+
+/** Loaded only where it is used, as all that has to do with TLS: node:tls costs some milliseconds. */
+function openCertificates(config: Config): Certificates {
+  const { Certificates: Loaded } = require("./transport/certificates") as typeof import("./transport/certificates.js");
+  return new Loaded(config);
 }

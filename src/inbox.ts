@@ -32,13 +32,33 @@ export class Inbox {
   #failure: Failure | null = null;
   #reader: { resolve(): void; reject(failure: Failure): void } | null = null;
 
+  #stream: Duplex;
+  #landing: Landing | null;
+  readonly #data = (chunk: Buffer) => this.#receive(chunk);
+
   /** @param landing where the stream's `onread` option delivers; null: the stream emits its chunks */
-  constructor(
-    private readonly stream: Duplex,
-    private readonly landing: Landing | null,
-  ) {
-    if (landing) landing.deliver = (chunk) => this.#receive(chunk);
-    else stream.on("data", (chunk: Buffer) => this.#receive(chunk));
+  constructor(stream: Duplex, landing: Landing | null) {
+    this.#stream = stream;
+    this.#landing = landing;
+    if (landing) landing.deliver = this.#data;
+    else stream.on("data", this.#data);
+  }
+
+  /** Gives up the stream, and all that was read from it too early: it is for whom the stream is handed to. */
+  release(): void {
+    if (this.#landing) this.#landing.deliver = () => true;
+    else this.#stream.off("data", this.#data);
+    this.#landing = null;
+    this.#stream.pause();
+    const rest = this.take(this.#octets.length);
+    if (rest.length > 0) this.#stream.unshift(rest);
+  }
+
+  /** Goes on with another stream, which emits its chunks. */
+  move(stream: Duplex): void {
+    this.#stream = stream;
+    this.#paused = false;
+    stream.on("data", this.#data);
   }
 
   /** How many octets are there. */
@@ -100,18 +120,18 @@ export class Inbox {
   /** Keeps a chunk until it is taken; one from a landing only lives until the next read, so it is copied. */
   keep(chunk: Buffer): void {
     if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
-    else this.#octets = this.landing ? Buffer.from(chunk) : chunk;
+    else this.#octets = this.#landing ? Buffer.from(chunk) : chunk;
   }
 
   pause(): void {
     this.#paused = true;
-    this.stream.pause();
+    this.#stream.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.stream.resume();
+    this.#stream.resume();
   }
 
   /** Nothing will arrive any more. */

@@ -22,16 +22,24 @@ export class Outbox {
   readonly #written = () => {
     if (this.#wait && this.#stream.writableLength === 0) this.#settle(null);
   };
-  readonly #stream: Duplex;
+  #stream!: Duplex;
 
   /** @param lost told when a write has failed: nobody reads any more */
-  constructor(stream: Duplex, lost: () => void) {
+  constructor(
+    stream: Duplex,
+    private readonly lost: () => void,
+  ) {
+    this.move(stream);
+  }
+
+  /** Goes on with another stream. */
+  move(stream: Duplex): void {
     this.#stream = stream;
     const write = stream._write;
     const writev = stream._writev;
     type Done = Parameters<typeof write>[2];
     const swallowed = (done: Done) => (fault?: Error | null) => {
-      if (fault) lost();
+      if (fault) this.lost();
       done();
     };
     stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, swallowed(done));

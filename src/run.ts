@@ -38,22 +38,26 @@ export async function run(config: Config, { stderrIsClient, told, die }: Caller)
   const { log } = opened;
   dieOfFaults(opened, die);
   const demo = config.demo ? await (require("./demo/demo") as typeof import("./demo/demo.js")).startDemo() : null;
-  const house = new House(demo ? { ...config, server: demo.server } : config, log);
-  const door = doorOf(house);
+  let house: House;
+  let door: Door;
   let pidfile: { write(): void; remove(): void } | null = null;
   try {
+    house = new House(demo ? { ...config, server: demo.server } : config, log);
+    door = doorOf(house);
     const dropRoot = rootDropper(config, log);
     pidfile = openPidfile(config);
     await door.open?.();
     dropRoot();
     pidfile?.write();
   } catch (thrown) {
+    if (thrown instanceof UsageFault) throw thrown;
     await told((thrown as Error).message);
     return false;
   }
   await told(null);
+  for (const reason of house.warnings) log("warning", "tls", { reason });
   if (demo) process.stdout.write(demo.howTo(door.ports?.[0] ?? 0));
-  endOnSignals(door, config, log);
+  obeySignals(door, house);
   await door.serve();
   house.close();
   await demo?.close();
@@ -90,15 +94,25 @@ function openPidfile({ pidfile, listen }: Config): { write(): void; remove(): vo
   return new Pidfile(pidfile);
 }
 
-function endOnSignals(door: Door, { listen, debug }: Config, log: Log): void {
+function obeySignals(door: Door, house: House): void {
+  const { log, config } = house;
+  const { listen, certificates } = config;
   for (const signal of ["SIGTERM", "SIGINT"]) {
     process.on(signal, () => {
       log("notice", "end", { signal });
       void door.close();
     });
   }
-  // A daemon has no terminal that could hang up.
-  if (listen.length > 0 && !debug) process.on("SIGHUP", () => {});
+  // A daemon has no terminal that could hang up: it reads its certificates again.
+  if (listen.length === 0 && certificates.length === 0) return;
+  process.on("SIGHUP", () => {
+    try {
+      house.reload();
+      log("notice", "reload", {});
+    } catch (thrown) {
+      log("err", "reload", { reason: (thrown as Error).message });
+    }
+  });
 }
 
 /** What nobody has caught is a fault of ours: the log learns of it, the client does not. */

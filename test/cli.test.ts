@@ -100,7 +100,7 @@ test("usage faults say in one line what is wrong", () => {
     [["-D", "-v", "A=B", "mail"], /-v can't/],
     [["-D", "a", "b"], /too many operands: b/],
     [["-DD"], /first operand/],
-    [["-DD", "mail"], /not \[interface:\]port: mail/],
+    [["-DD", "mail"], /not \[interface:\]port\S*: mail/],
     [["-DD", "99999", "mail"], /99999/],
     [["-DD", "110", "--listen", "111", "mail"], /exclude/],
     [["-D", "mail:0"], /not a server: mail:0/],
@@ -125,5 +125,5 @@ test("usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["-z", "--capa", "--server-tls"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
+  for (const option of ["-z", "--auth", "--xclient"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });

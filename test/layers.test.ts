@@ -10,7 +10,7 @@ import { test } from "node:test";
 const SRC = join(__dirname, "..", "..", "src");
 
 const ROWS: readonly (readonly string[])[] = [
-  ["protocol/", "failure", "config", "address", "deadline", "log", "version"],
+  ["protocol/", "failure", "config", "address", "deadline", "log", "version", "pem", "tlsversion"],
   ["connection", "inbox", "outbox", "landing"],
   ["session/"],
   ["policy/", "transport/"],

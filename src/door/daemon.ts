@@ -29,8 +29,9 @@ export class Daemon {
    * @throws Error of the first place where it can't
    */
   async open(): Promise<void> {
-    const places = await Promise.all(this.#house.config.listen.map(located));
-    await Promise.all(places.map((place) => this.#reception.listen(place)));
+    const { listen, clientTls } = this.#house.config;
+    const places = await Promise.all(listen.map(located));
+    await Promise.all(places.map((place, index) => this.#reception.listen(place, listen[index]?.tls ?? clientTls)));
   }
 
   /** Serves; resolves after `close`. */

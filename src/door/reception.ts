@@ -5,6 +5,7 @@
 
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { plainAddress } from "../address";
+import type { TlsMode } from "../config";
 import { Connection } from "../connection";
 import { Failure } from "../failure";
 import type { House } from "../gateway";
@@ -46,9 +47,14 @@ export class Reception {
     return this.#servers.map((server) => placeOf(server).port);
   }
 
-  /** Listens there: on a port, or on a descriptor that listens already. @throws the system's error */
-  async listen(where: ListenOptions | { readonly fd: number }): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  /**
+   * Listens there: on a port, or on a descriptor that listens already.
+   *
+   * @param tls how TLS comes into the connections of these clients
+   * @throws the system's error
+   */
+  async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, tls));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ backlog: BACKLOG, ...where }, () => {
@@ -70,8 +76,8 @@ export class Reception {
   }
 
   /** Serves a client, whatever the limits say; resolves when nothing is left of the connection. */
-  async serve(client: Connection): Promise<void> {
-    await this.#enter(client, this.#house.serve(client));
+  async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
+    await this.#enter(client, this.#isKnown(client) ? this.#house.serve(client, tls) : undefined);
   }
 
   /** Resolves when nobody has been inside for so long (in milliseconds); never once `close` was called. */
@@ -110,16 +116,29 @@ export class Reception {
     }, LAST_WORDS);
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, tls: TlsMode): void {
     const client = clientOf(socket);
+    if (!this.#isKnown(client)) return;
     const refusal = this.#limits.admit(client);
-    if (refusal !== null) this.#turnAway(client, refusal);
-    else void this.#enter(client, this.#house.serve(client)).then(() => this.#limits.leave(client));
+    if (refusal !== null) this.#turnAway(client, refusal, tls);
+    else void this.#enter(client, this.#house.serve(client, tls)).then(() => this.#limits.leave(client));
   }
 
-  #turnAway(client: Connection, refusal: string): void {
+  /**
+   * Whether we know who this is. The system forgets the address of a client that has reset the connection, but not what
+   * it had said: a whole session of somebody to whom no rule applies, and whom an acp would take for a pipe's.
+   */
+  #isKnown(client: Connection): boolean {
+    if (client.peer.address !== "" || client.local.address === "") return true;
+    this.#house.log("info", "refused", { interface: client.local.address, reason: "client has reset the connection" });
+    client.destroy();
+    return false;
+  }
+
+  #turnAway(client: Connection, refusal: string, tls: TlsMode): void {
     this.#house.log("notice", "refused", { client: client.peer.address, reason: refusal });
-    if (this.#turnedAway >= TURNED_AWAY_BOUND) {
+    // A client that expects TLS could not read it.
+    if (tls === "tls" || this.#turnedAway >= TURNED_AWAY_BOUND) {
       client.destroy();
       return;
     }

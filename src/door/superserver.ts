@@ -7,6 +7,7 @@
  */
 
 import { Socket } from "node:net";
+import type { TlsMode } from "../config";
 import type { Connection } from "../connection";
 import type { House } from "../gateway";
 import { isSame, isSocket, type Kind, kindOf, vacate } from "./descriptor";
@@ -82,7 +83,7 @@ export class Superserver {
   async serve(): Promise<void> {
     const sessions = this.#handed.filter(({ kind }) => kind !== "listener").map((one) => this.#converse(one));
     const listeners = this.#handed.filter(({ kind }) => kind === "listener");
-    for (const { fd } of listeners) await this.#reception.listen({ fd });
+    for (const one of listeners) await this.#reception.listen({ fd: one.fd }, this.#tls(one));
     this.#reception.announce();
     await Promise.all(sessions);
     if (listeners.length === 0) return;
@@ -97,11 +98,16 @@ export class Superserver {
     return this.#reception.close();
   }
 
+  /** How TLS comes in: as systemd's name of the socket says, else as the option does. */
+  #tls({ name }: Handed): TlsMode {
+    return name === "none" || name === "starttls" || name === "tls" ? name : this.#house.config.clientTls;
+  }
+
   #converse(handed: Handed): Promise<void> {
     const client = open(handed);
     const { address: host, port } = client.local;
     this.#house.listeners = [...this.#house.listeners, { host, port }];
-    return this.#reception.serve(client);
+    return this.#reception.serve(client, this.#tls(handed));
   }
 }
 

@@ -18,7 +18,7 @@ const LONGEST_PAUSE = 10_000;
 /** How long close() takes at most, in milliseconds. */
 const LAST_WORDS = 1000;
 
-/** A way out. It does not keep the process alive. */
+/** A way out. While nothing is on it, it does not keep the process alive. */
 export interface Wire {
   /** Hands messages over, in order. Called again only when all of them were taken. */
   send(messages: readonly Buffer[]): void;

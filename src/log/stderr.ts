@@ -2,7 +2,9 @@
  * Log lines on stderr, or any descriptor. `process.stderr` would not do: on files and terminals it stops the process
  * until they take more, and on pipes and sockets it keeps without a bound what nobody reads.
  * Nor may a descriptor that can block be written by a thread of libuv's pool: Node's exit waits for that thread. So
- * pipes and terminals are opened anew as non-blocking, which leaves those alone who share the old one.
+ * pipes and terminals are opened anew as non-blocking, which leaves those alone who share the old one. A socket can't
+ * be: it becomes non-blocking until the process ends, and `process.stderr` must not be written beside it, since libuv
+ * tells only one of two streams on one descriptor that there is room again.
  */
 
 import { constants, fstatSync, openSync, write } from "node:fs";
@@ -35,7 +37,7 @@ export function dialDescriptor(descriptor: number): Dial {
 
 function reopened(descriptor: number): number {
   try {
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY;
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
     return openSync(`/proc/self/fd/${descriptor}`, flags);
   } catch {
     // It is somebody else's, or there is no /proc, or nobody reads: what we have must do.

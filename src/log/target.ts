@@ -4,6 +4,7 @@
  */
 
 import { parseHostPort } from "../address";
+import { shown } from "../log";
 
 /** Where a syslog daemon listens. */
 export interface SyslogTarget {
@@ -36,7 +37,7 @@ export const facilities: ReadonlyMap<string, number> = new Map([
 /** The number of a facility. @throws Error with one line for the person who typed it */
 export function parseFacility(name: string): number {
   const number = facilities.get(name);
-  if (number === undefined) throw new Error(`not a syslog facility: ${name}`);
+  if (number === undefined) throw new Error(`not a syslog facility: ${shown(name)}`);
   return number;
 }
 
@@ -47,7 +48,7 @@ export function parseFacility(name: string): number {
 export function parseSyslogAddress(text: string): SyslogTarget {
   const [, scheme, rest] = /^(udp|tcp):\/\/(.+)$/i.exec(text) ?? [];
   const target = rest === undefined ? null : parseHostPort(rest);
-  if (!scheme || !target) throw new Error(`not udp://host[:port] or tcp://host[:port]: ${text}`);
+  if (!scheme || !target) throw new Error(`not udp://host[:port] or tcp://host[:port]: ${shown(text)}`);
   return {
     transport: scheme.toLowerCase() as SyslogTarget["transport"],
     host: target.host,

@@ -6,8 +6,8 @@
  */
 
 import type { HostPort } from "../address";
-import { parseHost, parsePort, unmapped } from "../address";
-import type { Config } from "../config";
+import { POP3S_PORT, parseHost, parsePort, unmapped } from "../address";
+import type { Config, TlsMode } from "../config";
 import type { Fields, Level } from "../log";
 import { isTemporary, texts, withKnownCode } from "../protocol/response";
 import type { Denial, Route } from "../session/visit";
@@ -55,7 +55,7 @@ export class Access {
     this.log("info", "acp", { session, status: ended.how, seconds: ended.seconds });
     if (ended.status !== 0) return denial(ended);
     if (ended.stdout) this.log("warning", "acp", { session, ignored: ended.stdout.split("\n", 1)[0] });
-    const answered = rerouted(route, ended.answer);
+    const answered = rerouted(route, ended.answer, this.config.serverTls ?? "none");
     if (answered) return answered;
     this.log("err", "acp", { session, misunderstood: ended.answer.split("\n").map(withoutSecret).join(" ") });
     return { reply: texts.misconfigured, reason: "acp", temporary: true };
@@ -101,8 +101,12 @@ function variables(prefix: string, route: Route, about: Question): NodeJS.Proces
   return environment;
 }
 
-/** The route with what the acp answered; null: the answer can't be understood. */
-function rerouted(route: Route, answer: string): Route | null {
+/**
+ * The route with what the acp answered; null: the answer can't be understood.
+ *
+ * @param otherwise how TLS comes into connections to other ports than 995
+ */
+function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | null {
   if (answer.length > ANSWER_BOUND) return null;
   const to = { ...route };
   for (const line of answer.split("\n")) {
@@ -112,7 +116,7 @@ function rerouted(route: Route, answer: string): Route | null {
     const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
     const port = name === "SERVERPORT" ? parsePort(value) : null;
     if (host !== null) to.host = host;
-    else if (port !== null) to.port = port;
+    else if (port !== null) Object.assign(to, { port, tls: port === POP3S_PORT ? "tls" : otherwise });
     else if (name === "SERVERLOGIN" && value) to.user = value;
     else if (name === "SERVERPASSWD") to.password = value;
     else return null;

@@ -5,7 +5,7 @@
  */
 
 import { isIPv6 } from "node:net";
-import { parseHost, parsePort } from "../address";
+import { POP3_PORT, POP3S_PORT, parseHost, parsePort } from "../address";
 
 interface Entry {
   readonly text: string;
@@ -21,7 +21,7 @@ interface Entry {
 export type Answer = "refused" | "permitted" | "permitted if public or listed";
 
 /** The ports of POP3 and of POP3 over TLS, which need no entry. */
-export const POP3_PORTS: ReadonlySet<number> = new Set([110, 995]);
+export const POP3_PORTS: ReadonlySet<number> = new Set([POP3_PORT, POP3S_PORT]);
 
 export class AllowList {
   readonly #entries: readonly Entry[];

@@ -3,8 +3,8 @@
  * a selected name stands for are checked later, when they are known, and those very addresses are dialled.
  */
 
-import { type HostPort, isPublic, POP3_PORT, parseHostPort, showHostPort } from "../address";
-import type { Config } from "../config";
+import { type HostPort, isPublic, POP3_PORT, POP3S_PORT, parseHostPort, showHostPort } from "../address";
+import type { Config, TlsMode } from "../config";
 import { type ProxyLogin, splitProxy, splitServer } from "../protocol/login";
 import { texts } from "../protocol/response";
 import type { Denial, Login, Route } from "../session/visit";
@@ -30,7 +30,7 @@ export class Routing {
     if (parts.user === "") return { reply: texts.noUser, reason: "no user" };
     if (chosen.server !== null) return this.#selected(chosen.server, parts);
     if (!server) return { reply: texts.noServer, reason: "no server selected" };
-    return { ...parts, host: server.host, port: server.port ?? POP3_PORT, guarded: false, selected: false };
+    return { ...parts, ...this.#place(server), guarded: false, selected: false };
   }
 
   /** Why an address may not be dialled on a client's word; null if it may. */
@@ -43,12 +43,19 @@ export class Routing {
   #selected(text: string, parts: ProxyLogin): Route | Denial {
     const server = parseHostPort(text);
     if (!server) return { reply: texts.notPermitted, reason: "not a server", server: text };
-    const port = server.port ?? POP3_PORT;
+    const { port, tls } = this.#place(server);
     const answer = this.#answer(server, port);
     if (answer === "refused") {
       return { reply: texts.notPermitted, reason: "not on the list", server: showHostPort(server.host, port) };
     }
-    return { ...parts, host: server.host, port, guarded: answer !== "permitted", selected: true };
+    return { ...parts, host: server.host, port, tls, guarded: answer !== "permitted", selected: true };
+  }
+
+  /** The port that is meant if none is given, and TLS as it goes with it. */
+  #place({ host, port }: HostPort): { host: string; port: number; tls: TlsMode } {
+    const mode = this.#config.serverTls ?? "none";
+    const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
+    return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
   }
 
   /** Without a list any public server may be selected, on the ports of POP3. */

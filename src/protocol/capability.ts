@@ -13,3 +13,32 @@ export type Capabilities = ReadonlySet<string>;
 export function parseCapabilities(lines: readonly string[]): Capabilities {
   return new Set(lines.map((line) => (line.split(" ", 1)[0] ?? "").toUpperCase()));
 }
+
+/** What of a server's list a client gets: what this gateway lets through (SPEC section 6). */
+const PASSED: ReadonlySet<string> = new Set([
+  "TOP",
+  "UIDL",
+  "RESP-CODES",
+  "AUTH-RESP-CODE",
+  "PIPELINING",
+  "EXPIRE",
+  "LOGIN-DELAY",
+]);
+
+/** A server's list, cut down to what the gateway lets through. @param lines as for `parseCapabilities` */
+export function passedCapabilities(lines: readonly string[]): string[] {
+  return lines.filter((line) => PASSED.has((line.split(" ", 1)[0] ?? "").toUpperCase()));
+}
+
+/** What a client may do now, before its login or where the server has no list. */
+export function ownCapabilities(may: { logIn: boolean; startTls: boolean }): string[] {
+  return [
+    "TOP",
+    "UIDL",
+    ...(may.logIn ? ["USER"] : []),
+    ...(may.startTls ? ["STLS"] : []),
+    "RESP-CODES",
+    "AUTH-RESP-CODE",
+    "PIPELINING",
+  ];
+}

@@ -9,6 +9,9 @@ import { texts } from "./response";
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
 export const COMMAND_LIMIT = 255;
 
+/** The commands that only an option permits. */
+export type Optional = "CAPA" | "STLS";
+
 /** What a command takes behind its verb. `text` is verbatim behind one blank. */
 type Arguments = "nothing" | "text" | "message?" | "message" | "message count";
 
@@ -17,6 +20,8 @@ interface Row {
   /** When a positive response is multi-line (RFC 1939): LIST and UIDL only if they name no message. */
   readonly multiline: "never" | "always" | "without argument";
   readonly state: "AUTHORIZATION" | "TRANSACTION" | "both";
+  /** It is unsupported unless an option permits it. */
+  readonly optional?: boolean;
 }
 
 const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
@@ -31,6 +36,8 @@ const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ["LAST", { takes: "nothing", multiline: "never", state: "TRANSACTION" }],
   ["NOOP", { takes: "nothing", multiline: "never", state: "TRANSACTION" }],
   ["RSET", { takes: "nothing", multiline: "never", state: "TRANSACTION" }],
+  ["CAPA", { takes: "nothing", multiline: "always", state: "both", optional: true }],
+  ["STLS", { takes: "nothing", multiline: "never", state: "AUTHORIZATION", optional: true }],
   ["QUIT", { takes: "nothing", multiline: "never", state: "both" }],
 ]);
 
@@ -71,17 +78,21 @@ export interface Refusal {
  * Parses a command line in the given state.
  *
  * @param line latin1, without its line end
+ * @param opened the optional commands that are permitted
  * @returns the command, or the refusal that the client is to be told
  */
-export function parseCommand(line: string, state: State): Command | Refusal {
+export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Refusal {
   if (/[\x00-\x1f\x7f]/.test(line)) return { reply: texts.controlOctet, unsupported: false };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);
   const row = TABLE.get(verb);
-  if (!row) return { reply: texts.unsupported, unsupported: true };
+  if (!row || (row.optional && !opened.includes(verb as Optional)))
+    return { reply: texts.unsupported, unsupported: true };
   const rest = blank < 0 ? null : line.slice(blank + 1);
   const argument = row.takes === "text" ? verbatim(verb, rest) : numbers(row.takes, rest);
   if (argument === undefined) return { reply: `-ERR ${verb} ${REASONS[row.takes]}`, unsupported: false };
+  // Clients that know CAPA may try what they like before they log in (SPEC section 3).
+  if (verb === "NOOP" && opened.includes("CAPA")) return new Command(verb, null, false);
   if (row.state !== "both" && row.state !== state) {
     return { reply: state === "AUTHORIZATION" ? texts.loginFirst : texts.loggedIn, unsupported: false };
   }

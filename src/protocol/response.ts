@@ -12,6 +12,12 @@ export const SERVER_STATUS_LIMIT = 4096;
 
 /** All that the gateway itself ever says. None holds the word "error": old clients take it for a failure. */
 export const texts = {
+  beginTls: "+OK begin TLS negotiation",
+  capabilities: "+OK capability list follows",
+  nothing: "+OK",
+  stlsFirst: "-ERR [SYS/PERM] use STLS first",
+  tlsAlready: "-ERR TLS is active already",
+  serverInsecure: "-ERR [SYS/TEMP] no secure connection to server",
   passwordRequired: "+OK password required",
   bye: "+OK bye",
   userFirst: "-ERR give USER first",

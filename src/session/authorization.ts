@@ -6,6 +6,7 @@
 import { closed } from "../connection";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
+import { ownCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT } from "../protocol/command";
 import { texts } from "../protocol/response";
 import type { Login, Visit } from "./visit";
@@ -36,16 +37,33 @@ export async function authorization(visit: Visit): Promise<Login | null> {
     } else if (command.verb === "QUIT") {
       await downstream.say(texts.bye);
       return null;
-    } else if (command.verb === "USER") {
+    } else if (command.verb === "STLS" && downstream.tls === "") {
+      await downstream.say(texts.beginTls);
+      await visit.gateway.secureClient(downstream);
+      // What was said in clear may have been said by anybody.
+      user = null;
+    } else if (command.verb === "USER" && visit.mayLogIn) {
       user = command.argument;
       await downstream.say(texts.passwordRequired);
-    } else if (user === null) {
-      await downstream.say(texts.userFirst);
-    } else {
+    } else if (command.verb === "PASS" && visit.mayLogIn && user !== null) {
       return { user, password: command.argument ?? "" };
+    } else {
+      await downstream.write(answer(visit, command.verb));
     }
     visit.owed = false;
   }
+}
+
+/** What else there is to say to a permitted command, CRLF included. */
+function answer(visit: Visit, verb: string): string {
+  const { downstream, mayLogIn } = visit;
+  if (verb === "CAPA") {
+    const startTls = visit.tls === "starttls" && downstream.tls === "";
+    return [texts.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), ".", ""].join("\r\n");
+  }
+  const line =
+    verb === "NOOP" ? texts.nothing : verb === "STLS" ? texts.tlsAlready : mayLogIn ? texts.userFirst : texts.stlsFirst;
+  return `${line}\r\n`;
 }
 
 /** Closes without a word: nothing that a stranger sent is echoed, nor answered. */

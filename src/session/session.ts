@@ -4,6 +4,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { POP3_PORT, showHostPort } from "../address";
+import type { TlsMode } from "../config";
 import { type Connection, closed } from "../connection";
 import { now } from "../deadline";
 import { Failure } from "../failure";
@@ -13,14 +14,19 @@ import { hasQuit, transaction } from "./transaction";
 import { logIn } from "./upstream";
 import { type Denial, type Gateway, type Login, type Route, Visit } from "./visit";
 
-/** Serves one client; the connection is closing when this resolves. Never rejects. */
-export async function session(downstream: Connection, gateway: Gateway): Promise<void> {
-  const visit = new Visit(downstream, gateway);
+/**
+ * Serves one client; the connection is closing when this resolves. Never rejects.
+ *
+ * @param tls how TLS comes into the client's connection; default: never
+ */
+export async function session(downstream: Connection, gateway: Gateway, tls?: TlsMode): Promise<void> {
+  const visit = new Visit(downstream, gateway, tls);
   let reason = "quit";
   let patience: number | undefined;
   try {
     visit.log("info", "connect", { interface: downstream.local.address });
     downstream.deadline = visit.began + gateway.config.loginTimeout * 1000;
+    if (tls === "tls") await gateway.secureClient(downstream);
     await downstream.say(`+OK ${gateway.config.greeting}`);
     const login = await authorization(visit);
     if (login) reason = await serve(visit, login);
@@ -76,7 +82,7 @@ async function reach(visit: Visit, login: Login): Promise<Connection | null> {
       return await deny(visit, { ...named(route), reply, reason: "server" });
     }
     await gateway.loggedIn(visit, route);
-    visit.log("info", "login", named(route));
+    visit.log("info", "login", { ...named(route), tls: downstream.tls || undefined });
     await downstream.say(reply);
     visit.owed = false;
     return upstream;

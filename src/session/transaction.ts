@@ -10,10 +10,11 @@ import { type Connection, closed } from "../connection";
 import { now } from "../deadline";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
-import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
+import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT, Command } from "../protocol/command";
 import { MultilineEnd } from "../protocol/multiline";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
+import { list } from "./upstream";
 import type { Route, Visit } from "./visit";
 
 /** So many commands may be unanswered by a server that knows PIPELINING. */
@@ -108,6 +109,7 @@ class Transaction {
       if (!isStatus(line)) throw new Failure("server", `server does not speak POP3: ${line}`);
       if (!(command instanceof Command)) throw new Failure("server", `server spoke out of turn: ${line}`);
       if (command === OUR_CAPA) await this.#learn(line);
+      else if (command.verb === "CAPA") await this.#passCapabilities(line);
       else await this.#pass(command, line);
       this.#due.shift();
       while (typeof this.#due[0] === "string") await this.#downstream.say(this.#due.shift() as string);
@@ -188,20 +190,18 @@ class Transaction {
     while (this.#due.length >= bound() || this.#stray) await this.#progress();
   }
 
-  /** Takes the answer to our CAPA. */
-  async #learn(line: string): Promise<void> {
-    const lines: string[] = [];
-    if (isPositive(line)) {
-      for (;;) {
-        const next = await this.#upstream.line(CAPABILITY_LIMIT);
-        if (next === ".") break;
-        if (typeof next !== "string" || lines.length >= CAPABILITY_LINES) {
-          throw new Failure("server", "server sent no sound answer to CAPA", texts.serverLost);
-        }
-        lines.push(next);
-      }
-    }
-    this.visit.gateway.learned(this.#server, parseCapabilities(lines));
+  /** Takes the answer to a CAPA: what this server can do is known then. @returns its list; null: it has none */
+  async #learn(line: string): Promise<string[] | null> {
+    const lines = isPositive(line) ? await list(this.#upstream) : null;
+    this.visit.gateway.learned(this.#server, parseCapabilities(lines ?? []));
+    return lines;
+  }
+
+  /** Hands a server's capabilities on, cut down to what is let through here. */
+  async #passCapabilities(line: string): Promise<void> {
+    const lines = await this.#learn(line);
+    const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
+    await this.#downstream.write([texts.capabilities, ...told, ".", ""].join("\r\n"));
   }
 
   /** Whether the server has said something that nobody asked for: then it gets no further command. */

@@ -7,6 +7,7 @@ import type { Connection } from "../connection";
 import { now } from "../deadline";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
+import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
 import type { Route, Visit } from "./visit";
 
@@ -22,12 +23,36 @@ export async function logIn(visit: Visit, upstream: Connection, route: Route): P
   upstream.deadline = now() + config.greetingTimeout * 1000;
   const greeting = await status(upstream);
   if (!isPositive(greeting)) throw unavailable(`server refuses service: ${greeting}`);
+  if (route.tls === "starttls") await startTls(visit, upstream, route);
   const user = await ask(upstream, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
   upstream.deadline = now() + config.timeout * 1000;
   const answer = await ask(upstream, `PASS ${route.password}`);
   upstream.deadline = Number.POSITIVE_INFINITY;
   return cleaned(answer);
+}
+
+/** STLS (RFC 2595, 4): required, offered and accepted, or nothing more is said to this server. */
+async function startTls(visit: Visit, upstream: Connection, route: Route): Promise<void> {
+  if (!isPositive(await ask(upstream, "CAPA"))) throw insecure("server refuses CAPA");
+  if (!parseCapabilities(await list(upstream)).has("STLS")) throw insecure("server does not offer STLS");
+  const answer = await ask(upstream, "STLS");
+  if (!isPositive(answer)) throw insecure(`server refuses STLS: ${answer}`);
+  if (upstream.pending > 0) throw insecure("server said something between STLS and TLS");
+  await visit.gateway.secureServer(upstream, route);
+}
+
+/** The lines of a multi-line response, without the termination octet. @throws Failure if it is not a sound list */
+export async function list(upstream: Connection): Promise<string[]> {
+  const lines: string[] = [];
+  for (;;) {
+    const line = await upstream.line(CAPABILITY_LIMIT);
+    if (line === ".") return lines;
+    if (typeof line !== "string" || lines.length >= CAPABILITY_LINES) {
+      throw new Failure("server", "server sent no sound answer to CAPA", texts.serverLost);
+    }
+    lines.push(line);
+  }
 }
 
 /** Says a command and hears the answer. A server that has spoken out of turn is not one to give credentials to. */
@@ -43,6 +68,10 @@ async function status(upstream: Connection): Promise<string> {
   if (line === OVERLONG) throw unavailable("server sent a line of more than 4096 octets");
   if (!isStatus(line)) throw unavailable(`server does not speak POP3: ${line}`);
   return line;
+}
+
+function insecure(reason: string): Failure {
+  return new Failure("server", reason, texts.serverInsecure);
 }
 
 function unavailable(reason: string): Failure {

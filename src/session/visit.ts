@@ -3,14 +3,22 @@
  */
 
 import type { HostPort } from "../address";
-import type { Config } from "../config";
+import type { Config, TlsMode } from "../config";
 import type { Connection } from "../connection";
 import { now } from "../deadline";
 import { Failure } from "../failure";
 import { OVERLONG } from "../inbox";
 import type { Fields, Level, Log } from "../log";
 import type { Capabilities } from "../protocol/capability";
-import { type Command, masked, nameOf, parseCommand, type Refusal, type State } from "../protocol/command";
+import {
+  type Command,
+  masked,
+  nameOf,
+  type Optional,
+  parseCommand,
+  type Refusal,
+  type State,
+} from "../protocol/command";
 import { texts } from "../protocol/response";
 
 /** Complete credentials, as the client gave them (latin1). */
@@ -29,6 +37,8 @@ export interface Route {
   /** Those for the gateway itself; "" if there are none. */
   readonly proxyUser: string;
   readonly proxyPassword: string;
+  /** How TLS comes into the connection to it. */
+  readonly tls: TlsMode;
   /** Whether the client has chosen it. */
   readonly selected: boolean;
   /** Whether only public addresses, or those on the list, may be dialled. */
@@ -56,6 +66,10 @@ export interface Gateway {
   admit(visit: Visit, route: Route, until: AbortSignal): Promise<Route | Denial>;
   /** Connects to a server. @throws the reason of `until`, or a Failure */
   dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial>;
+  /** Puts TLS over the client's connection. @throws Failure */
+  secureClient(downstream: Connection): Promise<void>;
+  /** Puts TLS over a server's connection, and verifies it. @throws Failure */
+  secureServer(upstream: Connection, route: Route): Promise<void>;
   /** The client is logged in; it is told so when this resolves. Never rejects. */
   loggedIn(visit: Visit, route: Route): Promise<void>;
   /** A login of this client was refused. @returns how many seconds its answer is to be held back */
@@ -91,9 +105,22 @@ export class Visit {
   constructor(
     readonly downstream: Connection,
     readonly gateway: Gateway,
+    /** How TLS comes into the client's connection. */
+    readonly tls: TlsMode = "none",
   ) {
     downstream.patience = gateway.config.timeout * 1000;
     if (gateway.config.debug) this.traced(downstream, "<");
+  }
+
+  /** Whether a login may be sent as things are: not in clear where TLS could be. */
+  get mayLogIn(): boolean {
+    return this.tls === "none" || this.downstream.tls !== "" || this.gateway.config.cleartextLogin;
+  }
+
+  /** The optional commands that are permitted. */
+  get opened(): readonly Optional[] {
+    if (this.tls === "starttls") return ["CAPA", "STLS"];
+    return this.gateway.config.capa ? ["CAPA"] : [];
   }
 
   /** The client's address. */
@@ -120,7 +147,7 @@ export class Visit {
    * @throws Failure
    */
   async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Refusal> {
-    if (line !== OVERLONG) return this.#counted(line, parseCommand(line, state));
+    if (line !== OVERLONG) return this.#counted(line, parseCommand(line, state, this.opened));
     await this.downstream.skipLine();
     return { reply: texts.lineTooLong, unsupported: false };
   }

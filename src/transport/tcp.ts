@@ -2,11 +2,12 @@
  * To a server over TCP: the addresses of its name, in order. They have been looked up and checked before.
  */
 
-import { connect, isIPv4, type Socket } from "node:net";
+import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
 import { Connection } from "../connection";
 import { Failure } from "../failure";
 import { Landing } from "../landing";
 import { texts } from "../protocol/response";
+import type { Named, ServerTls } from "./tls";
 
 export interface Dial {
   /** The addresses to try, in order. */
@@ -17,6 +18,8 @@ export interface Dial {
   /** The source address for each address family; null: the system's choice. */
   readonly source4: string | null;
   readonly source6: string | null;
+  /** TLS from the beginning, to the server of this name; null: in clear. */
+  readonly tls: { readonly by: ServerTls; readonly server: Named } | null;
 }
 
 /**
@@ -36,29 +39,40 @@ export async function dialTcp(to: Dial, until: AbortSignal): Promise<Connection>
     }
   }
   // A source address that is not ours is a fault of the configuration, not of the server.
-  const ours = (refusal as NodeJS.ErrnoException).code === "EADDRNOTAVAIL";
-  const blame = ours ? "gateway" : "server";
-  throw new Failure(blame, `no connection: ${refusal.message}`, ours ? texts.misconfigured : texts.serverUnreachable);
+  if ((refusal as NodeJS.ErrnoException).code === "EADDRNOTAVAIL") {
+    throw new Failure("gateway", `no connection: ${refusal.message}`, texts.misconfigured);
+  }
+  throw new Failure(
+    "server",
+    `no connection: ${refusal.message}`,
+    to.tls ? texts.serverInsecure : texts.serverUnreachable,
+  );
 }
 
-function open(address: string, { port, timeout, source4, source6 }: Dial, until: AbortSignal): Promise<Connection> {
+function open(
+  address: string,
+  { port, timeout, source4, source6, tls }: Dial,
+  until: AbortSignal,
+): Promise<Connection> {
   const source = isIPv4(address) ? source4 : source6;
   const landing = new Landing();
-  const socket: Socket = connect({
+  const tcp: TcpNetConnectOpts = {
     host: address,
     port,
     allowHalfOpen: true,
     noDelay: true,
     onread: landing,
     ...(source && { localAddress: source }),
-  });
+  };
+  const socket = tls ? tls.by.dial(tcp, tls.server) : connect(tcp);
   return new Promise<Connection>((resolve, reject) => {
     const stop = (why: Error) => socket.destroy(why);
     const abort = () => stop(until.reason);
     const timer = setTimeout(() => stop(new Error("connection timed out")), timeout * 1000);
     socket.once("error", reject);
     socket.once("close", settled);
-    socket.once("connect", () => {
+    socket.once(tls ? "secureConnect" : "connect", () => {
+      if (socket.destroyed) return;
       settled();
       const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
       resolve(new Connection(socket, "server", { address, port }, local, landing));

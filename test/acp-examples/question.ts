@@ -46,6 +46,7 @@ export function routed(asked: Asked): Route {
     proxyPassword: octets(asked.proxyPassword ?? ""),
     selected: true,
     guarded: true,
+    tls: "none",
   };
 }
 

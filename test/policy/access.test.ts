@@ -18,6 +18,7 @@ const route: Route = {
   proxyPassword: "pp",
   selected: true,
   guarded: true,
+  tls: "none",
 };
 const about = { interface: { host: "192.0.2.9", port: 110 }, client: "2001:db8::1", session: "s.1" };
 const patient = new AbortController().signal;

@@ -1,0 +1,110 @@
+/**
+ * TLS to servers (SPEC section 6): chain and name are verified, or a pin takes their place, before anything is said.
+ *
+ * Files are read when this is made, while root may still have to; the context, which costs some milliseconds, is made
+ * at the first use and serves all sessions. What a server gave for resumption is kept for it.
+ */
+
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
+import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { showHostPort } from "../address";
+import type { Config } from "../config";
+import { readPem } from "../pem";
+import { versionOptions } from "../tlsversion";
+
+/** The system's bundle of authorities, where Debian, Red Hat and Alpine have it. */
+const BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/** Servers whose sessions are kept for resumption. */
+const SESSIONS_BOUND = 1000;
+
+/** A server as its certificate has to name it. */
+export interface Named {
+  /** The name that was asked for, or an address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export class ServerTls {
+  readonly #pins: ReadonlySet<string>;
+  readonly #options: Parameters<typeof createSecureContext>[0];
+  readonly #sessions = new Map<string, Buffer>();
+  #context: SecureContext | null = null;
+
+  /** @throws Error in one line, with the file, if one can't be read or used */
+  constructor({ serverCa, serverPins, serverCert, serverKey, serverTlsMin }: Config) {
+    this.#pins = new Set(serverPins);
+    this.#options = {
+      ...versionOptions(serverTlsMin),
+      ...authorities(serverCa),
+      ...(serverCert !== null && { cert: readPem(serverCert) }),
+      ...(serverKey !== null && { key: readPem(serverKey) }),
+    };
+    // What an administrator has named is tried at once, so that a fault in it is told at the start.
+    if (serverCa !== null || serverCert !== null) this.#contextOf(serverCa ?? serverCert ?? "");
+  }
+
+  /** Connects with TLS from the beginning. @param tcp where to: an address of that server */
+  dial(tcp: ConnectionOptions, server: Named): TLSSocket {
+    return this.#watched(connect({ ...tcp, ...this.#optionsFor(server) }), server);
+  }
+
+  /** Puts TLS over a connection that was begun in clear. */
+  over(raw: Duplex, server: Named): TLSSocket {
+    return this.#watched(connect({ host: server.host, ...this.#optionsFor(server), socket: raw }), server);
+  }
+
+  #optionsFor({ host, port }: Named): ConnectionOptions {
+    const session = this.#sessions.get(showHostPort(host, port));
+    return {
+      secureContext: this.#contextOf(""),
+      // An address is no server name (RFC 6066, 3); the certificate has to have it all the same.
+      ...(isIP(host) === 0 && { servername: host }),
+      rejectUnauthorized: this.#pins.size === 0,
+      ...(session && { session }),
+    };
+  }
+
+  /** Checks the pin as soon as the server is known, and keeps what it gives for resumption. */
+  #watched(tls: TLSSocket, { host, port }: Named): TLSSocket {
+    let trusted = false;
+    tls.once("secureConnect", () => {
+      trusted = this.#pins.size === 0 || tls.isSessionReused() || this.#pinned(tls);
+      if (!trusted) tls.destroy(new Error("the server's public key is not the one that was pinned"));
+    });
+    tls.on("session", (session) => {
+      if (trusted) this.#keep(showHostPort(host, port), session);
+    });
+    return tls;
+  }
+
+  #pinned(tls: TLSSocket): boolean {
+    const key = tls.getPeerX509Certificate()?.publicKey.export({ type: "spki", format: "der" });
+    return key !== undefined && this.#pins.has(createHash("sha256").update(key).digest("hex"));
+  }
+
+  #keep(server: string, session: Buffer): void {
+    this.#sessions.delete(server);
+    this.#sessions.set(server, session);
+    if (this.#sessions.size > SESSIONS_BOUND) this.#sessions.delete(this.#sessions.keys().next().value as string);
+  }
+
+  #contextOf(file: string): SecureContext {
+    try {
+      this.#context ??= createSecureContext(this.#options);
+    } catch (thrown) {
+      throw new Error(`${file}: ${(thrown as Error).message}`);
+    }
+    return this.#context;
+  }
+}
+
+/** The file that was named, else the system's bundle, else Node's own roots. */
+function authorities(file: string | null): { ca?: Buffer } {
+  if (file !== null) return { ca: readPem(file) };
+  const bundle = [process.env.SSL_CERT_FILE, ...BUNDLES].find((one) => one && existsSync(one));
+  return bundle ? { ca: readPem(bundle) } : {};
+}
