@@ -64,6 +64,7 @@ export class Outlet {
   /** Called when nothing is left to do before the end. */
   #idle: (() => void) | null = null;
   #end: Promise<void> | null = null;
+  #over = false;
 
   /**
    * @param dial opens the wire
@@ -105,6 +106,7 @@ export class Outlet {
     this.#flush();
     await Promise.race([empty.then(() => this.#wire?.end()), late]);
     clearTimeout(limit);
+    this.#over = true;
     this.#turn++;
     this.#wire?.drop();
     this.#wire = null;
@@ -121,7 +123,7 @@ export class Outlet {
   }
 
   #flush(): void {
-    if (this.#sent > 0 || this.#timer) return;
+    if (this.#sent > 0 || this.#timer || this.#over) return;
     if (this.#queue.length === 0 && this.#lost === 0) {
       this.#idle?.();
       return;

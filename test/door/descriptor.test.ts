@@ -28,6 +28,11 @@ function opened(t: TestContext, path: string, flags: number): number {
   return fd;
 }
 
+/** The descriptors of this process that are sockets. */
+function sockets(): number[] {
+  return readdirSync("/proc/self/fd").map(Number).filter(isSocket);
+}
+
 test("a connection is one while it lasts, half closed, and when its client is gone", async (t) => {
   const [whole, half, reset] = [await pair(t), await pair(t), await pair(t)];
   half.client.end();
@@ -58,12 +63,13 @@ test("a terminal is one; a file, a device, datagrams and nothing at all are some
   assert.equal(kindOf(opened(t, "/", constants.O_RDONLY)), "other");
   assert.equal(kindOf(9999), "other");
   for (const [type, host] of [["udp4", "127.0.0.1"] as const, ["udp6", "::1"] as const]) {
-    const before = readdirSync("/proc/self/fd");
+    const before = sockets();
     const datagrams = createSocket(type).bind(0, host);
     await once(datagrams, "listening");
-    const fds = readdirSync("/proc/self/fd").filter((fd) => !before.includes(fd) && isSocket(Number(fd)));
     assert.deepEqual(
-      fds.map((fd) => kindOf(Number(fd))),
+      sockets()
+        .filter((fd) => !before.includes(fd))
+        .map(kindOf),
       ["other"],
       type,
     );

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -13,8 +14,9 @@ import { sampleMessages } from "../../src/demo/maildrop";
 import { createDemoServer } from "../../src/demo/server";
 import { Peer } from "../support/peer";
 
-/** The gateway whose doors are tried. */
-const MAIN = join(__dirname, "main.js");
+/** The gateway, and one that waits for clients no longer than it is told: `--idle milliseconds server`. */
+export const MAIN = join(__dirname, "..", "..", "src", "main.js");
+export const IMPATIENT = join(__dirname, "main.js");
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -33,7 +35,9 @@ export function fdOf(one: Socket | Server): number {
   return (one as unknown as { _handle: { fd: number } })._handle.fd;
 }
 
-/** A listening socket that is only handed over: nobody here accepts. */
+/**
+ * A listening socket to be handed over. Until it is closed here, after that, clients may be accepted by the test.
+ */
 export async function listener(t: TestContext, where: { port: number; host: string } | string): Promise<Server> {
   const server = createServer({ pauseOnConnect: true });
   t.after(() => server.close());
@@ -72,16 +76,16 @@ export interface Started {
   ended(): Promise<number | string>;
 }
 
-/** Starts the gateway with these descriptors. It is ended with the test. */
+/** Starts a gateway with these descriptors. It is ended with the test. */
 export function start(t: TestContext, stdio: SpawnOptions["stdio"], ...argv: readonly string[]): Started {
-  return launch(t, process.execPath, [MAIN, ...argv], { stdio });
+  return launch(t, process.execPath, argv, { stdio });
 }
 
 /** The same by systemd's protocol: the descriptors from 3 on are handed over. */
 export function activate(t: TestContext, fds: readonly number[], ...argv: readonly string[]): Started {
   const script = `LISTEN_PID=$$ LISTEN_FDS=${fds.length} exec "$0" "$@"`;
   const stdio = ["ignore", "ignore", "pipe", ...fds] as const;
-  return launch(t, "/bin/sh", ["-c", script, process.execPath, MAIN, ...argv], { stdio: [...stdio] });
+  return launch(t, "/bin/sh", ["-c", script, process.execPath, ...argv], { stdio: [...stdio] });
 }
 
 export function launch(t: TestContext, file: string, argv: readonly string[], options: SpawnOptions): Started {
@@ -108,10 +112,27 @@ export function launch(t: TestContext, file: string, argv: readonly string[], op
   };
 }
 
+/** Who each thread of a process is, and what it may do. */
+export function threads(pid: number): Record<"Uid" | "Gid" | "Groups" | "CapPrm" | "CapEff", string>[] {
+  const folder = `/proc/${pid}/task`;
+  return readdirSync(folder).map((thread) => {
+    const status = readFileSync(`${folder}/${thread}/status`, "latin1");
+    const field = (name: string) =>
+      new RegExp(`^${name}:(.*)$`, "m").exec(status)?.[1]?.trim().replace(/\s+/g, " ") ?? "";
+    return {
+      Uid: field("Uid"),
+      Gid: field("Gid"),
+      Groups: field("Groups"),
+      CapPrm: field("CapPrm"),
+      CapEff: field("CapEff"),
+    };
+  });
+}
+
 /** Logs in, retrieves a small, a nasty and a large mail, and quits. */
-export async function play(client: Peer): Promise<void> {
+export async function play(client: Peer, user = "joe"): Promise<void> {
   await client.expect("+OK POP3 server ready\r\n");
-  assert.equal(await client.ask("USER joe"), "+OK password required");
+  assert.equal(await client.ask(`USER ${user}`), "+OK password required");
   assert.match(await client.ask("PASS demo"), /^\+OK/);
   for (const number of [1, 4, 5]) {
     assert.match(await client.ask(`RETR ${number}`), /^\+OK/);

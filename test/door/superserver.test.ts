@@ -4,14 +4,27 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Peer } from "../support/peer";
-import { activate, fdOf, launch, listener, pair, play, portOf, start, stuffed, upstream } from "./handing";
+import {
+  activate,
+  fdOf,
+  IMPATIENT,
+  launch,
+  listener,
+  MAIN,
+  pair,
+  play,
+  portOf,
+  start,
+  stuffed,
+  upstream,
+} from "./handing";
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "pop3.proxy-door-"));
@@ -19,11 +32,17 @@ function folder(t: TestContext): string {
   return path;
 }
 
+/** A listening socket, and its port, which is not known any more when it has been handed over. */
+async function listening(t: TestContext, host = "127.0.0.1"): Promise<{ server: Server; port: number }> {
+  const server = await listener(t, { host, port: 0 });
+  return { server, port: portOf(server) };
+}
+
 const SERVER = (port: number) => `127.0.0.1:${port}`;
 
 test("a connection on 0 is one session", async (t) => {
   const { client, socket } = await pair(t);
-  const gateway = start(t, [socket, socket, socket], SERVER(await upstream(t)));
+  const gateway = start(t, [socket, socket, socket], MAIN, "-d", SERVER(await upstream(t)));
   socket.destroy();
   await play(client);
   assert.equal(await gateway.ended(), 0);
@@ -33,7 +52,7 @@ test("the connection is closed when its session is, though the process goes on",
   const stay = join(folder(t), "stay.js");
   writeFileSync(stay, "setInterval(() => {}, 1000);");
   const { client, socket } = await pair(t);
-  const gateway = launch(t, process.execPath, ["-r", stay, join(__dirname, "main.js"), SERVER(await upstream(t))], {
+  const gateway = launch(t, process.execPath, ["-r", stay, IMPATIENT, "--idle", "1", SERVER(await upstream(t))], {
     stdio: [socket, socket, "pipe"],
   });
   socket.destroy();
@@ -44,14 +63,16 @@ test("the connection is closed when its session is, though the process goes on",
   assert.equal(gateway.child.exitCode, null);
 });
 
-test("a client that has reset the connection before anybody looked leaves nothing behind", async (t) => {
+test("a client that has reset the connection before anybody looked has no address, and no session", async (t) => {
+  const port = await upstream(t);
   const { client, socket } = await pair(t);
+  await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
   client.reset();
   await pause(50);
-  const gateway = start(t, [socket, socket, "pipe"], SERVER(await upstream(t)));
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
   socket.destroy();
   assert.equal(await gateway.ended(), 0);
-  assert.match(gateway.said(), / close .*reason="client closed the connection"/);
+  assert.match(gateway.said(), /^\S+ info refused interface=127\.0\.0\.1 reason="client has reset the connection"\n$/);
 });
 
 test("what a client has said before it left counts", async (t) => {
@@ -59,7 +80,7 @@ test("what a client has said before it left counts", async (t) => {
   const { client, socket } = await pair(t);
   await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
   client.socket.destroy();
-  const gateway = start(t, [socket, socket, "pipe"], SERVER(port));
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
   socket.destroy();
   assert.equal(await gateway.ended(), 0);
   assert.match(gateway.said(), / close .*reason=quit .*deleted=1/);
@@ -72,7 +93,7 @@ test("a crash is not heard by the client", async (t) => {
   })`;
   writeFileSync(crash, script);
   const { client, socket } = await pair(t);
-  const gateway = launch(t, process.execPath, ["-r", crash, join(__dirname, "main.js"), SERVER(await upstream(t))], {
+  const gateway = launch(t, process.execPath, ["-r", crash, MAIN, SERVER(await upstream(t))], {
     stdio: [socket, socket, socket],
   });
   socket.destroy();
@@ -83,16 +104,15 @@ test("a crash is not heard by the client", async (t) => {
 });
 
 test("a listening socket on 0 is served until nobody is there", async (t) => {
-  const port = await upstream(t);
-  const server = await listener(t, { host: "127.0.0.1", port: 0 });
-  const fd = fdOf(server);
-  const clients = [await Peer.connect(portOf(server)), await Peer.connect(portOf(server))];
-  const gateway = start(t, [fd, "ignore", "pipe"], "--idle", "300", SERVER(port));
+  const upstreamPort = await upstream(t);
+  const { server, port } = await listening(t);
+  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "300", SERVER(upstreamPort));
   server.close();
-  await Promise.all(clients.map(play2(["joe", "ann"])));
+  const clients = [await Peer.connect(port), await Peer.connect(port)];
+  await Promise.all(clients.map((client, index) => play(client, `user${index}`)));
   await pause(200);
   // Not idle yet, and not while somebody is there.
-  const last = await Peer.connect(clients[0]?.socket.remotePort as number);
+  const last = await Peer.connect(port);
   await last.expect("+OK POP3 server ready\r\n");
   await pause(500);
   assert.equal(gateway.child.exitCode, null);
@@ -101,58 +121,41 @@ test("a listening socket on 0 is served until nobody is there", async (t) => {
   assert.equal(await gateway.ended(), 0);
 });
 
-/** Logs in as one of these users, each from a connection of its own, and quits. */
-function play2(users: readonly string[]): (client: Peer, index: number) => Promise<void> {
-  return async (client, index) => {
-    await client.expect("+OK POP3 server ready\r\n");
-    await client.ask(`USER ${users[index]}`);
-    assert.match(await client.ask("PASS demo"), /^\+OK/);
-    assert.match(await client.ask("QUIT"), /^\+OK/);
-    client.end();
-  };
-}
-
 test("no client is lost between two processes that wait on the same socket", { timeout: 30_000 }, async (t) => {
-  const port = await upstream(t);
-  const server = await listener(t, { host: "127.0.0.1", port: 0 });
-  // The listening socket stays open here, as in inetd; only the gateway accepts.
-  const fd = detach(server);
-  let over = false;
-  let processes = 0;
-  const inetd = (async () => {
-    for (; !over; processes++) await start(t, [fd, "ignore", "ignore"], "--idle", "40", SERVER(port)).ended();
-  })();
-  for (let delay = 0; delay < 30; delay++) {
-    const client = await Peer.connect(portOf(server));
+  const server = SERVER(await upstream(t));
+  const stop = join(folder(t), "stop");
+  const { server: socket, port } = await listening(t);
+  // As inetd does, the shell keeps the socket, and starts the gateway again and again.
+  const script = `while [ ! -e "$0" ]; do echo started >&2; "$@" <&3 2>&1; done`;
+  const argv = ["-c", script, stop, process.execPath, IMPATIENT, "--idle", "40", server];
+  const shell = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(socket)] });
+  socket.close();
+  for (let count = 0; count < 30; count++) {
+    const client = await Peer.connect(port);
     assert.equal(await client.line(), "+OK POP3 server ready");
     assert.equal(await client.ask("QUIT"), "+OK bye");
     client.end();
     await client.expectClose();
     // Around the moment when it gives up.
-    await pause(35 + (delay % 10));
+    await pause(36 + (count % 10));
   }
-  over = true;
-  await inetd;
+  writeFileSync(stop, "");
+  assert.equal(await shell.ended(), 0);
+  const processes = shell.said().split("started").length - 1;
   assert.ok(processes > 3, `${processes} processes`);
 });
 
-/** Stops to accept; the descriptor stays open. */
-function detach(server: Server): number {
-  const fd = fdOf(server);
-  server.unref();
-  return fd;
-}
-
 test("the sockets of systemd are served for life, and ended by a signal", async (t) => {
-  const four = await listener(t, { host: "127.0.0.1", port: 0 });
-  const six = await listener(t, { host: "::1", port: portOf(four) });
   const path = join(folder(t), "socket");
-  const local = await listener(t, path);
-  const gateway = activate(t, [four, six, local].map(fdOf), "--idle", "100", SERVER(await upstream(t)));
-  await Promise.all([play(await Peer.connect(portOf(four))), pause(400)]);
-  await play(await Peer.connect(portOf(six), "::1"));
-  const socket = connect({ path, allowHalfOpen: true });
-  await play(new Peer(socket));
+  const [four, six, local] = [await listening(t), await listening(t, "::1"), await listener(t, `${path}.early`)];
+  // Closing it would unlink it.
+  renameSync(`${path}.early`, path);
+  const fds = [four.server, six.server, local].map(fdOf);
+  const gateway = activate(t, fds, IMPATIENT, "--idle", "100", SERVER(await upstream(t)));
+  for (const server of [four.server, six.server, local]) server.close();
+  await Promise.all([play(await Peer.connect(four.port)), pause(400)]);
+  await play(await Peer.connect(six.port, "::1"));
+  await play(new Peer(connect({ path, allowHalfOpen: true })));
   assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
   assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
   gateway.child.kill();
@@ -161,7 +164,7 @@ test("the sockets of systemd are served for life, and ended by a signal", async 
 
 test("a connection that systemd has accepted is one session, on whichever descriptor", async (t) => {
   const { client, socket } = await pair(t);
-  const gateway = activate(t, [fdOf(socket)], SERVER(await upstream(t)));
+  const gateway = activate(t, [fdOf(socket)], MAIN, "-d", SERVER(await upstream(t)));
   socket.destroy();
   await play(client);
   assert.equal(await gateway.ended(), 0);
@@ -170,14 +173,14 @@ test("a connection that systemd has accepted is one session, on whichever descri
 test("sockets for another process are none of ours", async (t) => {
   const server = await listener(t, { host: "127.0.0.1", port: 0 });
   const script = `LISTEN_PID=1 LISTEN_FDS=1 exec "$0" "$@"`;
-  const argv = ["-c", script, process.execPath, join(__dirname, "main.js"), "127.0.0.1:1"];
+  const argv = ["-c", script, process.execPath, MAIN, "127.0.0.1:1"];
   const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
   assert.equal(await gateway.ended(), 64);
 });
 
 test("two pipes are one session; the end of the input does not cut off the answers", async (t) => {
   const script = `cat | "$0" "$@" | cat`;
-  const argv = ["-c", script, process.execPath, join(__dirname, "main.js"), SERVER(await upstream(t))];
+  const argv = ["-c", script, process.execPath, MAIN, "-d", SERVER(await upstream(t))];
   const gateway = launch(t, "/bin/sh", argv, { stdio: ["pipe", "pipe", "pipe"] });
   const heard = collected(gateway.child.stdout as NodeJS.ReadableStream);
   gateway.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 4\r\nRETR 5\r\nDELE 1\r\nQUIT\r\n");
@@ -189,14 +192,14 @@ test("two pipes are one session; the end of the input does not cut off the answe
 
 test("two sockets are as good as two pipes, and so is one", async (t) => {
   const port = await upstream(t);
-  const two = start(t, ["pipe", "pipe", "pipe"], SERVER(port));
+  const two = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(port));
   const heard = collected(two.child.stdout as NodeJS.ReadableStream);
   two.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 5\r\nQUIT\r\n");
   assert.equal(await two.ended(), 0);
   assertSession(await heard, [5]);
 
   const { client, socket } = await pair(t, join(folder(t), "socket"));
-  const one = start(t, [socket, socket, "pipe"], SERVER(port));
+  const one = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
   socket.destroy();
   await client.write("USER joe\r\nPASS demo\r\nRETR 5\r\nQUIT\r\n");
   client.end();
@@ -206,7 +209,7 @@ test("two sockets are as good as two pipes, and so is one", async (t) => {
 });
 
 test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 30_000 }, async (t) => {
-  const gateway = start(t, ["pipe", "pipe", "pipe"], SERVER(await upstream(t)));
+  const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(await upstream(t)));
   const { stdin, stdout, pid } = gateway.child;
   stdin?.end(`USER joe\r\nPASS demo\r\n${"RETR 5\r\n".repeat(40)}QUIT\r\n`);
   await once(stdout as NodeJS.ReadableStream, "readable");
@@ -220,7 +223,7 @@ test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 
 });
 
 test("a reader that leaves ends the session", async (t) => {
-  const gateway = start(t, ["pipe", "pipe", "pipe"], SERVER(await upstream(t)));
+  const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(await upstream(t)));
   gateway.child.stdin?.write("USER joe\r\nPASS demo\r\nRETR 5\r\n");
   await once(gateway.child.stdout as NodeJS.ReadableStream, "readable");
   gateway.child.stdout?.destroy();
@@ -240,8 +243,6 @@ test("where nobody could be served, one line says so", async (t) => {
     assert.match(gateway.said(), told);
   }
 });
-
-const MAIN = join(__dirname, "main.js");
 
 async function collected(stream: NodeJS.ReadableStream): Promise<string> {
   let heard = "";

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, fstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import fs, { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type LogOptions, openLog, type Surroundings } from "../../src/log/open";
@@ -106,6 +106,26 @@ test("a pipe is opened while the rights are there", (t) => {
   closeSync(again);
   closeSync(pipe);
   return close();
+});
+
+test("a pipe of somebody else's, which can't be opened anew, is written as it is", async (t) => {
+  const path = join(folder(t), "fifo");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const pipe = openSync(path, "w");
+  const denied = t.mock.method(fs, "openSync", () => {
+    throw Object.assign(new Error("denied"), { code: "EACCES" });
+  });
+  const { log, close } = openLog(
+    { ...plainly, foreground: true },
+    { stderr: pipe, environment: {}, socket: "/nowhere" },
+  );
+  assert.equal(denied.mock.callCount(), 1);
+  denied.mock.restore();
+  log("info", "close", {});
+  await close();
+  assert.match(readFileSync(reader, "latin1"), /^\S+ info close\n$/);
+  closeSync(reader);
 });
 
 function streamOf(file: number): string {

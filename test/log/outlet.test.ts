@@ -154,6 +154,13 @@ test("close() sends what waits, once more even in a pause, and then lets go", as
   await away.outlet.close();
   assert.equal(away.dialled, 2);
 
+  const full = new Paper();
+  full.fails = true;
+  for (let n = 0; n < 300; n++) full.push("x".repeat(1000));
+  await full.outlet.close();
+  await turn();
+  assert.equal(full.dialled, 1);
+
   timers(t);
   const slow = new Paper();
   slow.push("a");

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import dns from "node:dns";
-import { mock, test } from "node:test";
+import { describe, mock, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Destination } from "../../src/log/destination";
 import { openSyslog } from "../../src/log/syslog";
@@ -16,44 +16,6 @@ const write = (syslog: Destination, from: number, to: number) => {
   for (let n = from; n < to; n++) syslog.write("info", `n=${n}`);
 };
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
-
-test("a daemon that comes later gets all that waited, in order", async (t) => {
-  const daemon = await udpDaemon(t);
-  const syslog = open(daemon.port);
-  write(syslog, 0, 200);
-  await sleep(100);
-  write(syslog, 200, 300);
-  await daemon.start();
-  await until(() => numbersIn(daemon.lines).length === 300);
-  assert.deepEqual(numbersIn(daemon.lines), numbers(0, 300));
-  assert.equal(lostIn(daemon.lines), 0);
-  await syslog.close();
-});
-
-test("what a daemon refused that has gone is counted to the last one, and told first", async (t) => {
-  for (const count of [1, 2, 9, 300]) {
-    const daemon = await udpDaemon(t);
-    await daemon.start();
-    const syslog = open(daemon.port);
-    write(syslog, 0, 1);
-    await until(() => daemon.lines.length === 1);
-    await sleep(50);
-    await daemon.stop();
-    write(syslog, 1, 1 + count);
-    await sleep(50);
-    write(syslog, 1 + count, 11 + count);
-    await sleep(20);
-    await daemon.start();
-    await until(() => numbersIn(daemon.lines).includes(10 + count));
-    const lost = lostIn(daemon.lines);
-    assert.match(daemon.lines[1] as string, /<20>.*: lost messages=[0-9]+$/);
-    // A volley is as much as can be refused before it is noticed; the rest has waited.
-    assert.equal(lost, Math.min(count, 32));
-    assert.deepEqual(numbersIn(daemon.lines), [0, ...numbers(1 + lost, 11 + count)]);
-    await syslog.close();
-    await daemon.stop();
-  }
-});
 
 test("what does not fit is counted while nobody listens, and memory stays where it was", async (t) => {
   const daemon = await udpDaemon(t);
@@ -77,58 +39,97 @@ test("what does not fit is counted while nobody listens, and memory stays where 
   await syslog.close();
 });
 
-test("a name is looked up once per socket, and its first address that refuses nothing is taken", async (t) => {
-  const daemon = await udpDaemon(t);
-  await daemon.start();
-  const system = dns.lookup;
-  let lookups = 0;
-  const lookup = mock.method(dns, "lookup", ((...asked: [string, object, (...found: unknown[]) => void]) => {
-    const [host, , done] = asked;
-    if (host !== "log.example") return (system as (...all: unknown[]) => void)(...asked);
-    lookups++;
-    const found = ["::1", "127.0.0.2", "127.0.0.1"];
-    setImmediate(() =>
-      done(
-        null,
-        found.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
-      ),
-    );
-  }) as never);
-  t.after(() => lookup.mock.restore());
-  const syslog = open(daemon.port, "log.example");
-  write(syslog, 0, 100);
-  await until(() => daemon.lines.length === 100);
-  assert.equal(lookups, 1);
-  await daemon.stop();
-  write(syslog, 100, 101);
-  await sleep(100);
-  await daemon.start();
-  write(syslog, 101, 102);
-  await until(() => numbersIn(daemon.lines).includes(101));
-  assert.equal(lookups, 2);
-  await syslog.close();
-});
-
-test("a name that is not found, and an address that can't be reached, cost nothing but the messages", async () => {
-  for (const host of ["nobody.invalid", "2001:db8::1", "255.255.255.255"]) {
-    const syslog = open(9, host);
-    write(syslog, 0, 100);
-    await sleep(30);
-    const start = Date.now();
+describe("udp", { concurrency: 4 }, () => {
+  test("a daemon that comes later gets all that waited, in order", async (t) => {
+    const daemon = await udpDaemon(t);
+    const syslog = open(daemon.port);
+    write(syslog, 0, 200);
+    await sleep(100);
+    write(syslog, 200, 300);
+    await daemon.start();
+    await until(() => numbersIn(daemon.lines).length === 300);
+    assert.deepEqual(numbersIn(daemon.lines), numbers(0, 300));
+    assert.equal(lostIn(daemon.lines), 0);
     await syslog.close();
-    assert.ok(Date.now() - start < 1500, host);
-  }
-});
+  });
 
-test("close() delivers what was written just before it", async (t) => {
-  const daemon = await udpDaemon(t);
-  await daemon.start();
-  const syslog = open(daemon.port, "localhost");
-  write(syslog, 0, 500);
-  await syslog.close();
-  write(syslog, 500, 501);
-  await until(
-    () => daemon.lines.length === 500,
-    () => daemon.lines.length,
-  );
+  for (const count of [1, 2, 9, 300]) {
+    test(`a daemon that has gone and refuses ${count}: counted to the last one, and told first`, async (t) => {
+      const daemon = await udpDaemon(t);
+      await daemon.start();
+      const syslog = open(daemon.port);
+      write(syslog, 0, 1);
+      await until(() => daemon.lines.length === 1);
+      await sleep(50);
+      await daemon.stop();
+      write(syslog, 1, 1 + count);
+      await sleep(50);
+      write(syslog, 1 + count, 11 + count);
+      await sleep(20);
+      await daemon.start();
+      await until(() => numbersIn(daemon.lines).includes(10 + count));
+      const lost = lostIn(daemon.lines);
+      assert.match(daemon.lines[1] as string, /<20>.*: lost messages=[0-9]+$/);
+      // A volley is as much as can be refused before it is noticed; the rest has waited.
+      assert.equal(lost, Math.min(count, 32));
+      assert.deepEqual(numbersIn(daemon.lines), [0, ...numbers(1 + lost, 11 + count)]);
+      await syslog.close();
+    });
+  }
+
+  test("a name is looked up once per socket, and its first address that refuses nothing is taken", async (t) => {
+    const daemon = await udpDaemon(t);
+    await daemon.start();
+    const system = dns.lookup;
+    let lookups = 0;
+    const lookup = mock.method(dns, "lookup", ((...asked: [string, object, (...found: unknown[]) => void]) => {
+      const [host, , done] = asked;
+      if (host !== "log.example") return (system as (...all: unknown[]) => void)(...asked);
+      lookups++;
+      const found = ["::1", "127.0.0.2", "127.0.0.1"];
+      setImmediate(() =>
+        done(
+          null,
+          found.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
+        ),
+      );
+    }) as never);
+    t.after(() => lookup.mock.restore());
+    const syslog = open(daemon.port, "log.example");
+    write(syslog, 0, 100);
+    await until(() => daemon.lines.length === 100);
+    assert.equal(lookups, 1);
+    await daemon.stop();
+    write(syslog, 100, 101);
+    await sleep(100);
+    await daemon.start();
+    write(syslog, 101, 102);
+    await until(() => numbersIn(daemon.lines).includes(101));
+    assert.equal(lookups, 2);
+    await syslog.close();
+  });
+
+  test("a name that is not found, and an address that can't be reached, cost nothing but the messages", async () => {
+    for (const host of ["nobody.invalid", "2001:db8::1", "255.255.255.255"]) {
+      const syslog = open(9, host);
+      write(syslog, 0, 100);
+      await sleep(30);
+      const start = Date.now();
+      await syslog.close();
+      assert.ok(Date.now() - start < 2000, host);
+    }
+  });
+
+  test("close() delivers what was written just before it", async (t) => {
+    const daemon = await udpDaemon(t);
+    await daemon.start();
+    const syslog = open(daemon.port, "localhost");
+    write(syslog, 0, 500);
+    await syslog.close();
+    write(syslog, 500, 501);
+    await until(
+      () => daemon.lines.length === 500,
+      () => daemon.lines.length,
+    );
+  });
 });

@@ -10,6 +10,7 @@ installed=(
   dovecot-core dovecot-pop3d
   fetchmail getmail6 mpop curl python3 perl
   mandoc man-db
+  rsyslog
 )
 
 # Only unpacked, never configured.
