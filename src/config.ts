@@ -102,6 +102,9 @@ export interface Config {
   readonly drainTimeout: number;
 }
 
+/** A Config while it is put together. */
+export type Draft = { -readonly [Key in keyof Config]: Config[Key] };
+
 export const defaults: Config = Object.freeze({
   server: null,
   select: false,

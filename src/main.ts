@@ -14,8 +14,9 @@ const stderrIsClient = safeStandardStreams();
 // Lookups run in libuv's threads: with the four of its default, four names of a dead zone would stop every login.
 process.env.UV_THREADPOOL_SIZE ??= "64";
 
-import { parseCommandLine, UsageFault } from "./cli";
+import { parseCommandLine } from "./cli";
 import type { Config } from "./config";
+import { UsageFault } from "./values";
 import { version } from "./version";
 
 const USAGE = 64;

@@ -2,11 +2,11 @@
  * From a Config to a gateway that has served: first what only root can open, then root is dropped, then come clients.
  */
 
-import { UsageFault } from "./cli";
 import type { Config } from "./config";
 import { House } from "./gateway";
 import type { Log } from "./log";
 import { type OpenLog, openLog } from "./log/open";
+import { UsageFault } from "./values";
 
 /** A door, as `run` needs it. */
 interface Door {

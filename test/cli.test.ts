@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseCommandLine, UsageFault } from "../src/cli";
+import { parseCommandLine } from "../src/cli";
 import type { Config } from "../src/config";
+import { UsageFault } from "../src/values";
 
 function config(line: string): Config {
   const request = parseCommandLine(line.split(" ").filter(Boolean), () => "1.2.3");

@@ -16,7 +16,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["policy/", "transport/"],
   ["gateway", "demo/", "log/"],
   ["door/"],
-  ["cli", "check", "run", "main"],
+  ["cli", "options", "values", "check", "run", "main"],
 ];
 
 /** Rooms of one row that must not know each other. */
