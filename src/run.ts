@@ -50,6 +50,7 @@ export async function run(config: Config, { stderrIsClient, told, die }: Caller)
     dropRoot();
     pidfile?.write();
   } catch (thrown) {
+    await opened.close();
     if (thrown instanceof UsageFault) throw thrown;
     await told((thrown as Error).message);
     return false;

@@ -121,6 +121,20 @@ test("a listening socket on 0 is served until nobody is there", async (t) => {
   assert.equal(await gateway.ended(), 0);
 });
 
+test("a client that has reset the connection before it was accepted has no session either", async (t) => {
+  const { server, port } = await listening(t);
+  const script = `sleep 0.3; exec "$0" "$@" <&3`;
+  const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "1", SERVER(await upstream(t))];
+  const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
+  server.close();
+  const client = await Peer.connect(port);
+  await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
+  client.reset();
+  assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), / refused interface=127\.0\.0\.1 reason="client has reset the connection"\n/);
+  assert.doesNotMatch(gateway.said(), / connect /);
+});
+
 test("no client is lost between two processes that wait on the same socket", { timeout: 30_000 }, async (t) => {
   const server = SERVER(await upstream(t));
   const stop = join(folder(t), "stop");

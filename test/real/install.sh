@@ -11,12 +11,14 @@ installed=(
   fetchmail getmail6 mpop curl python3 perl
   mandoc man-db
   rsyslog
+  systemd libevent-2.1-7 libtirpc3 libwrap0
 )
 
 # Only unpacked, never configured.
 unpacked=(
   popa3d solid-pop3d liblockfile1
   libnss-wrapper libpam-wrapper libuid-wrapper
+  openbsd-inetd xinetd
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}

@@ -1,0 +1,88 @@
+/**
+ * The manual and the README tell the truth: every option is there, none that does not exist, and the examples run.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseCommandLine } from "../src/cli";
+import { OPTIONS } from "../src/options";
+import { MAIN } from "./support/process";
+
+const TOP = join(__dirname, "..", "..");
+const manual = readFileSync(join(TOP, "man", "pop3.proxy.1"), "utf8")
+  .replaceAll("\\-", "-")
+  .replaceAll(/\\f[BIP]/g, "");
+const readme = readFileSync(join(TOP, "README.md"), "utf8");
+
+/** Part of the manual. */
+function section(name: string): string {
+  return manual.split(/^\.SH /m).find((text) => text.startsWith(`${name}\n`)) ?? "";
+}
+
+const names = [
+  ...OPTIONS.flatMap(({ flags }) => flags.match(/--?[a-zA-Z][a-z-]*/g) ?? []),
+  "--version",
+  "-h",
+  "--help",
+];
+
+test("every option is in the manual and in the README", () => {
+  assert.ok(names.length > 50);
+  for (const name of names) {
+    assert.match(section("OPTIONS"), new RegExp(`(?<![\\w-])${name}(?![\\w-])`), `${name} in the manual`);
+    assert.match(readme, new RegExp(`(?<![\\w-])${name}(?![\\w-])`), `${name} in the README`);
+  }
+});
+
+test("no option is told of that does not exist", () => {
+  for (const text of [manual.replace(/^\.SH COMPATIBILITY[^]*?^\.SH/m, ""), readme]) {
+    for (const [name] of text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)) assert.ok(names.includes(name), name);
+  }
+});
+
+test("the manual's examples, and the README's, are command lines that are understood", () => {
+  const examples = [
+    ...section("EXAMPLES")
+      .replaceAll("\\e\n", "")
+      .matchAll(/^pop3\.proxy (.*)$/gm),
+  ].map(([, line]) => line);
+  const recipes = [...readme.replaceAll("\\\n", "").matchAll(/^ {4}pop3\.proxy (.*)$/gm)].map(([, line]) => line);
+  assert.ok(examples.length >= 6 && recipes.length >= 6);
+  for (const line of [...examples, ...recipes] as string[]) {
+    const words = line.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
+    // The programs of examples are where the reader has put them; here, they are in the repository.
+    const argv = words.map((word) => word.replace("/usr/local/lib/acp-examples", join(TOP, "acp-examples")));
+    assert.ok("config" in parseCommandLine(argv, () => ""), line);
+  }
+});
+
+test("the example of the sample maildrop runs as it stands, but for its port", () => {
+  const line = /^pop3\.proxy (-d --demo .*)$/m.exec(section("EXAMPLES"))?.[1] as string;
+  const argv = line.replace(/:\d+$/, ":0").split(" ");
+  const ran = spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", timeout: 1500, killSignal: "SIGTERM" });
+  assert.match(ran.stderr, / listen interface=127\.0\.0\.1 port=\d+/);
+  assert.match(ran.stdout, /curl --user me:demo/);
+});
+
+test("the inetd lines of the manual have seven fields and end in operands that are understood", () => {
+  const lines = section("EXAMPLES").match(/^pop3 stream.*$/gm) ?? [];
+  assert.equal(lines.length, 2);
+  for (const line of lines) {
+    const fields = line.split(/\s+/);
+    assert.deepEqual(fields.slice(0, 3), ["pop3", "stream", "tcp"]);
+    assert.ok("config" in parseCommandLine(fields.slice(7), () => ""));
+  }
+});
+
+test("the manual is clean", (t) => {
+  const lint = spawnSync("mandoc", ["-T", "lint", join(TOP, "man", "pop3.proxy.1")], { encoding: "utf8" });
+  if (lint.error) {
+    if (process.env.CI) assert.fail("no mandoc");
+    t.skip("no mandoc");
+    return;
+  }
+  assert.equal(lint.stdout + lint.stderr, "");
+});

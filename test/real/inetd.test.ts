@@ -1,0 +1,173 @@
+/**
+ * The gateway behind real superservers: every way to be handed a client, and what becomes of the process.
+ */
+
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { sampleMessages } from "../../src/demo/maildrop";
+import { createDemoServer } from "../../src/demo/server";
+import { threads } from "../door/handing";
+import { Dialogue } from "./dialogue";
+import { atEnd } from "./ending";
+import { lacking } from "./programs";
+import { same } from "./same";
+import { put, scratch } from "./scratch";
+import { type Served, type Service, type Superserver, settled, superservers } from "./superservers";
+
+/** The gateway, and one that waits for clients no longer than it is told. */
+const MAIN = join(__dirname, "..", "..", "src", "main.js");
+const IMPATIENT = join(__dirname, "..", "door", "main.js");
+
+const asRoot = process.getuid?.() === 0;
+
+/** A server with the sample maildrop, as host:port. */
+async function upstream(t: TestContext): Promise<string> {
+  const server = createDemoServer();
+  const port = await server.listen();
+  atEnd(t, () => server.close());
+  return `127.0.0.1:${port}`;
+}
+
+/** A syslog daemon; what it was told, without the time, and what the gateway must be told to find it. */
+async function syslog(t: TestContext): Promise<{ told: string[]; options: string[] }> {
+  const told: string[] = [];
+  const socket = createSocket("udp4", (message) => told.push(message.toString("latin1")));
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  atEnd(t, async () => void socket.close());
+  return { told, options: ["--syslog", `udp://127.0.0.1:${socket.address().port}`] };
+}
+
+/** A connection whose greeting has been read. */
+async function greeted(port: number, host: string): Promise<Dialogue> {
+  const dialogue = new Dialogue(connect({ port, host }));
+  assert.equal(await dialogue.line(), "+OK POP3 server ready");
+  return dialogue;
+}
+
+/** Retrieves the sample maildrop as this user, octet for octet, and quits. */
+async function retrieveAll(dialogue: Dialogue, user: string): Promise<void> {
+  assert.match(await dialogue.ask(`USER ${user}`), /^\+OK/);
+  assert.match(await dialogue.ask("PASS demo"), /^\+OK/);
+  const mails = sampleMessages();
+  for (const [index, mail] of mails.entries()) same(await dialogue.mail(index + 1), mail);
+  await dialogue.quit();
+}
+
+/** No thread of these processes is root, or can be. */
+function assertOrdinary({ processes }: Served): void {
+  const all = processes().flatMap(threads);
+  assert.ok(all.length > 0);
+  for (const { Uid, Gid, Groups, CapEff } of all) {
+    for (const ids of [Uid, Gid, Groups]) assert.ok(ids !== "" && !ids.split(" ").includes("0"), ids);
+    assert.match(CapEff, /^0+$/);
+  }
+}
+
+/** Two clients at once, octet for octet; in the end nothing is left but who waits. */
+async function sessions(t: TestContext, superserver: Superserver, host: Service["host"]): Promise<void> {
+  const { told, options } = await syslog(t);
+  const served = await superserver.serve(t, { host, argv: [MAIN, ...options, await upstream(t)] });
+  const [first, second] = await Promise.all([greeted(served.port, host), greeted(served.port, host)]);
+  assert.equal(served.processes().length, superserver.waits ? 1 : 2);
+  if (asRoot) assertOrdinary(served);
+  await Promise.all([retrieveAll(first, "joe"), retrieveAll(second, "ann")]);
+  if (!superserver.waits) await settled(served.processes);
+  assert.equal(served.processes().length, superserver.waits ? 1 : 0);
+  await until(() => told.filter((line) => / close .*reason=quit .*retrieved=6 /.test(line)).length === 2, told);
+  assert.ok(told.some((line) => line.includes(`client=${host} interface=${host}`)));
+  // Severities of 3 and less are faults.
+  for (const line of told) assert.ok(Number(/^<(\d+)>/.exec(line)?.[1]) % 8 > 3, line);
+}
+
+/** A client that is gone before anybody looks has no session. openbsd-inetd itself drops some of them. */
+async function reset(t: TestContext, superserver: Superserver): Promise<void> {
+  const host = "127.0.0.1";
+  const { told, options } = await syslog(t);
+  const served = await superserver.serve(t, { host, argv: [MAIN, ...options, await upstream(t)] });
+  for (let count = 0; count < 3; count++) {
+    const socket = connect(served.port, host);
+    await once(socket, "connect");
+    socket.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
+    socket.resetAndDestroy();
+  }
+  await retrieveAll(await greeted(served.port, host), "ann");
+  if (!superserver.waits) await settled(served.processes);
+  await until(() => told.some((line) => / close /.test(line)), told);
+  for (const line of told) assert.doesNotMatch(line, /user=joe/);
+  assert.equal(served.processes().length, superserver.waits ? 1 : 0);
+}
+
+/** Whatever the gateway dies of, its client hears POP3 or nothing. */
+async function crash(t: TestContext, superserver: Superserver): Promise<void> {
+  const host = "127.0.0.1";
+  const fault = join(scratch(t), "fault.js");
+  const act = `console.log("word"); console.error("word"); process.emitWarning("warning"); throw new Error("stack");`;
+  put(fault, `process.on("SIGUSR2", () => { ${act} });\n`);
+  const { told, options } = await syslog(t);
+  const served = await superserver.serve(t, { host, argv: ["-r", fault, MAIN, ...options, await upstream(t)] });
+  const dialogue = await greeted(served.port, host);
+  for (const pid of served.processes()) process.kill(pid, "SIGUSR2");
+  assert.equal(await dialogue.end(), "");
+  await settled(served.processes);
+  assert.deepEqual(served.processes(), []);
+  await until(() => told.some((line) => / crash reason=stack /.test(line)), told);
+}
+
+/** Who waits goes when nobody is there, and comes back with the next client, whenever that is. */
+async function idle(t: TestContext, superserver: Superserver): Promise<void> {
+  const host = "127.0.0.1";
+  const served = await superserver.serve(t, { host, argv: [IMPATIENT, "--idle", "300", await upstream(t)] });
+  const pids = new Set<number>();
+  for (const user of ["joe", "ann"]) {
+    const dialogue = await greeted(served.port, host);
+    for (const pid of served.processes()) pids.add(pid);
+    // Not while somebody is there.
+    await sleep(500);
+    await retrieveAll(dialogue, user);
+    await settled(served.processes);
+    assert.deepEqual(served.processes(), []);
+  }
+  assert.equal(pids.size, 2);
+  // Around the moment when it goes.
+  for (let count = 0; count < 8; count++) {
+    const dialogue = await greeted(served.port, host);
+    await dialogue.quit();
+    await sleep(295 + count * 3);
+  }
+  await settled(served.processes);
+}
+
+/** What syslog is told may come a little later. */
+async function until(holds: () => boolean, told: readonly string[]): Promise<void> {
+  for (let wait = 0; !holds(); wait++) {
+    assert.ok(wait < 200, told.join("\n"));
+    await sleep(25);
+  }
+}
+
+for (const superserver of superservers) {
+  // They wait for processes more than they work.
+  test(superserver.name, { skip: lacking(superserver.part), concurrency: 3, timeout: 60_000 }, async (t) => {
+    const cases = [
+      t.test("sessions over IPv4", (t) => sessions(t, superserver, "127.0.0.1")),
+      t.test("sessions over IPv6", (t) => sessions(t, superserver, "::1")),
+      t.test("a client that resets the connection at once", (t) => reset(t, superserver)),
+      t.test("a crash", (t) => crash(t, superserver)),
+    ];
+    // systemd's sockets are served for life.
+    if (superserver.waits && !superserver.name.startsWith("systemd")) {
+      cases.push(t.test("idle", (t) => idle(t, superserver)));
+    }
+    await Promise.all(cases);
+  });
+}
+
+test("no thread is root, seen above", {
+  skip: !asRoot && "the tests do not run as root: there is none to give up",
+}, () => {});
