@@ -1,16 +1,15 @@
 /**
- * The house: puts policy and transport together as what a session asks for.
+ * The house: puts policy and transport together as what a session asks for. What the greeting does not need is loaded
+ * at its first use: under inetd, where each session is a process, that is half of the time to the greeting.
  */
 
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import { type HostPort, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
 import type { Config, TlsMode } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
 import type { Log } from "./log";
-import { Access } from "./policy/access";
-import { recordClient } from "./policy/clientlog";
+import type { Access } from "./policy/access";
 import { Refusals } from "./policy/refusals";
 import { Routing } from "./policy/routing";
 import type { Capabilities } from "./protocol/capability";
@@ -18,8 +17,7 @@ import { texts } from "./protocol/response";
 import { session } from "./session/session";
 import type { Denial, Gateway, Login, Route, Visit } from "./session/visit";
 import type { Certificates } from "./transport/certificates";
-import { Lookups, type Resolve, systemResolve } from "./transport/lookup";
-import { dialTcp } from "./transport/tcp";
+import type { Lookups, Resolve } from "./transport/lookup";
 import type { ServerTls } from "./transport/tls";
 
 /** How long a server's answer to CAPA is believed, in milliseconds, and of how many servers it is kept. */
@@ -36,8 +34,8 @@ export class House implements Gateway {
   listeners: readonly HostPort[] = [];
 
   readonly #routing: Routing;
-  readonly #access: Access;
-  readonly #lookups: Lookups;
+  #access: Access | null = null;
+  #lookups: Lookups | null = null;
   readonly #refusals: Refusals;
   readonly #certificates: Certificates | null;
   #serverTls: ServerTls | null = null;
@@ -47,11 +45,9 @@ export class House implements Gateway {
   constructor(
     readonly config: Config,
     readonly log: Log,
-    resolve: Resolve = systemResolve,
+    private readonly resolve?: Resolve,
   ) {
     this.#routing = new Routing(config);
-    this.#access = new Access(config, log);
-    this.#lookups = new Lookups(resolve, config.lookupTimeout);
     this.#refusals = new Refusals(config.refusalDelay, config.refusalDelayLimit);
     this.#certificates = config.certificates.length > 0 ? openCertificates(config) : null;
     if (config.serverTls !== null || config.serverCa !== null || config.serverCert !== null) this.#tls();
@@ -74,7 +70,7 @@ export class House implements Gateway {
 
   /** Ends what still runs on behalf of sessions. */
   close(): void {
-    this.#access.close();
+    this.#access?.close();
   }
 
   route(login: Login): Route | Denial {
@@ -86,12 +82,14 @@ export class House implements Gateway {
     if (!acp) return route;
     const { local, peer } = visit.downstream;
     const about = { interface: { host: local.address, port: local.port }, client: peer.address, session: visit.id };
+    const { Access: Loaded } = require("./policy/access") as typeof import("./policy/access.js");
+    this.#access ??= new Loaded(this.config, this.log);
     return this.#access.admit(acp, route, about, until);
   }
 
   async dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial> {
     const { host, port } = route;
-    const found = isIP(host) ? [host] : await this.#lookups.addresses(host, visit.client, until);
+    const found = isIP(host) ? [host] : await this.#lookUp(host, visit.client, until);
     const addresses = found.map((address) => parseHost(address) ?? address);
     for (const address of addresses) {
       const reason = this.#isOwn(address, port) ? "that is this gateway itself" : this.#guard(route, address);
@@ -99,6 +97,7 @@ export class House implements Gateway {
     }
     const { connectTimeout: timeout, source4, source6 } = this.config;
     const tls = route.tls === "tls" ? { by: this.#tls(), server: { host, port } } : null;
+    const { dialTcp } = require("./transport/tcp") as typeof import("./transport/tcp.js");
     return dialTcp({ addresses, port, timeout, source4, source6, tls }, until);
   }
 
@@ -121,6 +120,7 @@ export class House implements Gateway {
     const { clientLog } = this.config;
     if (clientLog === null || visit.client === "") return;
     const server = route.port === POP3_PORT ? route.host : showHostPort(route.host, route.port);
+    const { recordClient } = require("./policy/clientlog") as typeof import("./policy/clientlog.js");
     await recordClient(clientLog, visit.client, route.user, server).catch((thrown: Error) =>
       visit.log("err", "client-log", { reason: thrown.message }),
     );
@@ -151,6 +151,12 @@ export class House implements Gateway {
     return route.guarded ? this.#routing.guard(address) : null;
   }
 
+  #lookUp(host: string, client: string, until: AbortSignal): Promise<readonly string[]> {
+    const { Lookups: Loaded, systemResolve } = require("./transport/lookup") as typeof import("./transport/lookup.js");
+    this.#lookups ??= new Loaded(this.resolve ?? systemResolve, this.config.lookupTimeout);
+    return this.#lookups.addresses(host, client, until);
+  }
+
   /** Whether a connection to this address would come back to us. */
   #isOwn(to: string, port: number): boolean {
     const listeners = this.listeners.filter((listener) => listener.port === port);
@@ -159,6 +165,7 @@ export class House implements Gateway {
     if (listeners.some(({ host }) => host === address)) return true;
     if (!listeners.some(({ host }) => host === "::" || host === "0.0.0.0")) return false;
     if (/^(?:127\.|0\.0\.0\.0$|::1?$)/.test(address)) return true;
+    const { networkInterfaces } = require("node:os") as typeof import("node:os");
     return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
   }
 }

@@ -37,19 +37,3 @@ function escaped(character: string): string {
   if (character === '"' || character === "\\") return `\\${character}`;
   return code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
 }
-
-/** A log on stderr with times; what is written in one turn of the event loop goes out in one piece. */
-export function stderrLog(debug: boolean): Log {
-  let waiting = "";
-  const flush = () => {
-    process.stderr.write(waiting);
-    waiting = "";
-  };
-  // A log that nobody takes any more must not end the gateway.
-  process.stderr.on("error", () => {});
-  return (level, event, fields) => {
-    if (level === "debug" && !debug) return;
-    if (!waiting) setImmediate(flush);
-    waiting += `${new Date().toISOString()} ${level} ${line(event, fields)}\n`;
-  };
-}

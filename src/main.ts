@@ -17,7 +17,6 @@ process.env.UV_THREADPOOL_SIZE ??= "64";
 import { parseCommandLine } from "./cli";
 import type { Config } from "./config";
 import { UsageFault } from "./values";
-import { version } from "./version";
 
 const USAGE = 64;
 const UNAVAILABLE = 69;
@@ -32,7 +31,7 @@ main(process.argv.slice(2)).catch((thrown: Error) => {
 });
 
 async function main(argv: readonly string[]): Promise<void> {
-  const request = parseCommandLine(argv, version);
+  const request = parseCommandLine(argv, () => (require("./version") as typeof import("./version.js")).version());
   if ("print" in request) {
     process.stdout.write(request.print);
     return;

@@ -2,17 +2,12 @@
  * One session from the greeting to its end: the states of RFC 1939 in order, one catch and one finally.
  */
 
-import { setTimeout as pause } from "node:timers/promises";
-import { POP3_PORT, showHostPort } from "../address";
 import type { TlsMode } from "../config";
-import { type Connection, closed } from "../connection";
+import type { Connection } from "../connection";
 import { now } from "../deadline";
 import { Failure } from "../failure";
-import { isPositive, isTemporary } from "../protocol/response";
 import { authorization } from "./authorization";
-import { hasQuit, transaction } from "./transaction";
-import { logIn } from "./upstream";
-import { type Denial, type Gateway, type Login, type Route, Visit } from "./visit";
+import { type Gateway, named, Visit } from "./visit";
 
 /**
  * Serves one client; the connection is closing when this resolves. Never rejects.
@@ -24,12 +19,14 @@ export async function session(downstream: Connection, gateway: Gateway, tls?: Tl
   let reason = "quit";
   let patience: number | undefined;
   try {
-    visit.log("info", "connect", { interface: downstream.local.address });
     downstream.deadline = visit.began + gateway.config.loginTimeout * 1000;
     if (tls === "tls") await gateway.secureClient(downstream);
-    await downstream.say(`+OK ${gateway.config.greeting}`);
+    const greeted = downstream.say(`+OK ${gateway.config.greeting}`);
+    // Behind the greeting, which need not wait until the way to the log is open.
+    visit.log("info", "connect", { interface: downstream.local.address });
+    await greeted;
     const login = await authorization(visit);
-    if (login) reason = await serve(visit, login);
+    if (login) reason = await serving()(visit, login);
     patience = downstream.patience;
   } catch (thrown) {
     reason = tell(visit, Failure.of(thrown));
@@ -44,93 +41,12 @@ export async function session(downstream: Connection, gateway: Gateway, tls?: Tl
   }
 }
 
-/** Everything behind complete credentials. @returns why it ended */
-async function serve(visit: Visit, login: Login): Promise<string> {
-  visit.downstream.deadline = Number.POSITIVE_INFINITY;
-  const upstream = await reach(visit, login);
-  if (!upstream) return "login refused";
-  try {
-    return await transaction(visit, upstream);
-  } finally {
-    upstream.destroy();
-  }
-}
-
 /**
- * To the server, and into it: the client has its answer when this returns.
- *
- * @returns the server, logged in; null if the login was denied
- * @throws Failure
+ * Loaded with the first login: under inetd, where each session is a process, the greeting need not wait for it, and a
+ * client that only looks pays nothing for it.
  */
-async function reach(visit: Visit, login: Login): Promise<Connection | null> {
-  const { gateway, downstream } = visit;
-  const until = lost(downstream);
-  const asked = gateway.route(login);
-  if ("reply" in asked) return deny(visit, { user: login.user, ...asked });
-  visit.route = asked;
-  const route = await gateway.admit(visit, asked, until);
-  if ("reply" in route) return deny(visit, { ...named(asked), ...route });
-  visit.route = route;
-  const upstream = await gateway.dial(visit, route, until);
-  if ("reply" in upstream) return deny(visit, { ...named(route), ...upstream });
-  whenLost(downstream, (failure) => upstream.fail(failure));
-  if (gateway.config.debug) visit.traced(upstream, ">");
-  try {
-    const reply = await logIn(visit, upstream, route);
-    if (!isPositive(reply)) {
-      upstream.destroy();
-      return await deny(visit, { ...named(route), reply, reason: "server" });
-    }
-    await gateway.loggedIn(visit, route);
-    visit.log("info", "login", { ...named(route), tls: downstream.tls || undefined });
-    await downstream.say(reply);
-    visit.owed = false;
-    return upstream;
-  } catch (thrown) {
-    upstream.destroy();
-    throw thrown;
-  }
-}
-
-/** Does this once when nobody waits for an answer any more, and no QUIT is left to be carried out. */
-function whenLost(downstream: Connection, then: (failure: Failure) => void): void {
-  const lost = (failure: Failure) => {
-    if (failure.blame === "client" && downstream.gone && hasQuit(downstream.ahead)) return;
-    then(failure);
-  };
-  downstream.onLost = lost;
-  if (downstream.gone) lost(closed("client"));
-}
-
-/** The same as a signal. */
-function lost(downstream: Connection): AbortSignal {
-  const until = new AbortController();
-  whenLost(downstream, (failure) => until.abort(failure));
-  return until.signal;
-}
-
-/** Whose login it is, and where to, as the log shows it. */
-function named(route: Route): { user: string; "proxy-user"?: string; server: string } {
-  const { user, proxyUser, host, port } = route;
-  const server = port === POP3_PORT ? host : showHostPort(host, port);
-  return { user, ...(proxyUser && { "proxy-user": proxyUser }), server };
-}
-
-/** A refused login is answered late, unless it says nothing against the client, and ends the session. */
-async function deny(visit: Visit, denial: Denial & { user: string }): Promise<null> {
-  const { reply, temporary = isTemporary(reply), ...told } = denial;
-  visit.log("warning", "denied", { ...told, answer: reply });
-  if (!temporary) await held(visit, visit.gateway.refused(visit));
-  await visit.downstream.say(reply);
-  return null;
-}
-
-/** Holds an answer back. @throws Failure if the client does not wait for it */
-async function held(visit: Visit, seconds: number): Promise<void> {
-  const signal = lost(visit.downstream);
-  await pause(seconds * 1000, undefined, { signal }).catch(() => {
-    throw signal.reason;
-  });
+function serving(): typeof import("./login.js").serve {
+  return (require("./login") as typeof import("./login.js")).serve;
 }
 
 /** Tells the client and the log of a failure, each what is for them. @returns the reason for the closing line */

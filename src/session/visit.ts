@@ -2,7 +2,7 @@
  * Visit: what is known about one session while it lasts, and Gateway: what a session asks of the house around it.
  */
 
-import type { HostPort } from "../address";
+import { type HostPort, POP3_PORT, showHostPort } from "../address";
 import type { Config, TlsMode } from "../config";
 import type { Connection } from "../connection";
 import { now } from "../deadline";
@@ -171,4 +171,11 @@ export class Visit {
   tooManyUnsupported(): Failure {
     return new Failure("client", "too many unsupported commands", texts.tooManyUnsupported);
   }
+}
+
+/** Whose login it is, and where to, as the log shows it. */
+export function named(route: Route): { user: string; "proxy-user"?: string; server: string } {
+  const { user, proxyUser, host, port } = route;
+  const server = port === POP3_PORT ? host : showHostPort(host, port);
+  return { user, ...(proxyUser && { "proxy-user": proxyUser }), server };
 }
