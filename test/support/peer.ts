@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from "node:tls";
 
 /** How long a test waits for what must come, in milliseconds. */
 const PATIENCE = 10_000;
@@ -32,6 +33,19 @@ export class Peer {
       this.closed = true;
       this.#wake();
     });
+  }
+
+  /** Connects with TLS from the beginning. @param ca who has certified the other side */
+  static async connectTls(port: number, ca: Buffer): Promise<Peer> {
+    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
+      port,
+      host: "127.0.0.1",
+      ca,
+      allowHalfOpen: true,
+    };
+    const socket = connectTls(options);
+    await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+    return new Peer(socket);
   }
 
   static async connect(port: number, host = "127.0.0.1"): Promise<Peer> {
@@ -132,8 +146,9 @@ export class Accepting {
   readonly #all = new Set<Peer>();
   count = 0;
 
-  constructor() {
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+  /** @param tls its certificate, for connections with TLS from the beginning; default: in clear */
+  constructor(tls?: { readonly cert: Buffer; readonly key: Buffer }) {
+    const accept = (socket: Socket) => {
       const peer = new Peer(socket);
       this.count++;
       this.#all.add(peer);
@@ -141,7 +156,10 @@ export class Accepting {
       const wanted = this.#wanted.shift();
       if (wanted) wanted(peer);
       else this.#accepted.push(peer);
-    });
+    };
+    this.#server = tls
+      ? createTlsServer({ ...tls, allowHalfOpen: true }, accept).on("tlsClientError", () => {})
+      : createServer({ allowHalfOpen: true }, accept);
   }
 
   async open(): Promise<number> {

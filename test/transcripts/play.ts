@@ -3,6 +3,7 @@
  */
 
 import { startGateway, type TestGateway } from "../support/gateway";
+import { CERT_FILE, cert, KEY_FILE, key } from "../support/localhost";
 import { Accepting, Peer } from "../support/peer";
 import type { Step, Transcript } from "./transcript";
 
@@ -17,6 +18,14 @@ export interface Cut {
   readonly how: "closes" | "resets";
 }
 
+/** Which legs are under TLS. */
+export interface Legs {
+  readonly client: boolean;
+  readonly server: boolean;
+}
+
+const IN_CLEAR: Legs = { client: false, server: false };
+
 /** What one play came to. */
 export interface Outcome {
   readonly clientHeard: string;
@@ -27,11 +36,25 @@ export interface Outcome {
 
 /** A gateway in front of a scripted server, for one play. */
 export class Stage {
-  #accepting = new Accepting();
+  readonly #legs: Legs;
+  readonly #accepting: Accepting;
   #gateway!: TestGateway;
 
+  constructor(legs: Legs = IN_CLEAR) {
+    this.#legs = legs;
+    this.#accepting = new Accepting(legs.server ? { cert, key } : undefined);
+  }
+
   async open(transcript: Transcript): Promise<void> {
-    this.#gateway = await startGateway(await this.#accepting.open(), transcript.settings);
+    this.#gateway = await startGateway(await this.#accepting.open(), {
+      ...transcript.settings,
+      ...(this.#legs.server && { serverTls: "tls", serverCa: CERT_FILE }),
+      ...(this.#legs.client && { clientTls: "tls", certificates: [{ cert: CERT_FILE, key: KEY_FILE }] }),
+    });
+  }
+
+  #connect(): Promise<Peer> {
+    return this.#legs.client ? Peer.connectTls(this.#gateway.port, cert) : Peer.connect(this.#gateway.port);
   }
 
   async close(): Promise<void> {
@@ -41,7 +64,7 @@ export class Stage {
 
   /** Plays it to its end. @throws AssertionError if anybody hears what is not in the script */
   async play({ client, server }: Transcript, style: Style): Promise<void> {
-    const front = await Peer.connect(this.#gateway.port);
+    const front = await this.#connect();
     const behind = server.length > 0 ? this.#accepting.next() : null;
     const back = behind?.then(async (peer) => {
       await perform(peer, server, style);
@@ -56,7 +79,7 @@ export class Stage {
 
   /** Plays it until the cut; both sides then hear what they hear. */
   async playCut({ client, server }: Transcript, cut: Cut): Promise<Outcome> {
-    const front = await Peer.connect(this.#gateway.port);
+    const front = await this.#connect();
     let heard = "";
     const behind =
       server.length > 0

@@ -4,8 +4,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Cut, Stage, type Style } from "./play";
+import { type Cut, type Legs, Stage, type Style } from "./play";
 import { boundaries, said, type Transcript, transcripts } from "./transcript";
+
+const TLS: readonly [string, Legs][] = [
+  ["the client's leg", { client: true, server: false }],
+  ["the server's leg", { client: false, server: true }],
+  ["both legs", { client: true, server: true }],
+];
 
 const STYLES: readonly Style[] = ["line by line", "octet by octet", "as much as there is"];
 
@@ -18,12 +24,23 @@ for (const transcript of transcripts()) {
       onStage(transcript, (stage) => stage.play(transcript, style)),
     );
   }
+  for (const [name, legs] of TLS) {
+    test(`${transcript.name}, TLS on ${name}`, { timeout: 30_000 }, async () => {
+      for (const style of ["line by line", "as much as there is"] as const) {
+        await onStage(transcript, (stage) => stage.play(transcript, style), legs);
+      }
+    });
+  }
   test(`I10, I11: ${transcript.name}, cut off at every octet`, { timeout: 120_000 }, () => cutEverywhere(transcript));
 }
 
 /** A stage of its own for each play: what a gateway has learned of a server would change the next one. */
-async function onStage<Result>(transcript: Transcript, play: (stage: Stage) => Promise<Result>): Promise<Result> {
-  const stage = new Stage();
+async function onStage<Result>(
+  transcript: Transcript,
+  play: (stage: Stage) => Promise<Result>,
+  legs?: Legs,
+): Promise<Result> {
+  const stage = new Stage(legs);
   await stage.open(transcript);
   try {
     return await play(stage);
