@@ -6,21 +6,14 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, constants, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { isSame, isSocket, kindOf } from "../../src/door/descriptor";
-import { fdOf, launch, listener, pair } from "./handing";
+import { fdOf, folder, launch, listener, pair } from "./handing";
 
 const DESCRIPTOR = join(__dirname, "..", "..", "src", "door", "descriptor.js");
-
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), "pop3.proxy-door-"));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
 
 function opened(t: TestContext, path: string, flags: number): number {
   const fd = openSync(path, flags);

@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { sampleMessages } from "../../src/demo/maildrop";
@@ -18,10 +19,15 @@ import { Peer } from "../support/peer";
 export const MAIN = join(__dirname, "..", "..", "src", "main.js");
 export const IMPATIENT = join(__dirname, "main.js");
 
-export const isRoot = process.getuid?.() === 0;
-
 /** The reason to skip what only root can do. */
-export const rootOnly = { skip: !isRoot && "only root can give up root" };
+export const rootOnly = { skip: process.getuid?.() !== 0 && "only root can give up root" };
+
+/** A folder that is gone when the test is. */
+export function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "pop3.proxy-door-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
 
 /** A server with the sample maildrop. @returns its port of 127.0.0.1 */
 export async function upstream(t: TestContext): Promise<number> {
@@ -35,9 +41,7 @@ export function fdOf(one: Socket | Server): number {
   return (one as unknown as { _handle: { fd: number } })._handle.fd;
 }
 
-/**
- * A listening socket to be handed over. Until it is closed here, after that, clients may be accepted by the test.
- */
+/** A listening socket. Hand it over and close it in one turn: as long as it is open, this process accepts, too. */
 export async function listener(t: TestContext, where: { port: number; host: string } | string): Promise<Server> {
   const server = createServer({ pauseOnConnect: true });
   t.after(() => server.close());

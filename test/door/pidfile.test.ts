@@ -5,20 +5,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Pidfile } from "../../src/door/pidfile";
-import { rootOnly } from "./handing";
+import { folder, rootOnly } from "./handing";
 
 const PIDFILE = join(__dirname, "..", "..", "src", "door", "pidfile.js");
 
-function path(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "pop3.proxy-door-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return join(folder, "pid");
-}
+const path = (t: TestContext) => join(folder(t), "pid");
 
 /** A process that has opened and written the file, and then does what the script says. */
 async function daemon(t: TestContext, file: string, script = ""): Promise<number> {
