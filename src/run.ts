@@ -2,6 +2,7 @@
  * From a Config to a gateway that has served: first what only root can open, then root is dropped, then come clients.
  */
 
+import { accessSync, constants } from "node:fs";
 import type { Config } from "./config";
 import { House } from "./gateway";
 import type { Log } from "./log";
@@ -86,7 +87,14 @@ function rootDropper({ user }: Config, log: Log): () => void {
   const { accountOf, dropPrivileges, isRoot } = require("./door/privileges") as typeof import("./door/privileges.js");
   if (!isRoot()) return () => {};
   if (accountOf(user).uid === 0) return () => log("warning", "root", { reason: "-u root: serves as root" });
-  return () => dropPrivileges(user);
+  return () => {
+    dropPrivileges(user);
+    try {
+      accessSync(__filename, constants.R_OK);
+    } catch {
+      throw new Error(`${user} can't read ${__dirname}: install it where everybody can`);
+    }
+  };
 }
 
 function openPidfile({ pidfile, listen }: Config): { write(): void; remove(): void } | null {

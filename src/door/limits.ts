@@ -25,7 +25,8 @@ export class Limits {
    */
   admit(client: Connection): string | null {
     const { address } = client.peer;
-    if (this.#countOf(address) >= this.maxPerClient) return texts.tooManyOfClient;
+    // Without a network all clients have the same address, which is none.
+    if (address !== "" && this.#countOf(address) >= this.maxPerClient) return texts.tooManyOfClient;
     if (this.#all.size >= this.max && !this.#makeRoom()) return texts.tooManySessions;
     this.#perClient.set(address, this.#countOf(address) + 1);
     this.#all.add(client);
