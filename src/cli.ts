@@ -71,6 +71,8 @@ function completed(draft: Draft, daemon: number, operands: readonly string[]): C
     throw new UsageFault("no server: name one, or let the client select it with -e");
   }
   soundTls(draft);
+  // Who offers STLS has to answer CAPA, and then to everybody (RFC 2595, 4).
+  draft.capa ||= draft.listen.some(({ tls }) => tls === "starttls") || draft.clientTls === "starttls";
   if (draft.servers !== null && !draft.select) throw new UsageFault("-s needs -e");
   return Object.freeze(draft);
 }

@@ -186,7 +186,7 @@ export class Connection implements Watched {
     await new Promise<void>((resolve, reject) => {
       this.#handshake = { reject };
       tls.once(this.role === "server" ? "secureConnect" : "secure", resolve);
-      tls.once("error", (fault) => reject(failed(fault.message)));
+      tls.once("error", (fault) => reject(failed(reasonOf(fault))));
       tls.once("close", () => reject(failed("the connection was closed")));
     });
     this.#handshake = null;
@@ -333,6 +333,11 @@ export class Connection implements Watched {
     this.onLost = null;
     onLost?.(failure);
   }
+}
+
+/** What OpenSSL says in words, without its numbers and files; else what the system says. */
+export function reasonOf(fault: Error & { readonly reason?: string }): string {
+  return fault.reason ?? fault.message;
 }
 
 /** The failure of a peer that has left. */

@@ -20,11 +20,17 @@ export async function session(downstream: Connection, gateway: Gateway, tls?: Tl
   let patience: number | undefined;
   try {
     downstream.deadline = visit.began + gateway.config.loginTimeout * 1000;
-    if (tls === "tls") await gateway.secureClient(downstream);
-    const greeted = downstream.say(`+OK ${gateway.config.greeting}`);
-    // Behind the greeting, which need not wait until the way to the log is open.
-    visit.log("info", "connect", { interface: downstream.local.address });
-    await greeted;
+    const connected = () => visit.log("info", "connect", { interface: downstream.local.address });
+    if (tls === "tls") {
+      connected();
+      await gateway.secureClient(downstream);
+      await downstream.say(`+OK ${gateway.config.greeting}`);
+    } else {
+      // The greeting need not wait until the way to the log is open.
+      const greeted = downstream.say(`+OK ${gateway.config.greeting}`);
+      connected();
+      await greeted;
+    }
     const login = await authorization(visit);
     if (login) reason = await serving()(visit, login);
     patience = downstream.patience;

@@ -3,7 +3,7 @@
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
-import { Connection } from "../connection";
+import { Connection, reasonOf } from "../connection";
 import { Failure } from "../failure";
 import { Landing } from "../landing";
 import { texts } from "../protocol/response";
@@ -44,7 +44,7 @@ export async function dialTcp(to: Dial, until: AbortSignal): Promise<Connection>
   }
   throw new Failure(
     "server",
-    `no connection: ${refusal.message}`,
+    `no connection: ${reasonOf(refusal)}`,
     to.tls ? texts.serverInsecure : texts.serverUnreachable,
   );
 }
