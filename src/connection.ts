@@ -14,6 +14,7 @@ import { Inbox, type OVERLONG } from "./inbox";
 import type { Landing } from "./landing";
 import { Outbox } from "./outbox";
 import { texts } from "./protocol/response";
+import { type End, Relay, type Sink, type Source } from "./relay";
 
 export interface Endpoint {
   /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
@@ -21,27 +22,11 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Finds the end of what is relayed: the offset just behind it, or -1 if all of the chunk belongs to it. */
-export interface End {
-  find(chunk: Buffer): number;
-}
-
-/** Up to here a status line is copied in front of its body's first chunk: one segment instead of two. */
-const JOIN_BOUND = 16 * 1024;
-
 /** How long a closed connection waits for the peer's end, in milliseconds, so that our last words are not reset away. */
 const LINGER = 2000;
 
 const NEVER = Number.POSITIVE_INFINITY;
-interface Relay {
-  readonly to: Connection;
-  readonly end: End;
-  octets: number;
-  resolve(): void;
-  reject(failure: Failure): void;
-}
-
-export class Connection implements Watched {
+export class Connection implements Watched, Source, Sink {
   /** When the input awaited now must be there, by the clock of deadline.ts; Infinity: it is not the peer's turn. */
   deadline = NEVER;
   /** When all must be over, by the same clock, whatever else goes on. */
@@ -56,11 +41,12 @@ export class Connection implements Watched {
   #failure: Failure | null = null;
   #relay: Relay | null = null;
   #trace: ((direction: "<" | ">", line: string) => void) | null = null;
-  #landing: Landing | null;
   #stream!: Duplex;
   #handshake: { reject(failure: Failure): void } | null = null;
-  readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
+  /** The halves, for the relay alone. */
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  landing: Landing | null;
 
   /**
    * @param role who the peer is, to whom its failures are blamed
@@ -74,9 +60,9 @@ export class Connection implements Watched {
     readonly local: Endpoint,
     landing: Landing | null = null,
   ) {
-    this.#landing = landing;
-    this.#inbox = new Inbox(stream, landing);
-    this.#outbox = new Outbox(stream, () => this.#lose());
+    this.landing = landing;
+    this.inbox = new Inbox(stream, landing);
+    this.outbox = new Outbox(stream, () => this.#lose());
     this.#attach(stream);
     watch(this);
   }
@@ -90,7 +76,7 @@ export class Connection implements Watched {
   /** Shown each line that is read by `line`, and each that is written by `say` or goes before a relayed body. */
   set trace(trace: (direction: "<" | ">", line: string) => void) {
     this.#trace = trace;
-    this.#inbox.heard = (line) => trace("<", line);
+    this.inbox.heard = (line) => trace("<", line);
   }
 
   /** Whether nobody reads our answers any more: reset, timed out, closed. A mere end of input is not gone. */
@@ -100,17 +86,17 @@ export class Connection implements Watched {
 
   /** How many octets have arrived and were not taken yet. */
   get pending(): number {
-    return this.#inbox.pending;
+    return this.inbox.pending;
   }
 
   /** What has arrived and was not taken yet, as latin1. */
   get ahead(): string {
-    return this.#inbox.ahead;
+    return this.inbox.ahead;
   }
 
   /** The next octet without taking it; null at the end of input. @throws Failure */
   peek(): Promise<number | null> {
-    return this.#inbox.peek();
+    return this.inbox.peek();
   }
 
   /**
@@ -120,12 +106,12 @@ export class Connection implements Watched {
    * @throws Failure
    */
   line(limit: number): Promise<string | null | typeof OVERLONG> {
-    return this.#inbox.line(limit);
+    return this.inbox.line(limit);
   }
 
   /** Skips the rest of the line, however long; false if the input ended before the line did. @throws Failure */
   skipLine(): Promise<boolean> {
-    return this.#inbox.skipLine();
+    return this.inbox.skipLine();
   }
 
   /** Writes a line (latin1) and its CRLF; returns as `write` does. */
@@ -139,8 +125,8 @@ export class Connection implements Watched {
    * peer has caught up or is gone, and rejects with a Failure if that takes longer than `patience`.
    */
   write(octets: string | Buffer): Promise<void> | undefined {
-    this.#outbox.send(octets);
-    return this.#outbox.full ? this.#outbox.emptied(this.patience) : undefined;
+    this.outbox.send(octets);
+    return this.outbox.full ? this.outbox.emptied(this.patience) : undefined;
   }
 
   /**
@@ -153,18 +139,14 @@ export class Connection implements Watched {
    */
   relay(to: Connection, end: End, head: string): Promise<number> {
     to.#trace?.(">", head);
-    return new Promise((resolve, reject) => {
-      const first = this.#inbox.take(this.#inbox.pending);
-      const relay: Relay = { to, end, octets: 0, resolve: () => resolve(relay.octets), reject };
-      this.#relay = relay;
-      this.#inbox.sink = (chunk) => this.#pass(chunk, "");
-      this.deadline = now() + this.patience;
-      if (first.length > 0) this.#pass(first, `${head}\r\n`);
-      else to.#outbox.send(`${head}\r\n`);
-      if (this.#failure) this.#endRelay(this.#failure);
-      else if (this.#inbox.ended) this.#endRelay(this.#cutOff());
-      else if (this.#relay) this.#landing?.lease();
+    const relay = new Relay(this, to, end, () => {
+      this.#relay = null;
     });
+    this.#relay = relay;
+    relay.start(`${head}\r\n`);
+    if (this.#failure) this.#relay?.fail(this.#failure);
+    else if (this.inbox.ended) this.#relay?.fail(this.#cutOff());
+    return relay.done;
   }
 
   /**
@@ -174,14 +156,14 @@ export class Connection implements Watched {
    * @throws Failure if the handshake does not come about, or not before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
-    if (!this.#outbox.empty) await this.#outbox.emptied(this.patience);
+    if (!this.outbox.empty) await this.outbox.emptied(this.patience);
     if (this.#failure) throw this.#failure;
-    this.#inbox.release();
+    this.inbox.release();
     const tls = open(this.#stream);
-    this.#landing = null;
+    this.landing = null;
     this.#attach(tls);
-    this.#inbox.move(tls);
-    this.#outbox.move(tls);
+    this.inbox.move(tls);
+    this.outbox.move(tls);
     const failed = (why: string) => new Failure(this.role, `TLS with ${this.role} failed: ${why}`, this.#insecure());
     await new Promise<void>((resolve, reject) => {
       this.#handshake = { reject };
@@ -199,9 +181,9 @@ export class Connection implements Watched {
     this.deadline = NEVER;
     this.limit = NEVER;
     this.#handshake?.reject(failure);
-    this.#inbox.fail(failure);
-    this.#outbox.fail(failure);
-    this.#endRelay(failure);
+    this.inbox.fail(failure);
+    this.outbox.fail(failure);
+    this.#relay?.fail(failure);
     this.#lost(failure);
   }
 
@@ -214,7 +196,7 @@ export class Connection implements Watched {
     if (this.#closing) return;
     this.#closing = true;
     this.onLost = null;
-    this.#inbox.close();
+    this.inbox.close();
     this.deadline = now() + within;
     this.#stream.end(() => {
       this.deadline = now() + LINGER;
@@ -232,52 +214,7 @@ export class Connection implements Watched {
   sweep(at: number): void {
     if (at >= this.deadline && this.#closing) this.#stream.destroy();
     else if (at >= this.deadline || at >= this.limit) this.fail(this.#silent());
-    else if (at >= this.#outbox.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
-  }
-
-  /** Hands a chunk of the body on, behind `head`; finds the body's end; stops reading while the other side is slow. */
-  #pass(chunk: Buffer, head: string): void {
-    const relay = this.#relay as Relay;
-    const out = relay.to.#outbox;
-    const at = relay.end.find(chunk);
-    const part = at < 0 ? chunk : chunk.subarray(0, at);
-    relay.octets += part.length;
-    this.deadline = now() + this.patience;
-    if (head && part.length <= JOIN_BOUND) {
-      out.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
-    } else {
-      if (head) out.send(head);
-      out.send(part);
-    }
-    // All of it must have left before the next read, which goes into the same memory.
-    const slow = out.empty ? null : out.emptied(relay.to.patience);
-    if (slow) this.deadline = NEVER;
-    if (at >= 0) {
-      this.#inbox.sink = null;
-      if (at < chunk.length) this.#inbox.keep(chunk.subarray(at));
-      this.#relay = null;
-      this.#landing?.release(slow === null);
-      if (slow) slow.then(relay.resolve, relay.reject);
-      else relay.resolve();
-    } else if (slow) {
-      this.#inbox.pause();
-      slow.then(
-        () => {
-          this.deadline = now() + this.patience;
-          this.#inbox.resume();
-        },
-        (failure) => this.#endRelay(failure),
-      );
-    }
-  }
-
-  #endRelay(failure: Failure): void {
-    const relay = this.#relay;
-    if (!relay) return;
-    this.#relay = null;
-    this.#inbox.sink = null;
-    this.#landing?.release(false);
-    relay.reject(failure);
+    else if (at >= this.outbox.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
   }
 
   #silent(): Failure {
@@ -290,9 +227,9 @@ export class Connection implements Watched {
 
   /** There will be no more input. */
   #finish(): void {
-    if (this.#inbox.ended) return;
-    this.#inbox.end();
-    if (this.#relay) this.#endRelay(this.#cutOff());
+    if (this.inbox.ended) return;
+    this.inbox.end();
+    this.#relay?.fail(this.#cutOff());
     this.#lostIfClosed();
   }
 
@@ -319,12 +256,12 @@ export class Connection implements Watched {
   #lose(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#outbox.close();
+    this.outbox.close();
     this.#lostIfClosed();
   }
 
   #lostIfClosed(): void {
-    if (!this.#gone || !this.#inbox.ended || !this.onLost) return;
+    if (!this.#gone || !this.inbox.ended || !this.onLost) return;
     this.#lost(closed(this.role));
   }
 

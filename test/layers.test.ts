@@ -11,7 +11,7 @@ const SRC = join(__dirname, "..", "..", "src");
 
 const ROWS: readonly (readonly string[])[] = [
   ["protocol/", "failure", "config", "address", "deadline", "log", "version", "pem", "tlsversion"],
-  ["connection", "inbox", "outbox", "landing"],
+  ["connection", "inbox", "outbox", "landing", "relay"],
   ["session/"],
   ["policy/", "transport/"],
   ["gateway", "demo/", "log/"],
