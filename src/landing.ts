@@ -9,6 +9,9 @@
 const SHARED = Buffer.allocUnsafeSlow(64 * 1024);
 const LEASE = 256 * 1024;
 
+/** What a TLS socket delivers at a time: one record's plaintext at the most (RFC 8446, 5.1). */
+const RECORD = 16 * 1024;
+
 /** Leases to be used again: enough for all the bodies that flow at once on a busy gateway, 4 MiB at the most. */
 const pool: Buffer[] = [];
 const POOL_BOUND = 16;
@@ -22,6 +25,12 @@ export class Landing {
 
   #lease: Buffer | null = null;
 
+  /**
+   * @param tls whether the socket speaks TLS. Then it delivers what it has decrypted already, also after it was told to
+   * stop reading; so a lease whose octets are still on their way must not be read into again.
+   */
+  constructor(private readonly tls = false) {}
+
   /** The buffer for the next read; net asks after each chunk. */
   readonly buffer = (): Buffer => this.#lease ?? SHARED;
 
@@ -34,12 +43,17 @@ export class Landing {
 
   /** From the next read on, octets land in a buffer that is this socket's alone. */
   lease(): void {
-    this.#lease ??= pool.pop() ?? Buffer.allocUnsafeSlow(LEASE);
+    this.#lease ??= this.tls ? Buffer.allocUnsafeSlow(RECORD) : (pool.pop() ?? Buffer.allocUnsafeSlow(LEASE));
+  }
+
+  /** The last chunk is still on its way, and reading stops. */
+  occupied(): void {
+    if (this.tls && this.#lease) this.#lease = Buffer.allocUnsafeSlow(RECORD);
   }
 
   /** The end of `lease`. @param free whether nobody uses its octets any more */
   release(free: boolean): void {
-    if (this.#lease && free && pool.length < POOL_BOUND) pool.push(this.#lease);
+    if (this.#lease && free && !this.tls && pool.length < POOL_BOUND) pool.push(this.#lease);
     this.#lease = null;
   }
 }

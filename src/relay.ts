@@ -96,6 +96,7 @@ export class Relay {
       if (slow) slow.then(() => this.#resolve(this.#octets), this.#reject);
       else this.#resolve(this.#octets);
     } else if (slow) {
+      from.landing?.occupied();
       from.inbox.pause();
       slow.then(
         () => {

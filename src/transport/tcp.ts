@@ -55,7 +55,7 @@ function open(
   until: AbortSignal,
 ): Promise<Connection> {
   const source = isIPv4(address) ? source4 : source6;
-  const landing = new Landing();
+  const landing = new Landing(tls !== null);
   const tcp: TcpNetConnectOpts = {
     host: address,
     port,
