@@ -167,7 +167,11 @@ export class Connection implements Watched, Source, Sink {
     const failed = (why: string) => new Failure(this.role, `TLS with ${this.role} failed: ${why}`, this.#insecure());
     await new Promise<void>((resolve, reject) => {
       this.#handshake = { reject };
-      tls.once(this.role === "server" ? "secureConnect" : "secure", resolve);
+      // A pin that does not fit has destroyed the socket by now; why, its "error" tells.
+      tls.once(this.role === "server" ? "secureConnect" : "secure", () => {
+        if (!tls.destroyed) resolve();
+      });
+      tls.once("end", () => reject(failed("the connection was closed")));
       tls.once("error", (fault) => reject(failed(reasonOf(fault))));
       tls.once("close", () => reject(failed("the connection was closed")));
     });

@@ -9,6 +9,7 @@ set -eu
 installed=(
   dovecot-core dovecot-pop3d
   fetchmail getmail6 mpop curl python3 perl
+  openssl sslscan mutt neomutt bsdutils
   mandoc man-db
   rsyslog
   systemd libevent-2.1-7 libtirpc3 libwrap0

@@ -19,8 +19,8 @@ export interface TlsGateway {
   readonly ports: readonly number[];
   /** All that it has logged. */
   said(): string;
-  /** Waits until it has logged such a line. @throws after 5 s */
-  saying(line: RegExp): Promise<void>;
+  /** Waits until it has logged such a line, behind so many characters. @throws after 5 s */
+  saying(line: RegExp, from?: number): Promise<void>;
 }
 
 /** What follows the port in --listen; nothing for a listener without TLS. */
@@ -58,8 +58,8 @@ export async function startTlsGateway(
     });
     child.once("close", () => reject(new Error(`the gateway has ended: ${log}`)));
   });
-  const saying = async (line: RegExp) => {
-    for (let wait = 0; !line.test(log); wait++) {
+  const saying = async (line: RegExp, from = 0) => {
+    for (let wait = 0; !line.test(log.slice(from)); wait++) {
       assert.ok(wait < 200, `no ${line} in the log: ${log}`);
       await sleep(25);
     }
