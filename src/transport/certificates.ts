@@ -3,11 +3,11 @@
  * while root may still have to, and again on demand; what can't be used then leaves the old ones in place.
  */
 
-import { X509Certificate } from "node:crypto";
+import { constants, type X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import type { Config } from "../config";
-import { readPem } from "../pem";
+import { matching, readPem } from "../pem";
 import { versionOptions } from "../tlsversion";
 
 /** The one protocol that is spoken here (RFC 7301; IANA's registry); a client may also say none. */
@@ -66,9 +66,17 @@ export class Certificates {
     return certificates.map(({ cert, key }) => {
       const [chain, secret] = [readPem(cert), readPem(key)];
       try {
+        const leaf = matching(chain, secret);
         // Without an empty list of authorities Node would load all of its own, for 20 ms.
-        const context = createSecureContext({ ...versionOptions(tlsMin), cert: chain, key: secret, ca: [] });
-        return { leaf: new X509Certificate(chain), context };
+        const context = createSecureContext({
+          ...versionOptions(tlsMin),
+          cert: chain,
+          key: secret,
+          ca: [],
+          // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
+          secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+        });
+        return { leaf, context };
       } catch (thrown) {
         throw new Error(`${cert} with ${key}: ${(thrown as Error).message}`);
       }

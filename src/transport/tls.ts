@@ -5,14 +5,14 @@
  * at the first use and serves all sessions. What a server gave for resumption is kept for it.
  */
 
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { showHostPort } from "../address";
 import type { Config } from "../config";
-import { readPem } from "../pem";
+import { matching, readPem } from "../pem";
 import { versionOptions } from "../tlsversion";
 
 /** The system's bundle of authorities, where Debian, Red Hat and Alpine have it. */
@@ -45,6 +45,11 @@ export class ServerTls {
     };
     // What an administrator has named is tried at once, so that a fault in it is told at the start.
     if (serverCa !== null || serverCert !== null) this.#contextOf(serverCa ?? serverCert ?? "");
+    const { ca, cert, key } = this.#options ?? {};
+    // Node takes a file of authorities without a certificate in it for none at all.
+    if (serverCa !== null && Buffer.isBuffer(ca)) named(serverCa, () => new X509Certificate(ca));
+    if (Buffer.isBuffer(cert) && Buffer.isBuffer(key))
+      named(`${serverCert} with ${serverKey}`, () => matching(cert, key));
   }
 
   /** Connects with TLS from the beginning. @param tcp where to: an address of that server */
@@ -93,11 +98,7 @@ export class ServerTls {
   }
 
   #contextOf(file: string): SecureContext {
-    try {
-      this.#context ??= createSecureContext(this.#options);
-    } catch (thrown) {
-      throw new Error(`${file}: ${(thrown as Error).message}`);
-    }
+    this.#context ??= named(file, () => createSecureContext(this.#options));
     return this.#context;
   }
 }
@@ -107,4 +108,13 @@ function authorities(file: string | null): { ca?: Buffer } {
   if (file !== null) return { ca: readPem(file) };
   const bundle = [process.env.SSL_CERT_FILE, ...BUNDLES].find((one) => one && existsSync(one));
   return bundle ? { ca: readPem(bundle) } : {};
+}
+
+/** Does it, and names the file if it fails. */
+function named<Result>(file: string, act: () => Result): Result {
+  try {
+    return act();
+  } catch (thrown) {
+    throw new Error(`${file}: ${(thrown as Error).message}`);
+  }
 }

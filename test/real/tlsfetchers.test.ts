@@ -1,0 +1,123 @@
+/**
+ * mpop and fetchmail in front of dovecot, with their own defaults for TLS: both check the certificate. mpop's
+ * authentication and fetchmail's sslproto, which had to be set for a gateway without CAPA and STLS, need no setting.
+ * They write mails with LF.
+ */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { Authority } from "./certificates";
+import { startDovecot } from "./dovecot";
+import { plain, stored } from "./mails";
+import { lacking, program, run } from "./programs";
+import { same, sorted } from "./same";
+import { folder, put, scratch } from "./scratch";
+import { password, type RealServer, user } from "./server";
+import { startTlsGateway } from "./tlsgateway";
+
+interface Both {
+  readonly server: RealServer;
+  /** The listener with TLS from the first octet, and the one with STLS. */
+  readonly tls: number;
+  readonly starttls: number;
+  readonly ca: string;
+}
+
+async function both(t: TestContext): Promise<Both> {
+  const authority = await Authority.make(t);
+  const { cert, key } = await authority.issue();
+  const server = await startDovecot(t, plain);
+  const argv = ["--tls-cert", cert, "--tls-key", key, `127.0.0.1:${server.port}`];
+  const { ports } = await startTlsGateway(t, ["/tls", "/starttls"], argv);
+  const [tls, starttls] = ports as [number, number];
+  return { server, tls, starttls, ca: authority.ca };
+}
+
+/** Runs mpop; its exit status, and the mails that it has delivered. */
+async function mpop(t: TestContext, port: number, tls: string): Promise<[number | null, Buffer[], string]> {
+  const home = scratch(t);
+  const inbox = join(home, "inbox");
+  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
+  put(
+    join(home, "rc"),
+    `account default
+host localhost
+port ${port}
+user ${user}
+password "${password}"
+${tls}
+timeout 15
+keep on
+received_header off
+uidls_file ${home}/uidls
+delivery maildir ${inbox}
+`,
+  );
+  const outcome = await run(program("mpop"), ["--file", join(home, "rc")], { env: { HOME: home }, cwd: home });
+  const names = readdirSync(join(inbox, "new"));
+  return [outcome.code, names.map((name) => readFileSync(join(inbox, "new", name))), outcome.stderr];
+}
+
+test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t) => {
+  const { tls, starttls, ca } = await both(t);
+  for (const [name, port, settings] of [
+    ["tls_starttls on", starttls, `tls on\ntls_starttls on\ntls_trust_file ${ca}`],
+    ["tls_starttls off", tls, `tls on\ntls_starttls off\ntls_trust_file ${ca}`],
+  ] as const) {
+    await t.test(name, async (t) => {
+      const [code, fetched, said] = await mpop(t, port, settings);
+      assert.equal(code, 0, said);
+      same(sorted(fetched), sorted(plain.map(stored)));
+    });
+  }
+  await t.test("does not trust an authority that it was not told of", async (t) => {
+    const [code, fetched] = await mpop(t, starttls, "tls on\ntls_starttls on");
+    assert.notEqual(code, 0);
+    assert.equal(fetched.length, 0);
+  });
+  await t.test("is refused in clear on /starttls", async (t) => {
+    const [code, fetched] = await mpop(t, starttls, "tls off");
+    assert.notEqual(code, 0);
+    assert.equal(fetched.length, 0);
+  });
+});
+
+/** Runs fetchmail; its exit status, the mails that it has delivered, in order, and the verbs that it has said. */
+async function fetchmail(t: TestContext, port: number, options: string): Promise<[number | null, Buffer[], string]> {
+  const home = scratch(t);
+  const inbox = join(home, "inbox");
+  folder(inbox);
+  put(join(home, "deliver"), `cat >"${inbox}/$(printf %03d $(ls "${inbox}" | wc -l))"\n`);
+  const account = `user "${user}" password "${password}" is "${user}" here`;
+  const delivery = `mda "sh ${home}/deliver" pass8bits no rewrite keep fetchall ${options}`;
+  const server = `poll localhost service ${port} protocol pop3 timeout 15`;
+  put(join(home, "rc"), `set invisible\nset no bouncemail\n${server} ${account} ${delivery}\n`);
+  const env = { HOME: home, FETCHMAILHOME: home };
+  const outcome = await run(program("fetchmail"), ["-f", join(home, "rc"), "--nodetach", "-v"], { env, cwd: home });
+  const fetched = readdirSync(inbox)
+    .sort()
+    .map((name) => readFileSync(join(inbox, name)));
+  return [outcome.code, fetched, outcome.stdout.toString()];
+}
+
+test("fetchmail under TLS", { skip: lacking("dovecot", "fetchmail", "openssl") }, async (t) => {
+  const { tls, starttls, ca } = await both(t);
+  for (const [name, port, options, verbs] of [
+    ["its default sslproto", starttls, `sslcertfile ${ca}`, /^CAPA STLS CAPA USER PASS STAT( LIST RETR)+ QUIT$/],
+    ["--ssl", tls, `ssl sslcertfile ${ca}`, /^CAPA USER PASS STAT( LIST RETR)+ QUIT$/],
+  ] as const) {
+    await t.test(name, async (t) => {
+      const [code, fetched, said] = await fetchmail(t, port, options);
+      assert.equal(code, 0, said);
+      same(fetched, plain.map(stored));
+      assert.match((said.match(/(?<=POP3> )\w+/g) ?? []).join(" "), verbs);
+    });
+  }
+  await t.test("does not trust an authority that it was not told of", async (t) => {
+    const [code, fetched] = await fetchmail(t, starttls, "");
+    assert.notEqual(code, 0);
+    assert.equal(fetched.length, 0);
+  });
+});
