@@ -100,8 +100,8 @@ export class Relay {
       from.inbox.pause();
       slow.then(
         () => {
-          if (this.#over) return;
-          from.deadline = now() + from.patience;
+          // The end may have come meanwhile: TLS delivers what it has decrypted already.
+          if (!this.#over) from.deadline = now() + from.patience;
           from.inbox.resume();
         },
         (failure) => this.fail(failure),

@@ -59,6 +59,8 @@ for (const client of [false, true]) {
       }
       assert.equal(taken, whole.length);
       assert.equal(hash.digest("hex"), createHash("sha256").update(whole).digest("hex"));
+      peer.socket.write("NOOP\r\n");
+      assert.equal(await back.line(), "NOOP", "the way is free again");
       peer.socket.destroy();
       await gateway.close();
       await accepting.close();

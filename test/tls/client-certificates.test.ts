@@ -1,0 +1,126 @@
+/**
+ * The certificates that clients are shown: which one, and what is told at the start of those that can't be used.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { type TestContext, test } from "node:test";
+import { certified, fileOf, type Kind, lacking, lockedKey } from "../support/certificates";
+import { MAIN } from "../support/process";
+import { connectSecure, rawOf, withCertificates } from "./client";
+import { startGateway } from "./gateway";
+
+const LIMITS = { skip: lacking, timeout: 20_000, concurrency: 4 };
+
+/** Starts the gateway, which must end by itself. @returns its exit status and all that it has said */
+async function failing(t: TestContext, ...argv: string[]): Promise<{ status: number | null; said: string }> {
+  const options = ["--foreground", "--listen", "127.0.0.1:0/tls", ...argv, "127.0.0.1:1"];
+  const child = spawn(process.execPath, [MAIN, ...options], { stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => child.kill("SIGKILL"));
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk));
+  const limit = setTimeout(() => child.kill("SIGKILL"), 8000);
+  const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  clearTimeout(limit);
+  return { status, said };
+}
+
+test("certificates that can't be used are told at the start, with file and reason", LIMITS, async (t) => {
+  const good = certified("good");
+  const { certFile, keyFile } = good;
+  const garbage = fileOf("garbage.pem", "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n");
+  const empty = fileOf("empty.pem", "");
+  const pair = (cert: string, key: string) => withCertificates({ certFile: cert, keyFile: key });
+  const cases: readonly (readonly [string, string[], string, RegExp])[] = [
+    ["a missing certificate", pair("/nowhere/a.pem", keyFile), "/nowhere/a.pem", /ENOENT|no such file/],
+    ["a missing key", pair(certFile, "/nowhere/a.key"), "/nowhere/a.key", /ENOENT|no such file/],
+    ["a folder", pair("/tmp", keyFile), "/tmp", /EISDIR/],
+    ["a key of another certificate", pair(certFile, certified("ec").keyFile), certFile, /mismatch/i],
+    [
+      "a key of another one of the same kind",
+      pair(certified("ec2").certFile, certified("ec").keyFile),
+      "ec2",
+      /mismatch/,
+    ],
+    ["garbage as certificate", pair(garbage, keyFile), garbage, /PEM|asn1|header|wrong/i],
+    ["garbage as key", pair(certFile, garbage), garbage, /PEM|unsupported|DECODER|start line/i],
+    ["an empty certificate", pair(empty, keyFile), empty, /./],
+    ["an empty key", pair(certFile, empty), empty, /./],
+    ["a key where the certificate should be", pair(keyFile, keyFile), keyFile, /./],
+    ["a key that wants a passphrase", pair(certFile, lockedKey(good)), "locked.key", /./],
+    ["the second of two", [...pair(certFile, keyFile), ...pair(garbage, keyFile)], garbage, /./],
+    ["a server's authority that is none", [...pair(certFile, keyFile), "--server-ca", garbage], garbage, /./],
+    ["an empty file of authorities", [...pair(certFile, keyFile), "--server-ca", empty], empty, /./],
+    [
+      "a missing file of authorities",
+      [...pair(certFile, keyFile), "--server-ca", "/nowhere/ca"],
+      "/nowhere/ca",
+      /ENOENT/,
+    ],
+    [
+      "a key that is not the client certificate's",
+      [...pair(certFile, keyFile), "--server-cert", certified("ec2").certFile, "--server-key", keyFile],
+      "ec2",
+      /mismatch/i,
+    ],
+  ];
+  await Promise.all(
+    cases.map(([name, argv, file, reason]) =>
+      t.test(name, { timeout: 15_000 }, async (t) => {
+        const { status, said } = await failing(t, ...argv);
+        assert.equal(status, 69, said);
+        assert.equal(said.trimEnd().split("\n").length, 1, `one line: ${said}`);
+        assert.ok(said.includes(file), said);
+        assert.match(said, reason);
+        assert.doesNotMatch(said, /\n\s+at /);
+      }),
+    ),
+  );
+});
+
+test("pairs that are not pairs are faults of usage", LIMITS, async (t) => {
+  const { certFile, keyFile } = certified("good");
+  for (const argv of [
+    [],
+    ["--tls-cert", certFile],
+    ["--tls-key", keyFile],
+    ["--tls-key", keyFile, "--tls-cert", certFile],
+  ]) {
+    const { status, said } = await failing(t, ...argv);
+    assert.equal(status, 64, said);
+    assert.match(said, /--tls-(?:cert|key)/);
+  }
+});
+
+test("a certificate that is not valid now is served, with a warning", LIMITS, async (t) => {
+  for (const kind of ["expired", "not yet valid"] as const) {
+    const { ports, said } = await startGateway(t, ["/tls"], ...withCertificates(certified(kind)), "127.0.0.1:1");
+    const { tls } = await connectSecure(t, ports[1] as number, { rejectUnauthorized: false });
+    assert.deepEqual(tls.getPeerX509Certificate()?.raw, rawOf(certified(kind)));
+    assert.match(said(), new RegExp(`warning tls .*${kind.replaceAll(" ", "-")}\\.pem`));
+  }
+});
+
+/** What each name leads to, if these are the certificates in their order. */
+async function chosen(t: TestContext, ...kinds: readonly [Kind, ...Kind[]]): Promise<void> {
+  const { ports } = await startGateway(t, ["/tls"], ...withCertificates(...kinds.map(certified)), "127.0.0.1:1");
+  const shown = async (servername: string, maxVersion: "TLSv1.2" | "TLSv1.3") => {
+    const options = { rejectUnauthorized: false, servername, maxVersion };
+    const { tls } = await connectSecure(t, ports[1] as number, options);
+    return tls.getPeerCertificate().subject.CN;
+  };
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    for (const kind of kinds) {
+      assert.equal(await shown(kind, version), kind, version);
+      assert.equal(await shown(kind.toUpperCase(), version), kind, version);
+    }
+    assert.equal(await shown("three.example", version), kinds[0], version);
+    assert.equal(await shown("", version), kinds[0], version);
+    if (kinds.includes("two.example")) assert.equal(await shown("mail.two.example", version), "two.example", version);
+  }
+}
+
+// nodejs/node#54235: Node 20 and 22 show clients of TLS 1.3 the first certificate, if that is EC and theirs is RSA.
+test("an RSA certificate behind an EC one is chosen, too", { ...LIMITS, todo: "nodejs/node#54235" }, (t) =>
+  chosen(t, "one.example", "rsa.example"),
+);

@@ -1,0 +1,116 @@
+/**
+ * T8: which servers are believed. Each certificate with a fault is tried both ways, after STLS and from the first octet;
+ * a login that is refused has told the server nothing, not even under TLS.
+ */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type TestContext, test } from "node:test";
+import type { TLSSocketOptions } from "node:tls";
+import { authority, certified, type Kind, lacking, pinOf } from "../support/certificates";
+import type { Script } from "./fake";
+import { accepted, assertUnsaid, attempt, type Mode, refused, type Setting, upToStls, welcome } from "./login";
+
+const MODES: readonly Mode[] = ["starttls", "tls"];
+
+/** A server with this certificate that takes the login. */
+function server(mode: Mode, kind: Kind, options: TLSSocketOptions = {}): Script {
+  return async (caller) => {
+    if (mode === "starttls") await upToStls(caller);
+    const { cert, key } = certified(kind);
+    await caller.startTls({ cert, key, ...options });
+    if (mode === "tls") caller.say("+OK ready\r\n");
+    await welcome(caller);
+  };
+}
+
+const trusting = () => ["--server-ca", authority()];
+const pinning = (...kinds: Kind[]) => kinds.flatMap((kind) => ["--server-pin", pinOf(certified(kind))]);
+
+/** What is tried, in both modes: with which certificate, how the server is named, and which options there are. */
+type Try = readonly [name: string, kind: Kind, setting?: Omit<Setting, "mode">];
+
+const REFUSED = (): readonly (readonly [...Required<Try>, RegExp])[] => [
+  ["self-signed", "self-signed", {}, /self-signed certificate/],
+  ["expired", "expired", {}, /certificate has expired/],
+  ["not yet valid", "not yet valid", {}, /certificate is not yet valid/],
+  ["of another name", "wrong name", {}, /is not (?:in the cert's altnames|cert's CN)/],
+  ["of the address, not of the name", "address only", {}, /is not (?:in the cert's altnames|cert's CN)/],
+  ["of the name, not of the address", "name only", { host: "127.0.0.1" }, /is not in the cert's list/],
+  ["of the address as a name", "address as a name", { host: "127.0.0.1" }, /is not in the cert's list/],
+  ["of an authority that is not known", "unknown authority", {}, /unable to (?:verify|get)/],
+  ["of an authority that only we know", "good", { options: [] }, /unable to (?:verify|get)|self-signed/],
+  ["good, with the pin of another", "good", { options: pinning("ec") }, /pin/],
+  [
+    "good, with its authority and the pin of another",
+    "good",
+    { options: [...trusting(), ...pinning("ec", "ec2")] },
+    /pin/,
+  ],
+];
+
+const ACCEPTED = (): readonly Try[] => [
+  ["with a good certificate", "good"],
+  ["with a good EC certificate", "ec"],
+  ["known by its address", "good", { host: "127.0.0.1" }],
+  ["known by its address, and certified for nothing else", "address only", { host: "127.0.0.1" }],
+  ["pinned, though expired", "expired", { options: pinning("expired") }],
+  ["pinned, though not yet valid", "not yet valid", { options: pinning("not yet valid") }],
+  ["pinned, though self-signed", "self-signed", { options: pinning("self-signed") }],
+  ["pinned, though of another name", "wrong name", { options: [...trusting(), ...pinning("wrong name")] }],
+  ["with the second of two pins", "unknown authority", { options: pinning("ec", "unknown authority") }],
+  ["pinned in base64", "ec", { options: ["--server-pin", pinOf(certified("ec"), "base64")] }],
+];
+
+/** Tries all of them both ways. */
+async function bothWays<Row extends readonly [string, ...unknown[]]>(
+  t: TestContext,
+  rows: readonly Row[],
+  tryOut: (t: TestContext, mode: Mode, row: Row) => Promise<unknown>,
+): Promise<void> {
+  const all = rows.flatMap((row) => MODES.map((mode) => [mode, row] as const));
+  await Promise.all(
+    all.map(([mode, row]) => t.test(`${mode}: ${row[0]}`, { timeout: 20_000 }, (t) => tryOut(t, mode, row).then())),
+  );
+}
+
+const LIMITS = { skip: lacking, concurrency: 4, timeout: 60_000 };
+
+test("T8: certificates that are refused, before any credential leaves", LIMITS, (t) =>
+  bothWays(t, REFUSED(), (t, mode, [, kind, setting, reason]) =>
+    refused(t, server(mode, kind), { mode, ...setting }, reason),
+  ),
+);
+
+test("T8: servers that are believed; an address is no server name", LIMITS, (t) =>
+  bothWays(t, ACCEPTED(), async (t, mode, [, kind, setting]) => {
+    const { fake } = await accepted(t, server(mode, kind), { mode, ...setting });
+    assert.equal(fake.callers[0]?.sni, setting?.host === "127.0.0.1" ? "" : "localhost");
+  }),
+);
+
+/** What a server of another age speaks. */
+const VINTAGE: TLSSocketOptions = { minVersion: "TLSv1", maxVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" };
+
+test("a server that knows TLS 1.0 only is refused, unless --server-tls-min permits it", LIMITS, (t) =>
+  bothWays(t, [["1.2"], ["1.1"], ["1.0"]] as const, async (t, mode, [lowest]) => {
+    const script = server(mode, "good", VINTAGE);
+    const options = [...trusting(), "--server-tls-min", lowest];
+    if (lowest !== "1.0") return refused(t, script, { mode, options }, /alert|version|protocol/i);
+    const { fake } = await accepted(t, script, { mode, options });
+    assert.equal(fake.callers[0]?.version, "TLSv1");
+  }),
+);
+
+test("a server that wants a certificate gets none, or the one that was named", LIMITS, (t) => {
+  const demanding = { requestCert: true, rejectUnauthorized: true, ca: readFileSync(authority()) };
+  return bothWays(t, [["TLSv1.2"], ["TLSv1.3"]] as const, async (t, mode, [maxVersion]) => {
+    const looking = server(mode, "good", { ...demanding, maxVersion });
+    const { reply, fake, gateway } = await attempt(t, looking, { mode });
+    assert.match(reply, /^-ERR \[SYS\/TEMP\] /);
+    assert.equal((await gateway.ended()).length, 1);
+    assertUnsaid(fake);
+    const { certFile, keyFile } = certified("ec");
+    await accepted(t, looking, { mode, options: [...trusting(), "--server-cert", certFile, "--server-key", keyFile] });
+  });
+});

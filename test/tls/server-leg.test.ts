@@ -1,0 +1,225 @@
+/**
+ * T2, T3: servers that are not under TLS when they should be, whatever they say instead. Whoever sits between us and a
+ * server can play each of these; none of them may hear a name or a password.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { authority, certified, lacking } from "../support/certificates";
+import { startGateway as startInside } from "../support/gateway";
+import { Peer } from "../support/peer";
+import { type Caller, type Script, startFake } from "./fake";
+import { assertUnsaid, attempt, type Mode, PASSWORD, refused, STLS_OFFERED, USER, upToStls, welcome } from "./login";
+
+/** The first octets of a ServerHello. */
+const SERVER_HELLO = "\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03";
+
+/** A server that answers CAPA with these octets. */
+const capa =
+  (list: string): Script =>
+  async (caller) => {
+    caller.say("+OK ready\r\n");
+    await caller.answer("CAPA", list);
+    await caller.untilGone();
+  };
+
+/** A server that answers STLS with these octets. */
+const stls =
+  (answer: string): Script =>
+  async (caller) => {
+    await upToStls(caller, answer);
+    await caller.untilGone();
+  };
+
+/** A server that does this once STLS is agreed upon. */
+const agreed =
+  (then: (caller: Caller) => Promise<void> | void): Script =>
+  async (caller) => {
+    await upToStls(caller);
+    await then(caller);
+    await caller.untilGone();
+  };
+
+/** A server that says this at once. */
+const opening =
+  (octets: string): Script =>
+  async (caller) => {
+    caller.say(octets);
+    await caller.untilGone();
+  };
+
+/** Hears the ClientHello without an answer to it. */
+async function hearHello(caller: Caller): Promise<void> {
+  const before = caller.wire.length;
+  for (let tries = 0; caller.wire.length === before && tries < 500; tries++) await pause(5);
+  assert.equal(caller.wire[before], "\x16", "a handshake");
+}
+
+const STARTTLS: readonly (readonly [string, Script, RegExp])[] = [
+  ["closes instead of a greeting", async (caller) => caller.end(), /closed the connection at login/],
+  ["resets instead of a greeting", async (caller) => caller.reset(), /closed the connection at login|no connection/],
+  ["refuses service", opening("-ERR not today\r\n"), /refuses service/],
+  ["speaks TLS instead of a greeting", opening(`${SERVER_HELLO}\n`), /does not speak POP3/],
+  ["says two lines for a greeting", opening("+OK ready\r\n+OK injected\r\n"), /spoke out of turn: \+OK injected/],
+  ["T3: refuses CAPA", capa("-ERR unknown command\r\n"), /refuses CAPA/],
+  ["T3: has no STLS in CAPA: stripped", capa("+OK\r\nTOP\r\nUSER\r\n.\r\n"), /does not offer STLS/],
+  ["T3: has only words that look like it", capa("+OK\r\nXSTLS\r\nSTLSX\r\nSASL STLS\r\n.\r\n"), /does not offer STLS/],
+  ["answers CAPA with garbage", capa("STLS\r\n.\r\n"), /does not speak POP3/],
+  ["answers CAPA without an end", capa(`+OK\r\n${"X\r\n".repeat(500)}`), /no sound answer to CAPA/],
+  ["answers CAPA with an endless line", capa(`+OK\r\nSTLS${"S".repeat(5000)}`), /no sound answer to CAPA/],
+  ["injects behind CAPA", capa(`${STLS_OFFERED}+OK injected\r\n`), /spoke out of turn: \+OK injected/],
+  ["closes inside CAPA", (caller) => closeAt(caller, "CAPA", "+OK\r\nSTLS\r\n"), /no sound answer to CAPA/],
+  ["T3: refuses STLS", stls("-ERR no TLS today\r\n"), /refuses STLS: -ERR no TLS today/],
+  ["answers STLS with garbage", stls("Certainly, sir\r\n"), /does not speak POP3: Certainly, sir/],
+  ["answers STLS in lower case", stls("+ok\r\n"), /does not speak POP3/],
+  ["answers STLS with a ServerHello", stls(`${SERVER_HELLO}\n`), /does not speak POP3/],
+  ["answers STLS with 5000 octets", stls(`+OK ${"x".repeat(5000)}\r\n`), /more than 4096 octets/],
+  ["T2: injects behind the answer to STLS", stls("+OK begin TLS\r\n+OK injected\r\n"), /said something between/],
+  ["T2: injects half a line there", stls("+OK begin TLS\r\n+"), /said something between/],
+  [
+    "T2: injects there in a segment of its own",
+    agreed(async (caller) => {
+      await pause(20);
+      caller.say("+OK injected\r\n+OK injected\r\n");
+    }),
+    /TLS with server failed/,
+  ],
+  [
+    "goes on in clear",
+    agreed((caller) => hearHello(caller).then(() => caller.say("+OK\r\n"))),
+    /TLS with server failed/,
+  ],
+  ["speaks TLS too early", stls(`+OK begin TLS\r\n${SERVER_HELLO}`), /said something between/],
+  ["closes instead of the answer to STLS", (caller) => closeAt(caller, "STLS"), /closed the connection at login/],
+  ["closes instead of the answer to CAPA", (caller) => closeAt(caller, "CAPA"), /closed the connection at login/],
+  ["closes before the handshake", agreed((caller) => caller.end()), /TLS with server failed/],
+  ["resets before the handshake", agreed((caller) => caller.reset()), /TLS with server failed/],
+  ["closes in the handshake", agreed((caller) => hearHello(caller).then(() => caller.end())), /TLS with server failed/],
+  [
+    "resets in the handshake",
+    agreed((caller) => hearHello(caller).then(() => caller.reset())),
+    /TLS with server failed/,
+  ],
+  [
+    "sends half a handshake and closes",
+    agreed(async (caller) => {
+      await hearHello(caller);
+      caller.say(SERVER_HELLO);
+      caller.end();
+    }),
+    /TLS with server failed/,
+  ],
+];
+
+/** Hears this line and closes instead of an answer, or inside it. */
+async function closeAt(caller: Caller, line: "CAPA" | "STLS", answer = ""): Promise<void> {
+  caller.say("+OK ready\r\n");
+  if (line === "STLS") await caller.answer("CAPA", STLS_OFFERED);
+  await caller.answer(line, answer);
+  caller.end();
+}
+
+const TLS: readonly (readonly [string, Script, RegExp])[] = [
+  ["speaks plain POP3", opening("+OK ready\r\n"), /no connection: .*wrong version number/i],
+  ["closes at once", async (caller) => caller.end(), /no connection: /],
+  ["resets at once", async (caller) => caller.reset(), /no connection: /],
+  ["closes in the handshake", (caller) => hearHello(caller).then(() => caller.end()), /no connection: /],
+  ["resets in the handshake", (caller) => hearHello(caller).then(() => caller.reset()), /no connection: /],
+  ["refuses with an alert", opening("\x15\x03\x03\x00\x02\x02\x28"), /no connection: .*handshake failure/i],
+];
+
+test("servers that are not under TLS", { skip: lacking, concurrency: 4, timeout: 60_000 }, async (t) => {
+  const cases = [
+    ...STARTTLS.map(([name, script, reason]) => ["starttls", name, script, reason] as const),
+    ...TLS.map(([name, script, reason]) => ["tls", name, script, reason] as const),
+  ];
+  await Promise.all(
+    cases.map(([mode, name, script, reason]) =>
+      t.test(name.replace(/^(T\d: )?/, `$1${mode}: a server that `), { timeout: 20_000 }, (t) =>
+        refused(t, script, { mode }, reason),
+      ),
+    ),
+  );
+});
+
+/** Servers that stand still, with time limits that only a Config can make so short. */
+const STALLS: readonly (readonly [Mode, string, Script])[] = [
+  ["starttls", "at the greeting", (caller) => caller.untilGone()],
+  ["starttls", "at CAPA", opening("+OK ready\r\n")],
+  ["starttls", "inside CAPA", capa("+OK\r\nSTLS\r\n")],
+  ["starttls", "at STLS", capa(STLS_OFFERED)],
+  ["starttls", "after STLS", agreed(() => {})],
+  ["starttls", "in the handshake", agreed((caller) => hearHello(caller).then(() => caller.say(SERVER_HELLO)))],
+  ["tls", "at once", (caller) => caller.untilGone()],
+  ["tls", "in the handshake", opening(SERVER_HELLO)],
+];
+
+test("servers that stall", { skip: lacking, concurrency: 8, timeout: 20_000 }, async (t) => {
+  await Promise.all(
+    STALLS.map(([mode, where, script]) =>
+      t.test(`${mode}: ${where}`, async (t) => {
+        const fake = await startFake(t, script);
+        const limits = { greetingTimeout: 1, connectTimeout: 1 };
+        const settings = { serverTls: mode, serverCa: authority(), ...limits };
+        const gateway = await startInside(fake.port, settings);
+        t.after(() => gateway.close());
+        const client = await Peer.connect(gateway.port);
+        await client.line();
+        await client.ask(`USER ${USER}`);
+        const began = Date.now();
+        assert.match(await client.ask(`PASS ${PASSWORD}`), /^-ERR \[SYS\/TEMP\] /);
+        assert.ok(Date.now() - began < 3000, "within the limit");
+        await client.expectEnd();
+        await gateway.logged("close");
+        assert.equal(gateway.log.filter(({ event }) => event === "close").length, 1);
+        assertUnsaid(fake);
+        await fake.played();
+      }),
+    ),
+  );
+});
+
+test("T4: what CAPA said in clear is forgotten; only the list under TLS counts", { skip: lacking }, async (t) => {
+  const order: string[] = [];
+  const script: Script = async (caller) => {
+    caller.say("+OK ready\r\n");
+    await caller.answer("CAPA", "+OK\r\nSTLS\r\nPIPELINING\r\nEXPIRE 0\r\n.\r\n");
+    await caller.answer("STLS", "+OK\r\n");
+    await caller.startTls(certified("good"));
+    await caller.answer(`USER ${USER}`, "+OK\r\n");
+    await caller.answer(`PASS ${PASSWORD}`, "+OK welcome\r\n");
+    for (let line = ""; line !== "QUIT"; ) {
+      line = await caller.line();
+      order.push(line);
+      await pause(20);
+      assert.equal(caller.ahead, "", "one command at a time");
+      caller.say(line === "CAPA" ? "+OK\r\nUIDL\r\nSASL PLAIN\r\nSTLS\r\n.\r\n" : `+OK ${line}\r\n`);
+    }
+  };
+  const { client, fake } = await attempt(t, script, {
+    mode: "starttls",
+    options: ["--capa", "--server-ca", authority()],
+  });
+  await client.write("NOOP\r\nSTAT\r\nCAPA\r\nLAST\r\nQUIT\r\n");
+  await client.expect("+OK NOOP\r\n+OK STAT\r\n+OK capability list follows\r\nUIDL\r\n.\r\n+OK LAST\r\n+OK QUIT\r\n");
+  await client.expectEnd();
+  await fake.played();
+  assert.deepEqual(order, ["NOOP", "CAPA", "STAT", "CAPA", "LAST", "QUIT"]);
+  assertUnsaid(fake);
+});
+
+test("a server with STLS that does all right hears the login, under TLS", { skip: lacking }, async (t) => {
+  const script: Script = async (caller) => {
+    await upToStls(caller);
+    await caller.startTls(certified("good"));
+    await welcome(caller);
+  };
+  const { reply, client, fake } = await attempt(t, script, { mode: "starttls" });
+  assert.equal(reply, "+OK welcome");
+  assert.equal(await client.ask("QUIT"), "+OK bye");
+  await fake.played();
+  assertUnsaid(fake);
+  assert.equal(fake.callers[0]?.clear, "CAPA\r\nSTLS\r\n");
+  assert.equal(fake.callers[0]?.secret, `USER ${USER}\r\nPASS ${PASSWORD}\r\nQUIT\r\n`);
+});
