@@ -116,7 +116,7 @@ test("a listening socket on 0 is served until nobody is there", async (t) => {
 test("a client that has reset the connection before it was accepted has no session either", async (t) => {
   const { server, port } = await listening(t);
   const script = `sleep 0.3; exec "$0" "$@" <&3`;
-  const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "1", SERVER(await upstream(t))];
+  const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "300", SERVER(await upstream(t))];
   const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
   server.close();
   const client = await Peer.connect(port);
