@@ -57,6 +57,8 @@ export class Caller {
   secret = "";
   /** The name in its ClientHello; "": it named none. */
   sni = "";
+  /** The TLS version; "": none is spoken yet. */
+  version = "";
   readonly #tap: Tap;
   #stream: Duplex;
   #tls: TLSSocket | null = null;
@@ -74,11 +76,6 @@ export class Caller {
   /** Every octet that came, whatever it meant. */
   get wire(): string {
     return this.#tap.octets;
-  }
-
-  /** The TLS version; "": none is spoken. */
-  get version(): string {
-    return this.#tls?.getProtocol() ?? "";
   }
 
   /** What the last line heard left unread: the gateway has said more than one line at once. */
@@ -127,6 +124,7 @@ export class Caller {
       Promise.reject(thrown instanceof assert.AssertionError ? thrown : new Gone()),
     );
     this.#tls = tls;
+    this.version = tls.getProtocol() ?? "";
     this.sni = (tls as TLSSocket & { servername?: string | false }).servername || "";
   }
 

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { authority, certified, lacking } from "../support/certificates";
-import { loginSecure, withCertificates } from "./client";
+import { connectSecure, loginSecure, startHouse, withCertificates } from "./client";
 import { type Caller, type Fake, type Script, startFake } from "./fake";
 import { startGateway, type TlsGateway } from "./gateway";
 
@@ -44,7 +44,7 @@ const withMail =
   (mail: string) =>
   async (caller: Caller): Promise<void> => {
     for (let line = await caller.line(); line !== "QUIT"; line = await caller.line()) {
-      caller.say(line === "RETR 1" ? `+OK\r\n${mail}.\r\n` : "+OK\r\n");
+      caller.say(line === "RETR 1" ? `+OK\r\n${mail}.\r\n` : line === "CAPA" ? "+OK\r\n.\r\n" : "+OK\r\n");
     }
     caller.say("+OK bye\r\n");
     caller.end();
@@ -79,6 +79,22 @@ test("a large mail under TLS on both legs, with a slow reader, octet for octet",
   await peer.expectEnd();
   await fake.played();
   assert.deepEqual(await gateway.ended(), ["quit"]);
+});
+
+test("a client that closes its side at once still gets all answers, whether TLS or TCP says so", LIMITS, async (t) => {
+  for (const side of ["TLS", "TCP"] as const) {
+    const { port, fake, gateway } = await between(t, withMail(MAIL.slice(0, AWKWARD.length * 20 + 20)));
+    const { peer, raw } = await loginSecure(t, port);
+    await peer.write("RETR 1\r\nDELE 1\r\nQUIT\r\n");
+    if (side === "TLS") peer.end();
+    else raw.end();
+    await fake.played();
+    assert.match(fake.callers[0]?.secret ?? "", /RETR 1\r\n(?:CAPA\r\n)?DELE 1\r\nQUIT\r\n$/, side);
+    assert.deepEqual(await gateway.ended(), ["quit"], side);
+    if (side === "TCP") continue; // Node's own TLS client does not read behind a FIN of its own
+    await peer.untilEnd();
+    assert.ok(peer.heard.endsWith("\r\n.\r\n+OK\r\n+OK bye\r\n"), JSON.stringify(peer.heard.slice(-60)));
+  }
 });
 
 test("an idle session ends at the inactivity limit, without a word", LIMITS, async (t) => {
@@ -125,3 +141,20 @@ for (const [name, lose] of [
     await fake.played();
   });
 }
+
+test("a client that renegotiates again and again is not served in that", LIMITS, async (t) => {
+  const gateway = await startHouse(t, ["/tls"]);
+  const { tls } = await connectSecure(t, gateway.ports[1] as number, { maxVersion: "TLSv1.2" });
+  let rounds = 0;
+  await new Promise<void>((resolve) => {
+    tls.once("error", () => resolve()).once("close", () => resolve());
+    const again = (fault: Error | null) => {
+      if (fault || ++rounds > 10) resolve();
+      else tls.renegotiate({}, again);
+    };
+    tls.renegotiate({}, again);
+  });
+  tls.destroy();
+  assert.ok(rounds <= 3, `${rounds} handshakes more than one`);
+  assert.equal((await gateway.ended()).length, 1);
+});
