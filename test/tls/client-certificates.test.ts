@@ -1,13 +1,15 @@
 /**
- * The certificates that clients are shown: which one, and what is told at the start of those that can't be used.
+ * The certificates that clients are shown: which one, with which TLS versions, and what is told at the start of those
+ * that can't be used.
  */
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
+import type { SecureVersion } from "node:tls";
 import { certified, fileOf, type Kind, lacking, lockedKey } from "../support/certificates";
 import { MAIN } from "../support/process";
-import { connectSecure, rawOf, withCertificates } from "./client";
+import { connectSecure, rawOf, startHouse, withCertificates } from "./client";
 import { startGateway } from "./gateway";
 
 const LIMITS = { skip: lacking, timeout: 20_000, concurrency: 4 };
@@ -135,3 +137,29 @@ for (const [first, second] of [
     chosen(t, first, second),
   );
 }
+
+/** Whether a client of this version comes in. */
+async function comesIn(t: TestContext, port: number, version: SecureVersion): Promise<boolean> {
+  const range = { minVersion: version, maxVersion: version, ciphers: "DEFAULT@SECLEVEL=0" };
+  return connectSecure(t, port, range).then(
+    ({ tls }) => tls.getProtocol() === version,
+    () => false,
+  );
+}
+
+test("--tls-min is the lowest version for clients, with a warning where it is not secure", LIMITS, async (t) => {
+  const versions: readonly SecureVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+  for (const [lowest, index] of [
+    ["", 2],
+    ["1.0", 0],
+    ["1.1", 1],
+    ["1.2", 2],
+    ["1.3", 3],
+  ] as const) {
+    const { ports, said } = await startHouse(t, ["/tls"], lowest === "" ? [] : ["--tls-min", lowest]);
+    for (const [at, version] of versions.entries()) {
+      assert.equal(await comesIn(t, ports[1] as number, version), at >= index, `${version} with ${lowest}`);
+    }
+    assert.equal(/ warning tls .*not secure/.test(said()), index < 2);
+  }
+});

@@ -4,9 +4,8 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { SecureVersion } from "node:tls";
 import { lacking } from "../support/certificates";
 import type { Peer } from "../support/peer";
 import { connectPlain, connectSecure, connectStls, logIn, loginSecure, secure, startHouse } from "./client";
@@ -213,32 +212,6 @@ test("CAPA tells what is permitted now: before STLS, after it, and after the log
   const mute = await connectStls(t, (await house(null)).ports[1] as number);
   await logIn(mute.peer);
   assert.deepEqual((await capabilities(mute.peer)).sort(), [...OURS].sort(), "the server refuses CAPA");
-});
-
-/** Whether a client of this version comes in. */
-async function comesIn(t: TestContext, port: number, version: SecureVersion): Promise<boolean> {
-  const range = { minVersion: version, maxVersion: version, ciphers: "DEFAULT@SECLEVEL=0" };
-  return connectSecure(t, port, range).then(
-    ({ tls }) => tls.getProtocol() === version,
-    () => false,
-  );
-}
-
-test("--tls-min is the lowest version for clients, with a warning where it is not secure", LIMITS, async (t) => {
-  const versions: readonly SecureVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
-  for (const [lowest, index] of [
-    ["", 2],
-    ["1.0", 0],
-    ["1.1", 1],
-    ["1.2", 2],
-    ["1.3", 3],
-  ] as const) {
-    const { ports, said } = await startHouse(t, ["/tls"], lowest === "" ? [] : ["--tls-min", lowest]);
-    for (const [at, version] of versions.entries()) {
-      assert.equal(await comesIn(t, ports[1] as number, version), at >= index, `${version} with ${lowest}`);
-    }
-    assert.equal(/ warning tls .*not secure/.test(said()), index < 2);
-  }
 });
 
 for (const leave of ["end", "reset"] as const) {
