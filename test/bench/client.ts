@@ -9,6 +9,7 @@ export class Client {
   #socket: Socket;
   #tail = "";
   #done: (() => void) | null = null;
+  #failed: ((reason: Error) => void) | null = null;
   #end = "\r\n";
 
   constructor(port: number) {
@@ -17,14 +18,17 @@ export class Client {
       this.#tail = (this.#tail + chunk.toString("latin1", Math.max(0, chunk.length - 5))).slice(-5);
       if (this.#tail.endsWith(this.#end)) this.#done?.();
     });
+    this.#socket.on("error", () => {});
+    this.#socket.on("close", () => this.#failed?.(new Error("the connection was closed before the answer")));
   }
 
-  /** Says a line, and waits for what ends its answer. */
+  /** Says a line, and waits for what ends its answer. Rejects if the connection is closed first. */
   async ask(line: string | null, end = "\r\n"): Promise<void> {
     this.#tail = "";
     this.#end = end;
-    const answered = new Promise<void>((resolve) => {
+    const answered = new Promise<void>((resolve, reject) => {
       this.#done = resolve;
+      this.#failed = reject;
     });
     if (line !== null) this.#socket.write(`${line}\r\n`);
     await answered;
