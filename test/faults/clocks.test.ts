@@ -146,7 +146,7 @@ test("a client that pipelines for ever and reads no answer is closed", () =>
     client.socket.destroy();
   }));
 
-test("a refused login is answered late, and later each time", () =>
+test("L2, L10: a refused login is answered late, and later each time; the session and its server are gone then", () =>
   scene({ refusalDelay: 0.2, refusalDelayLimit: 0.5 }, async ({ connect, accepting }) => {
     const delays: number[] = [];
     for (let i = 0; i < 3; i++) {

@@ -48,11 +48,12 @@ async function verdict(t: TestContext, ...lines: string[]): Promise<string> {
   return "reply" in outcome ? outcome.reply : "granted";
 }
 
-test("A1: the acp gets its variables verbatim, in its environment only", async (t) => {
-  const out = join(scratch(t), "out");
+test("A1, A5: the acp gets its variables verbatim, in its environment only", async (t) => {
+  const folder = scratch(t);
+  const [out, argv] = [join(folder, "out"), join(folder, "argv")];
   const nasty = "$(id)`id`;a'b\"c\\ =\xc3\xa4";
   await ask(
-    script(t, `env > ${out}; echo "$@" >> ${out}; cat >> ${out}`),
+    script(t, `env > ${out}; cat >> ${out}; tr "\\0" " " < /proc/$$/cmdline > ${argv}`),
     { prefix: "ACP_" },
     { ...route, proxyUser: nasty },
   );
@@ -70,6 +71,7 @@ test("A1: the acp gets its variables verbatim, in its environment only", async (
   };
   for (const [name, value] of Object.entries(expected))
     assert.ok(said.includes(`ACP_${name}=${value}\n`), `${name} in ${said}`);
+  assert.doesNotMatch(readFileSync(argv, "utf8"), /\b(?:pp|su)\b/, "everybody can see arguments");
   assert.doesNotMatch(said, /\bsp\b/, "the server's password is not the acp's business");
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { network, Refusals } from "../../src/policy/refusals";
 
-test("delays double up to the limit, are forgotten after success and after ten minutes", () => {
+test("L10: delays double up to the limit, are forgotten after success and after ten minutes", () => {
   const refusals = new Refusals(2, 15);
   const delays = Array.from({ length: 6 }, () => refusals.add("192.0.2.1", 0));
   assert.deepEqual(delays, [2, 4, 8, 15, 15, 15]);
@@ -13,7 +13,7 @@ test("delays double up to the limit, are forgotten after success and after ten m
   assert.equal(refusals.add("192.0.2.1", 19 * 60_000), 2);
 });
 
-test("an IPv6 client is its /64", () => {
+test("L10: an IPv6 client is its /64", () => {
   const refusals = new Refusals(2, 15);
   refusals.add("2001:db8:1:2::5", 0);
   assert.equal(refusals.add("2001:db8:1:2:aaaa:bbbb:cccc:dddd", 0), 4);

@@ -196,7 +196,7 @@ test("--allow-cleartext-login permits a login before TLS", LIMITS, async (t) => 
 const SERVERS = ["TOP", "UIDL", "USER", "SASL PLAIN", "STLS", "UTF8", "EXPIRE NEVER", "LOGIN-DELAY 900", "X-LIKE-THIS"];
 const OURS = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"];
 
-test("CAPA tells what is permitted now: before STLS, after it, and after the login", LIMITS, async (t) => {
+test("L9: CAPA tells what is permitted now: before STLS, after it, and after the login", LIMITS, async (t) => {
   const house = (lines: readonly string[] | null) => startHouse(t, ["/starttls", "/tls"], [], { capabilities: lines });
   const { ports } = await house([...SERVERS, "IMPLEMENTATION x", "top", "SASL", "PIPELINING"]);
   const client = await connectPlain(t, ports[1] as number);
