@@ -3,8 +3,7 @@
  * here the default server is looked up and connected to, and its greeting is read. Nobody logs in.
  */
 
-import { isIP } from "node:net";
-import { POP3_PORT, POP3S_PORT, showHostPort } from "./address";
+import { isAddress, POP3_PORT, POP3S_PORT, showHostPort } from "./address";
 import type { Config } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
@@ -48,7 +47,7 @@ function told({ listen, server, select, servers, acp, clientLog, user, demo }: C
 }
 
 async function greet(config: Config, host: string, port: number): Promise<string> {
-  const addresses = isIP(host) ? [host] : await systemResolve(host);
+  const addresses = isAddress(host) ? [host] : await systemResolve(host);
   const { connectTimeout: timeout, source4, source6, greetingTimeout } = config;
   const until = new AbortController().signal;
   let server: Connection | null = null;

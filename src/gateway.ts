@@ -3,8 +3,7 @@
  * at its first use: under inetd, where each session is a process, that is half of the time to the greeting.
  */
 
-import { isIP } from "node:net";
-import { type HostPort, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
+import { type HostPort, isAddress, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
 import type { Config, TlsMode } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
@@ -89,7 +88,7 @@ export class House implements Gateway {
 
   async dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial> {
     const { host, port } = route;
-    const found = isIP(host) ? [host] : await this.#lookUp(host, visit.client, until);
+    const found = isAddress(host) ? [host] : await this.#lookUp(host, visit.client, until);
     const addresses = found.map((address) => parseHost(address) ?? address);
     for (const address of addresses) {
       const reason = this.#isOwn(address, port) ? "that is this gateway itself" : this.#guard(route, address);

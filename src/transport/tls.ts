@@ -7,10 +7,9 @@
 
 import { createHash, X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
-import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
-import { showHostPort } from "../address";
+import { isAddress, showHostPort } from "../address";
 import type { Config } from "../config";
 import { matching, readPem } from "../pem";
 import { versionOptions } from "../tlsversion";
@@ -67,7 +66,7 @@ export class ServerTls {
     return {
       secureContext: this.#contextOf(""),
       // An address is no server name (RFC 6066, 3); the certificate has to have it all the same.
-      ...(isIP(host) === 0 && { servername: host }),
+      ...(!isAddress(host) && { servername: host }),
       rejectUnauthorized: this.#pins.size === 0,
       ...(session && { session }),
     };
