@@ -16,7 +16,8 @@ const ROWS: readonly (readonly string[])[] = [
   ["policy/", "transport/"],
   ["gateway", "demo/", "log/"],
   ["door/"],
-  ["cli", "options", "values", "check", "run", "main"],
+  ["cli", "options", "values", "check", "run", "program"],
+  ["main", "pack"],
 ];
 
 /** Rooms of one row that must not know each other. */
@@ -74,18 +75,18 @@ test("protocol/ is pure: it imports no node: module and no package", () => {
   }
 });
 
-test("only connection, doors, transports and the demo touch streams; only main ends the process", () => {
+test("only connection, doors, transports and the demo touch streams; only program ends the process", () => {
   for (const { file, what, from } of imports()) {
     if (!/^node:(?:net|tls|stream)$/.test(from)) continue;
     // What kind of address a text is, node:net tells without a socket; and a type touches nothing.
     if (what.startsWith("type ") || /^\{ isIP(?:v[46])?(?:, isIPv6)? \}$/.test(what)) continue;
     assert.ok(
-      ["connection", "inbox", "outbox", "log/", "door/", "transport/", "demo/"].includes(room(file)),
+      ["connection", "inbox", "outbox", "log/", "door/", "transport/", "demo/", "pack"].includes(room(file)),
       `${file} imports ${from}`,
     );
   }
   for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".ts"))) {
-    if (file !== "main.ts") assert.doesNotMatch(readFileSync(join(SRC, file), "utf8"), /process\.exit\(/, file);
+    if (file !== "program.ts") assert.doesNotMatch(readFileSync(join(SRC, file), "utf8"), /process\.exit\(/, file);
   }
 });
 

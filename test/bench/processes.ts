@@ -63,7 +63,7 @@ async function started(child: ChildProcess): Promise<Started> {
   };
 }
 
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   const tasks = readdirSync(`/proc/${pid}/task`);
   const times = tasks.map((task) =>
     Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1").split(" ")[0]),

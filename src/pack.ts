@@ -1,0 +1,101 @@
+/**
+ * The last step of the build: packs the program into one script, and lets V8 keep what it compiles of it in a session
+ * as a superserver would start it. main.ts runs both. Without the cache the program works as well, and starts later.
+ */
+
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { createDemoServer } from "./demo/server";
+import { CACHE, evaluate, PACKED, packed } from "./main";
+
+/** Tells the child that it is the one who rehearses. */
+const REHEARSAL = "rehearsal";
+
+/** How long the rehearsal may take, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** What a client says in the session that is rehearsed. */
+const SESSION = ["USER demo", "PASS demo", "STAT", "LIST", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "QUIT"];
+
+/** Loaded by few sessions, or after the greeting. */
+const APART = ["ipaddr.js", "minimatch", "syslog-client"];
+
+async function main(): Promise<void> {
+  rmSync(CACHE, { force: true });
+  pack();
+  try {
+    await rehearsed();
+    if (packed().cachedDataRejected !== false) throw new Error("V8 does not take it");
+  } catch (thrown) {
+    process.stderr.write(`pack: no code cache, so a session under inetd starts later: ${(thrown as Error).message}\n`);
+  }
+}
+
+function pack(): void {
+  const license = readFileSync(join(require.resolve("commander"), "..", "LICENSE"), "utf8");
+  buildSync({
+    entryPoints: [join(__dirname, "program.js")],
+    outfile: `${PACKED}.new`,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    external: APART,
+    logLevel: "warning",
+    banner: {
+      js: `/* With commander in it:\n\n${license}*/\n(function (module, exports, require, __filename, __dirname) {`,
+    },
+    footer: { js: "})" },
+  });
+  renameSync(`${PACKED}.new`, PACKED);
+}
+
+/** Lets a child serve one session, of which it leaves the cache. */
+async function rehearsed(): Promise<void> {
+  const server = createDemoServer();
+  const log = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(log, "listening");
+  const inetd = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
+  await once(inetd, "listening");
+  const client = connect((inetd.address() as AddressInfo).port, "127.0.0.1");
+  const [accepted] = (await once(inetd, "connection")) as [Socket];
+  // As root: it would become a user who perhaps can't read this folder, and can't write there.
+  const argv = [
+    "-u",
+    "root",
+    "--syslog",
+    `udp://127.0.0.1:${log.address().port}`,
+    `127.0.0.1:${await server.listen()}`,
+  ];
+  const child = spawn(process.execPath, [__filename, REHEARSAL, ...argv], {
+    stdio: [accepted, "ignore", "inherit"],
+    timeout: PATIENCE,
+  });
+  accepted.destroy();
+  client.resume().end(SESSION.map((line) => `${line}\r\n`).join(""));
+  const [status, signal] = await once(child, "exit");
+  client.destroy();
+  log.close();
+  inetd.close();
+  await server.close();
+  if (status !== 0) throw new Error(`the rehearsal ended: ${signal ?? `exit status ${status}`}`);
+}
+
+/** The child: the program as main.ts runs it. */
+function rehearse(argv: readonly string[]): void {
+  const script = packed();
+  process.on("exit", () => {
+    writeFileSync(`${CACHE}.new`, script.createCachedData());
+    renameSync(`${CACHE}.new`, CACHE);
+  });
+  evaluate(script).main(argv, true);
+}
+
+const [role, ...argv] = process.argv.slice(2);
+if (role === REHEARSAL) rehearse(argv);
+else void main();
