@@ -63,17 +63,8 @@ export class Stage {
   }
 
   /** Plays it to its end. @throws AssertionError if anybody hears what is not in the script */
-  async play({ client, server }: Transcript, style: Style): Promise<void> {
-    const front = await this.#connect();
-    const behind = server.length > 0 ? this.#accepting.next() : null;
-    const back = behind?.then(async (peer) => {
-      await perform(peer, server, style);
-      peer.end();
-      await peer.expectClose();
-    });
-    await Promise.all([perform(front, client, style), back]);
-    front.end();
-    await front.expectEnd();
+  async play(transcript: Transcript, style: Style): Promise<void> {
+    await playThrough(await this.#connect(), this.#accepting, transcript, style);
     await this.#gateway.logged("close");
   }
 
@@ -99,6 +90,30 @@ export class Stage {
     const closeLines = this.#gateway.log.filter(({ event }) => event === "close").length;
     return { clientHeard: front.heard, serverHeard: heard, reason: String(fields.reason), closeLines };
   }
+}
+
+/**
+ * Plays a transcript to its end, whatever is between the two.
+ *
+ * @param front the client
+ * @param accepting where the server waits
+ * @throws AssertionError if anybody hears what is not in the script
+ */
+export async function playThrough(
+  front: Peer,
+  accepting: Accepting,
+  { client, server }: Transcript,
+  style: Style,
+): Promise<void> {
+  const behind = server.length > 0 ? accepting.next() : null;
+  const back = behind?.then(async (peer) => {
+    await perform(peer, server, style);
+    peer.end();
+    await peer.expectClose();
+  });
+  await Promise.all([perform(front, client, style), back]);
+  front.end();
+  await front.expectEnd();
 }
 
 /** A script that ends where the cut is. */
