@@ -39,9 +39,9 @@ export interface Superserver {
   serve(t: TestContext, service: Service): Promise<Served>;
 }
 
-type Launch = (home: string, port: number, service: Service) => ChildProcess;
+export type Launch = (home: string, port: number, service: Service) => ChildProcess;
 
-function superserver(name: string, waits: boolean, part: string, launch: Launch): Superserver {
+export function superserver(name: string, waits: boolean, part: string, launch: Launch): Superserver {
   const serve = async (t: TestContext, service: Service): Promise<Served> => {
     const port = await freePort();
     const child = launch(scratch(t), port, service);
@@ -63,18 +63,34 @@ function superserver(name: string, waits: boolean, part: string, launch: Launch)
   return { name, waits, part, serve };
 }
 
+/** @param conf what is in its inetd.conf */
+export function startInetd(home: string, conf: string): ChildProcess {
+  // Its /run/inetd.pid becomes a file of the folder that it is started in: in a copy, by a string of the same length.
+  const code = readFileSync(unpacked(INETD), "latin1").replace("/run/inetd.pid\0", "././/inetd.pid\0");
+  const file = join(home, "inetd");
+  put(file, Buffer.from(code, "latin1"));
+  chmodSync(file, 0o700);
+  put(join(home, "inetd.conf"), conf);
+  return start(file, ["-i", "inetd.conf"], { ...quiet, cwd: home });
+}
+
+/** @param conf what is in its xinetd.conf */
+export function startXinetd(home: string, conf: string): ChildProcess {
+  put(join(home, "xinetd.conf"), conf);
+  const files = ["-f", "xinetd.conf", "-pidfile", join(home, "pid"), "-filelog", join(home, "log")];
+  return start(unpacked(XINETD), ["-dontfork", ...files], { ...quiet, cwd: home });
+}
+
+export function startActivator(home: string, argv: readonly string[]): ChildProcess {
+  return start(program(SYSTEMD), argv, { ...quiet, cwd: home });
+}
+
 const inetd = (waits: boolean): Launch => {
   return (home, port, { host, argv }) => {
-    // Its /run/inetd.pid becomes a file of the folder that it is started in: in a copy, by a string of the same length.
-    const code = readFileSync(unpacked(INETD), "latin1").replace("/run/inetd.pid\0", "././/inetd.pid\0");
-    const file = join(home, "inetd");
-    put(file, Buffer.from(code, "latin1"));
-    chmodSync(file, 0o700);
     const [place, protocol] = host === "::1" ? ["[::1]", "tcp6"] : [host, "tcp4"];
     const manner = waits ? "wait.10000" : "nowait.10000";
     const service = [`${place}:${port}`, "stream", protocol, manner, userInfo().username, process.execPath, "node"];
-    put(join(home, "inetd.conf"), `${[...service, ...argv].join(" ")}\n`);
-    return start(file, ["-i", "inetd.conf"], { ...quiet, cwd: home });
+    return startInetd(home, `${[...service, ...argv].join(" ")}\n`);
   };
 };
 
@@ -101,23 +117,21 @@ service test
   server_args = ${argv.join(" ")}
 }
 `;
-    put(join(home, "xinetd.conf"), configuration);
-    const files = ["-f", "xinetd.conf", "-pidfile", join(home, "pid"), "-filelog", join(home, "log")];
-    return start(unpacked(XINETD), ["-dontfork", ...files], { ...quiet, cwd: home });
+    return startXinetd(home, configuration);
   };
 };
 
 const systemd = (...options: readonly string[]): Launch => {
   return (home, port, { host, argv }) => {
     const listen = ["--listen", host === "::1" ? `[::1]:${port}` : `${host}:${port}`];
-    return start(program(SYSTEMD), [...listen, ...options, process.execPath, ...argv], { ...quiet, cwd: home });
+    return startActivator(home, [...listen, ...options, process.execPath, ...argv]);
   };
 };
 
 const quiet = { asRoot: true, stdio: ["ignore", "ignore", "ignore"] as "ignore"[] };
-const INETD = "openbsd-inetd/usr/sbin/inetd";
-const XINETD = "xinetd/usr/sbin/xinetd";
-const SYSTEMD = "systemd-socket-activate";
+export const INETD = "openbsd-inetd/usr/sbin/inetd";
+export const XINETD = "xinetd/usr/sbin/xinetd";
+export const SYSTEMD = "systemd-socket-activate";
 
 export const superservers: readonly Superserver[] = [
   superserver("openbsd-inetd, nowait", false, INETD, inetd(false)),
