@@ -57,6 +57,11 @@ export class House implements Gateway {
     return this.#certificates?.warnings ?? [];
   }
 
+  /** The files that `reload` reads. */
+  get reloaded(): readonly string[] {
+    return this.#certificates?.files ?? [];
+  }
+
   /** Reads the certificates for clients again. @throws Error in one line if they can't be used; the old ones stay */
   reload(): void {
     this.#certificates?.reload();

@@ -89,12 +89,17 @@ function rootDropper({ user }: Config, log: Log): () => void {
   if (accountOf(user).uid === 0) return () => log("warning", "root", { reason: "-u root: serves as root" });
   return () => {
     dropPrivileges(user);
-    try {
-      accessSync(__filename, constants.R_OK);
-    } catch {
-      throw new Error(`${user} can't read ${__dirname}: install it where everybody can`);
-    }
+    if (!isReadable(__filename)) throw new Error(`${user} can't read ${__dirname}: install it where everybody can`);
   };
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function openPidfile({ pidfile, listen }: Config): { write(): void; remove(): void } | null {
@@ -114,6 +119,11 @@ function obeySignals(door: Door, house: House): void {
   }
   // A daemon has no terminal that could hang up: it reads its certificates again.
   if (listen.length === 0 && certificates.length === 0) return;
+  if (listen.length > 0) {
+    for (const file of house.reloaded.filter((file) => !isReadable(file))) {
+      log("warning", "tls", { reason: `${file}: SIGHUP can't read it again, since only root can` });
+    }
+  }
   process.on("SIGHUP", () => {
     try {
       house.reload();

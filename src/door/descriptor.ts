@@ -73,6 +73,16 @@ export function vacate(fd: 0 | 1 | 2): void {
   openSync("/dev/null", fd === 0 ? "r" : "w");
 }
 
+/** How many descriptors this process may have open; null where the system does not tell. */
+export function descriptorBound(): number | null {
+  try {
+    const bound = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
+    return bound === undefined ? null : Number(bound);
+  } catch {
+    return null;
+  }
+}
+
 function look(fd: number): Stats | null {
   try {
     return fstatSync(fd);

@@ -9,6 +9,7 @@ import type { TlsMode } from "../config";
 import { Connection } from "../connection";
 import { Failure } from "../failure";
 import type { House } from "../gateway";
+import { descriptorBound } from "./descriptor";
 import { Limits } from "./limits";
 
 /** Connections that the system may hold ready for us. */
@@ -16,6 +17,10 @@ const BACKLOG = 1024;
 
 /** So many clients that are turned away may take their time to hear why; with more of them, they are cut off. */
 const TURNED_AWAY_BOUND = 100;
+
+/** Descriptors of a session, to its client and to its server; and those that the process has besides, more or less. */
+const DESCRIPTORS = 2;
+const SPARE_DESCRIPTORS = 50;
 
 /** How long connections may take to carry our last words when all must end at once, in milliseconds. */
 const LAST_WORDS = 100;
@@ -68,10 +73,18 @@ export class Reception {
     this.#house.listeners = [...this.#house.listeners, placeOf(server)];
   }
 
-  /** Tells the log where it listens. */
+  /** Tells the log where it listens, and what may be in the way of so many sessions. */
   announce(): void {
     for (const { host, port } of this.#servers.map(placeOf)) {
       this.#house.log("info", "listen", { interface: host, port });
+    }
+    const { maxSessions } = this.#house.config;
+    const needed = maxSessions * DESCRIPTORS + SPARE_DESCRIPTORS;
+    const bound = descriptorBound();
+    // libuv turns clients away in silence when there are none left.
+    if (this.#servers.length > 0 && bound !== null && bound < needed) {
+      const reason = `${bound} open files are too few for ${maxSessions} sessions: they may need ${needed}`;
+      this.#house.log("warning", "listen", { reason });
     }
   }
 

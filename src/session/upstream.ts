@@ -3,6 +3,7 @@
  * the credentials is passed on by the caller.
  */
 
+import type { TlsMode } from "../config";
 import type { Connection } from "../connection";
 import { now } from "../deadline";
 import { Failure } from "../failure";
@@ -21,9 +22,7 @@ export async function logIn(visit: Visit, upstream: Connection, route: Route): P
   const { config } = visit.gateway;
   upstream.patience = config.timeout * 1000;
   upstream.deadline = now() + config.greetingTimeout * 1000;
-  const greeting = await status(upstream);
-  if (!isPositive(greeting)) throw unavailable(`server refuses service: ${greeting}`);
-  if (route.tls === "starttls") await startTls(visit, upstream, route);
+  await greeted(upstream, route.tls, () => visit.gateway.secureServer(upstream, route));
   const user = await ask(upstream, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
   upstream.deadline = now() + config.timeout * 1000;
@@ -32,14 +31,28 @@ export async function logIn(visit: Visit, upstream: Connection, route: Route): P
   return cleaned(answer);
 }
 
+/**
+ * Everything before the login: hears the greeting, and gets TLS under way where it begins with STLS.
+ *
+ * @param secure puts TLS over the connection, and verifies the server
+ * @returns the greeting
+ * @throws Failure
+ */
+export async function greeted(upstream: Connection, tls: TlsMode, secure: () => Promise<void>): Promise<string> {
+  const greeting = await status(upstream);
+  if (!isPositive(greeting)) throw unavailable(`server refuses service: ${greeting}`);
+  if (tls === "starttls") await startTls(upstream, secure);
+  return greeting;
+}
+
 /** STLS (RFC 2595, 4): required, offered and accepted, or nothing more is said to this server. */
-async function startTls(visit: Visit, upstream: Connection, route: Route): Promise<void> {
+async function startTls(upstream: Connection, secure: () => Promise<void>): Promise<void> {
   if (!isPositive(await ask(upstream, "CAPA"))) throw insecure("server refuses CAPA");
   if (!parseCapabilities(await list(upstream)).has("STLS")) throw insecure("server does not offer STLS");
   const answer = await ask(upstream, "STLS");
   if (!isPositive(answer)) throw insecure(`server refuses STLS: ${answer}`);
   if (upstream.pending > 0) throw insecure("server said something between STLS and TLS");
-  await visit.gateway.secureServer(upstream, route);
+  await secure();
 }
 
 /** The lines of a multi-line response, without the termination octet. @throws Failure if it is not a sound list */

@@ -18,6 +18,12 @@ interface Pair {
   readonly context: SecureContext;
 }
 
+/** Whether this version of Node shows the wrong certificate when keys are of several kinds (nodejs/node#54235). */
+export function mixesKinds(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major < 24 || major === 25 || (major === 24 && minor < 21) || (major === 26 && minor < 10);
+}
+
 export class Certificates {
   readonly #config: Config;
   #pairs: readonly Pair[];
@@ -28,15 +34,37 @@ export class Certificates {
     this.#pairs = this.#read();
   }
 
+  /** Each certificate in words: its file, whom it names, and until when. */
+  get names(): string[] {
+    return this.#pairs.map(({ leaf }, index) => {
+      const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
+      return `${this.#config.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
+    });
+  }
+
   /** What is worth a warning at the start. */
   get warnings(): string[] {
     const { tlsMin, certificates } = this.#config;
-    const dated = this.#pairs.flatMap(({ leaf }, index) => {
-      const now = Date.now();
+    const now = Date.now();
+    const invalid = this.#pairs.flatMap(({ leaf }, index) => {
       const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
       return valid ? [] : [`${certificates[index]?.cert}: not valid at this time`];
     });
-    return tlsMin === "1.0" || tlsMin === "1.1" ? [...dated, `TLS ${tlsMin} is not secure`] : dated;
+    const kinds = new Set(this.#pairs.map(({ leaf }) => leaf.publicKey.asymmetricKeyType));
+    return [
+      ...invalid,
+      ...(tlsMin === "1.0" || tlsMin === "1.1" ? [`TLS ${tlsMin} is not secure`] : []),
+      ...(kinds.size > 1 && mixesKinds(process.versions.node)
+        ? [
+            `keys of several kinds (${[...kinds].join(", ")}): Node ${process.versions.node} may show a client the certificate of another name`,
+          ]
+        : []),
+    ];
+  }
+
+  /** Their files. */
+  get files(): string[] {
+    return this.#config.certificates.flatMap(({ cert, key }) => [cert, key]);
   }
 
   /** Reads the files again; new handshakes use them. @throws Error as the constructor; the old ones stay then */

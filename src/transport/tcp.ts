@@ -22,38 +22,52 @@ export interface Dial {
   readonly tls: { readonly by: ServerTls; readonly server: Named } | null;
 }
 
+/** Why an address did not take a connection. */
+interface Refusal {
+  readonly address: string;
+  readonly fault: NodeJS.ErrnoException;
+  /** Whether somebody was there: what failed is TLS. */
+  readonly reached: boolean;
+}
+
 /**
  * Connects to the first address that accepts.
  *
  * @param until gives up, with its reason
- * @throws Failure
+ * @throws Failure with what each address said
  */
 export async function dialTcp(to: Dial, until: AbortSignal): Promise<Connection> {
-  let refusal = new Error("no address");
+  const refusals: Refusal[] = [];
   for (const address of to.addresses) {
-    try {
-      return await open(address, to, until);
-    } catch (thrown) {
-      if (until.aborted) throw until.reason;
-      refusal = thrown as Error;
-    }
+    const outcome = await open(address, to, until);
+    if (outcome instanceof Connection) return outcome;
+    if (until.aborted) throw until.reason;
+    refusals.push(outcome);
   }
-  // A source address that is not ours is a fault of the configuration, not of the server.
-  if ((refusal as NodeJS.ErrnoException).code === "EADDRNOTAVAIL") {
-    throw new Failure("gateway", `no connection: ${refusal.message}`, texts.misconfigured);
-  }
-  throw new Failure(
-    "server",
-    `no connection: ${reasonOf(refusal)}`,
-    to.tls ? texts.serverInsecure : texts.serverUnreachable,
-  );
+  throw failure(refusals);
 }
 
+function failure(refusals: readonly Refusal[]): Failure {
+  const [first, ...others] = refusals;
+  const reasons =
+    others.length === 0
+      ? [first ? reasonOf(first.fault) : "no address"]
+      : refusals.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`);
+  const message = `no connection: ${reasons.join("; ")}`;
+  // A source address that is not ours is a fault of the configuration, not of the server.
+  if (first && refusals.every(({ fault }) => fault.code === "EADDRNOTAVAIL")) {
+    return new Failure("gateway", message, texts.misconfigured);
+  }
+  const insecure = refusals.some(({ reached }) => reached);
+  return new Failure("server", message, insecure ? texts.serverInsecure : texts.serverUnreachable);
+}
+
+/** Never rejects. */
 function open(
   address: string,
   { port, timeout, source4, source6, tls }: Dial,
   until: AbortSignal,
-): Promise<Connection> {
+): Promise<Connection | Refusal> {
   const source = isIPv4(address) ? source4 : source6;
   const landing = new Landing(tls !== null);
   const tcp: TcpNetConnectOpts = {
@@ -65,12 +79,19 @@ function open(
     ...(source && { localAddress: source }),
   };
   const socket = tls ? tls.by.dial(tcp, tls.server) : connect(tcp);
-  return new Promise<Connection>((resolve, reject) => {
+  return new Promise((resolve) => {
+    let reached = false;
+    const refused = (fault: Error) => {
+      settled();
+      resolve({ address, fault, reached });
+    };
+    const closed = () => refused(new Error("the connection was closed"));
     const stop = (why: Error) => socket.destroy(why);
     const abort = () => stop(until.reason);
     const timer = setTimeout(() => stop(new Error("connection timed out")), timeout * 1000);
-    socket.once("error", reject);
-    socket.once("close", settled);
+    socket.once("error", refused);
+    socket.once("close", closed);
+    socket.once("connect", () => (reached = true));
     socket.once(tls ? "secureConnect" : "connect", () => {
       if (socket.destroyed) return;
       settled();
@@ -80,8 +101,8 @@ function open(
     function settled(): void {
       clearTimeout(timer);
       until.removeEventListener("abort", abort);
-      socket.off("error", reject);
-      socket.off("close", settled);
+      socket.off("error", refused);
+      socket.off("close", closed);
     }
     if (until.aborted) abort();
     else until.addEventListener("abort", abort);

@@ -2,7 +2,7 @@
  * What TLS costs: the latency of a NOOP while 500 handshakes stand half open, and CPU for 100 MB and for a session of a
  * client in clear in front of a server with TLS, beside stunnel doing the same in the same run.
  *
- *   npx tsc -p test && node build/test/bench/tls.js
+ *   npm run bench:tls
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -16,8 +16,8 @@ import { LARGE, type Started, startGateway, startUpstream } from "./processes";
 
 const HALF_OPEN = 500;
 const NOOPS = 1000;
-const ROUNDS = 5;
-const RETRS = 4;
+const ROUNDS = 7;
+const RETRS = 10;
 const SESSIONS = 200;
 
 /** The first octets of a ClientHello. */

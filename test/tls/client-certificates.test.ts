@@ -6,7 +6,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import type { SecureVersion } from "node:tls";
+import { mixesKinds } from "../../src/transport/certificates";
 import { certified, fileOf, type Kind, lacking, lockedKey } from "../support/certificates";
 import { MAIN } from "../support/process";
 import { connectSecure, rawOf, startHouse, withCertificates } from "./client";
@@ -137,6 +139,21 @@ for (const [first, second] of [
     chosen(t, first, second),
   );
 }
+
+test("keys of several kinds are warned of where Node mixes them up", LIMITS, async (t) => {
+  const mixed = withCertificates(certified("one.example"), certified("rsa.example"));
+  const alike = withCertificates(certified("one.example"), certified("two.example"));
+  for (const [pairs, expected] of [
+    [mixed, mixesKinds(process.versions.node)],
+    [alike, false],
+  ] as const) {
+    const { said } = await startGateway(t, ["/tls"], ...pairs, "127.0.0.1:1");
+    await pause(50); // warnings come right behind the listeners
+    assert.equal(/ warning tls reason="keys of several kinds \(ec, rsa\)/.test(said()), expected, said());
+  }
+  const versions = ["20.20.2", "22.23.3", "24.20.9", "24.21.0", "25.9.0", "26.9.1", "26.10.0", "27.0.0"];
+  assert.deepEqual(versions.map(mixesKinds), [true, true, true, false, true, true, false, false]);
+});
 
 /** Whether a client of this version comes in. */
 async function comesIn(t: TestContext, port: number, version: SecureVersion): Promise<boolean> {

@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Certified, certified, fileOf, lacking } from "../support/certificates";
@@ -62,4 +63,19 @@ test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 30_000 }, a
   await peer.expect(`${MAIL.toString("latin1")}.\r\n`);
   assert.match(await peer.ask("QUIT"), /^\+OK/);
   assert.match((await gateway.saying(/ info close .*retrieved=1.*/))[0], /reason=quit/);
+});
+
+test("a key that only root can read is warned of, since SIGHUP can't read it again", {
+  skip: lacking || (process.getuid?.() !== 0 && "only root has such a key"),
+  timeout: 30_000,
+}, async (t) => {
+  const { cert, key } = certified("ec");
+  const [certFile, keyFile] = [fileOf("rooted.pem", cert), fileOf("rooted.key", key)];
+  chmodSync(keyFile, 0o600);
+  const gateway = await startHouse(t, ["/tls"], withCertificates({ certFile, keyFile }));
+  await gateway.saying(/ warning tls reason=".*rooted\.key: SIGHUP can't read it again/);
+  assert.doesNotMatch(gateway.said(), /rooted\.pem: SIGHUP/);
+  assert.match(await hangUp(gateway), / err reload reason=.*rooted\.key/);
+  const shown = (await connectSecure(t, gateway.ports[1] as number)).tls.getPeerX509Certificate()?.raw;
+  assert.deepEqual(shown, rawOf({ cert }));
 });
