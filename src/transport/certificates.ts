@@ -5,23 +5,34 @@
 
 import { constants, type X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
-import type { Config } from "../config";
+import {
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  type SecureContext,
+  type SecureContextOptions,
+  TLSSocket,
+} from "node:tls";
+import type { Config, TlsVersion } from "../config";
 import { matching, readPem } from "../pem";
 import { versionOptions } from "../tlsversion";
 
 /** The one protocol that is spoken here (RFC 7301; IANA's registry); a client may also say none. */
 const ALPN = ["pop3"];
 
+/** The kinds of keys, as Node names them, and their signatures, as OpenSSL does. */
+const SIGNATURES = {
+  ec: "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1",
+  ed25519: "ed25519",
+  ed448: "ed448",
+  rsa: "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1",
+  "rsa-pss": "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512",
+} as const;
+type Kind = keyof typeof SIGNATURES;
+const KINDS = Object.keys(SIGNATURES) as readonly Kind[];
+
 interface Pair {
   readonly leaf: X509Certificate;
   readonly context: SecureContext;
-}
-
-/** Whether this version of Node shows the wrong certificate when keys are of several kinds (nodejs/node#54235). */
-export function mixesKinds(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major < 24 || major === 25 || (major === 24 && minor < 21) || (major === 26 && minor < 10);
 }
 
 export class Certificates {
@@ -50,16 +61,7 @@ export class Certificates {
       const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
       return valid ? [] : [`${certificates[index]?.cert}: not valid at this time`];
     });
-    const kinds = new Set(this.#pairs.map(({ leaf }) => leaf.publicKey.asymmetricKeyType));
-    return [
-      ...invalid,
-      ...(tlsMin === "1.0" || tlsMin === "1.1" ? [`TLS ${tlsMin} is not secure`] : []),
-      ...(kinds.size > 1 && mixesKinds(process.versions.node)
-        ? [
-            `keys of several kinds (${[...kinds].join(", ")}): Node ${process.versions.node} may show a client the certificate of another name`,
-          ]
-        : []),
-    ];
+    return tlsMin === "1.0" || tlsMin === "1.1" ? [...invalid, `TLS ${tlsMin} is not secure`] : invalid;
   }
 
   /** Their files. */
@@ -91,23 +93,49 @@ export class Certificates {
 
   #read(): Pair[] {
     const { certificates, tlsMin } = this.#config;
-    return certificates.map(({ cert, key }) => {
-      const [chain, secret] = [readPem(cert), readPem(key)];
-      try {
-        const leaf = matching(chain, secret);
+    const files = certificates.map(({ cert, key }) => ({ cert, key, chain: readPem(cert), secret: readPem(key) }));
+    const leaves = files.map((one) => named(one, () => matching(one.chain, one.secret)));
+    const [first, ...others] = leaves.map(kindOf);
+    const mixed = others.some((kind) => kind !== first);
+    return files.map((one, index) => {
+      const options: SecureContextOptions = {
+        ...versionOptions(tlsMin),
+        ...(index === 0 && mixed && first && leastPreferred(first, tlsMin)),
+        cert: one.chain,
+        key: one.secret,
         // Without an empty list of authorities Node would load all of its own, for 20 ms.
-        const context = createSecureContext({
-          ...versionOptions(tlsMin),
-          cert: chain,
-          key: secret,
-          ca: [],
-          // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
-          secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-        });
-        return { leaf, context };
-      } catch (thrown) {
-        throw new Error(`${cert} with ${key}: ${(thrown as Error).message}`);
-      }
+        ca: [],
+        // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
+        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      };
+      return { leaf: leaves[index] as X509Certificate, context: named(one, () => createSecureContext(options)) };
     });
   }
+}
+
+/** Does it, and names the files if it fails. */
+function named<Result>({ cert, key }: { readonly cert: string; readonly key: string }, act: () => Result): Result {
+  try {
+    return act();
+  } catch (thrown) {
+    throw new Error(`${cert} with ${key}: ${(thrown as Error).message}`);
+  }
+}
+
+function kindOf({ publicKey }: X509Certificate): Kind | undefined {
+  return KINDS.find((kind) => kind === publicKey.asymmetricKeyType);
+}
+
+/**
+ * What makes a kind of key the one that is preferred the least. To the first certificate Node adds the one that a name
+ * has chosen, and replaces it only if its key is of the same kind; of two kinds OpenSSL takes the one that it prefers
+ * (nodejs/node#54235).
+ */
+function leastPreferred(kind: Kind, lowest: TlsVersion): SecureContextOptions {
+  const { ciphers = DEFAULT_CIPHERS } = versionOptions(lowest);
+  return {
+    sigalgs: [...KINDS.filter((one) => one !== kind), kind].map((one) => SIGNATURES[one]).join(":"),
+    ciphers: `${ciphers}:+${kind.startsWith("rsa") ? "aRSA" : "aECDSA"}`,
+    honorCipherOrder: true,
+  };
 }

@@ -22,7 +22,7 @@ export interface Certified {
 interface Wish {
   readonly names: readonly string[];
   /** Default: an EC key, which is made quickly. */
-  readonly rsa?: boolean;
+  readonly key?: keyof typeof NEW_KEY;
   /** When it becomes valid and when it ends to be, in days from now. */
   readonly days?: readonly [number, number];
   /** Who vouches for it; default: the authority that the tests trust. */
@@ -32,7 +32,7 @@ interface Wish {
 const HERE = ["DNS:localhost", "IP:127.0.0.1"];
 
 const WISHES = {
-  good: { names: HERE, rsa: true },
+  good: { names: HERE, key: "rsa" },
   ec: { names: HERE },
   ec2: { names: HERE },
   expired: { names: HERE, days: [-30, -1] },
@@ -45,12 +45,13 @@ const WISHES = {
   "address as a name": { names: ["DNS:127.0.0.1", "DNS:localhost"] },
   "one.example": { names: ["DNS:one.example"] },
   "two.example": { names: ["DNS:two.example", "DNS:*.two.example"] },
-  "rsa.example": { names: ["DNS:rsa.example"], rsa: true },
+  "rsa.example": { names: ["DNS:rsa.example"], key: "rsa" },
+  "ed.example": { names: ["DNS:ed.example"], key: "ed25519" },
 } satisfies Record<string, Wish>;
 
 export type Kind = keyof typeof WISHES;
 
-const NEW_KEY = { ec: ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], rsa: ["rsa:2048"] };
+const NEW_KEY = { ec: ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], rsa: ["rsa:2048"], ed25519: ["ed25519"] };
 
 /** Why tests that need certificates are skipped; false: they are not. */
 export const lacking: string | false = spawnSync("openssl", ["version"]).status === 0 ? false : "there is no openssl";
@@ -107,10 +108,10 @@ function authorities(): string {
   return path;
 }
 
-function issue(kind: Kind, { names, rsa = false, days = [-1, 30], by }: Wish): Certified {
+function issue(kind: Kind, { names, key = "ec", days = [-1, 30], by }: Wish): Certified {
   const base = kind.replaceAll(" ", "-");
   const [certFile, keyFile] = [join(authorities(), `${base}.pem`), join(authorities(), `${base}.key`)];
-  const asked = ["-newkey", ...NEW_KEY[rsa ? "rsa" : "ec"], "-nodes", "-subj", `/CN=${kind}`, "-keyout", keyFile];
+  const asked = ["-newkey", ...NEW_KEY[key], "-nodes", "-subj", `/CN=${kind}`, "-keyout", keyFile];
   if (by === "itself") {
     openssl("req", "-x509", ...asked, "-addext", `subjectAltName=${names.join()}`, "-days", "30", "-out", certFile);
   } else {
