@@ -8,8 +8,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { freePort } from "../real/server";
 import { authority, certified, fileOf, lacking } from "../support/certificates";
 import { Client, median } from "./client";
 import { LARGE, type Started, startGateway, startUpstream } from "./processes";
@@ -50,16 +51,6 @@ async function startTarget(file: string, argv: readonly string[], port: number):
   }
   child.kill("SIGKILL");
   throw new Error(`${file} does not listen`);
-}
-
-/** A port that was free a moment ago, for programs that can't tell which one they got. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** TLS in front of a server in clear; a process of its own, since it costs as much as what is measured. */

@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../../src/config";
 import { startGateway, type TestGateway } from "../support/gateway";
+import { connectLoggedIn, welcome } from "../support/login";
 import { Accepting, Peer } from "../support/peer";
 
 async function stage(t: TestContext, settings: Partial<Config> = {}): Promise<[TestGateway, Accepting]> {
@@ -17,14 +18,6 @@ async function stage(t: TestContext, settings: Partial<Config> = {}): Promise<[T
     await accepting.close();
   });
   return [gateway, accepting];
-}
-
-async function welcome(server: Peer): Promise<void> {
-  await server.say("+OK");
-  for (let i = 0; i < 2; i++) {
-    await server.line();
-    await server.say("+OK");
-  }
 }
 
 for (const how of ["closes", "resets"] as const) {
@@ -57,13 +50,7 @@ test("a client that leaves at login without a QUIT: the login is given up", asyn
 
 test("I18: what is carried out for a client that is gone has a limit, however the server drips", async (t) => {
   const [gateway, accepting] = await stage(t, { quitTimeout: 0.5 });
-  const client = await Peer.connect(gateway.port);
-  await client.line();
-  await client.ask("USER joe");
-  await client.say("PASS p");
-  const server = await accepting.next();
-  await welcome(server);
-  await client.line();
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.write("RETR 1\r\nQUIT\r\n");
   await server.line();
   await server.say("+OK");
@@ -80,13 +67,7 @@ test("I18: what is carried out for a client that is gone has a limit, however th
 
 test("the second shutdown ends also those who wait for a client to read, or for an answer to QUIT", async (t) => {
   const [gateway, accepting] = await stage(t, { drainTimeout: 60 });
-  const client = await Peer.connect(gateway.port);
-  await client.line();
-  await client.ask("USER joe");
-  await client.say("PASS p");
-  const server = await accepting.next();
-  await welcome(server);
-  await client.line();
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("QUIT");
   assert.equal(await server.line(), "QUIT");
   const began = Date.now();
@@ -113,13 +94,7 @@ test("R4: a greedy client that reads nothing is made to give way, and nothing el
 test("I7: a server that can't bear CAPA is asked once; the next session gets through, one command at a time", async (t) => {
   const [gateway, accepting] = await stage(t);
   for (const asked of [true, false]) {
-    const client = await Peer.connect(gateway.port);
-    await client.line();
-    await client.ask("USER joe");
-    await client.say("PASS p");
-    const server = await accepting.next();
-    await welcome(server);
-    await client.line();
+    const [client, server] = await connectLoggedIn(gateway.port, accepting);
     await client.write("NOOP\r\nDELE 1\r\nQUIT\r\n");
     assert.equal(await server.line(), "NOOP");
     await server.say("+OK");
@@ -157,13 +132,7 @@ test("a command that is refused is activity, too", async (t) => {
 
 test("I8: half a line out of turn: nothing more is said to that server, and its words are in the log", async (t) => {
   const [gateway, accepting] = await stage(t);
-  const client = await Peer.connect(gateway.port);
-  await client.line();
-  await client.ask("USER joe");
-  await client.say("PASS p");
-  const server = await accepting.next();
-  await welcome(server);
-  await client.line();
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await server.write("-ERR idle time");
   await pause(20);
   await client.say("STAT");

@@ -6,33 +6,14 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { connectLoggedIn, welcome } from "../support/login";
 import { Accepting, Peer } from "../support/peer";
 import { MAIN, startProcess } from "../support/process";
-
-/** Takes a login at the server's end. */
-async function welcome(server: Peer): Promise<void> {
-  await server.say("+OK");
-  for (let i = 0; i < 2; i++) {
-    await server.line();
-    await server.say("+OK");
-  }
-}
-
-async function logIn(port: number): Promise<Peer> {
-  const client = await Peer.connect(port);
-  await client.line();
-  await client.ask("USER joe");
-  await client.say("PASS p");
-  return client;
-}
 
 test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 30_000 }, async () => {
   const accepting = new Accepting();
   const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
-  const client = await logIn(gateway.port);
-  const server = await accepting.next();
-  await welcome(server);
-  await client.line();
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
   client.socket.pause();
   await client.say("RETR 1");
   await server.line();
@@ -60,10 +41,7 @@ test("SIGTERM: sessions go on, new clients are not accepted; a second one ends a
 }, async () => {
   const accepting = new Accepting();
   const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
-  const client = await logIn(gateway.port);
-  const server = await accepting.next();
-  await welcome(server);
-  await client.line();
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
   gateway.child.kill("SIGTERM");
   await pause(100);
   await assert.rejects(Peer.connect(gateway.port), /ECONNREFUSED/);

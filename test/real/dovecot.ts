@@ -1,5 +1,6 @@
 /**
- * Dovecot, run by the ordinary user: a passwd-file and a Maildir in a throw-away folder, one port of 127.0.0.1.
+ * Dovecot, run by the ordinary user: a passwd-file and a Maildir in a throw-away folder, on 127.0.0.1. Either without
+ * TLS on one port; or so that it takes no login in clear, with STLS on one port and TLS from the first octet on another.
  */
 
 import assert from "node:assert/strict";
@@ -8,18 +9,64 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Certificate } from "./certificates";
 import { atEnd } from "./ending";
 import { stored } from "./mails";
 import { program, run, start, stop } from "./programs";
 import { folder, put, scratch } from "./scratch";
 import { freePort, password, type RealServer, user } from "./server";
 
+export interface TlsServer extends RealServer {
+  /** The port where TLS is spoken from the first octet; `port` has STLS. */
+  readonly tlsPort: number;
+  /** All that it has logged. */
+  said(): string;
+}
+
 /** Starts dovecot with these mails, in this order, in joe's maildrop. */
-export async function startDovecot(t: TestContext, mails: readonly Buffer[]): Promise<RealServer> {
+export function startDovecot(t: TestContext, mails: readonly Buffer[]): Promise<RealServer> {
+  return launch(t, 0, mails, ["ssl = no", "disable_plaintext_auth = no"]);
+}
+
+/**
+ * Starts one that demands TLS.
+ *
+ * @param clients the authority whose certificates clients must show; without it, none is asked for
+ */
+export async function startTlsDovecot(
+  t: TestContext,
+  { cert, key }: Certificate,
+  mails: readonly Buffer[],
+  clients?: string,
+): Promise<TlsServer> {
+  const demanded = clients
+    ? [
+        `ssl_ca = <${clients}`,
+        "ssl_verify_client_cert = yes",
+        "auth_ssl_require_client_cert = yes",
+        "ssl_require_crl = no",
+      ]
+    : [];
+  return launch(t, await freePort(), mails, [
+    "ssl = required",
+    `ssl_cert = <${cert}`,
+    `ssl_key = <${key}`,
+    ...demanded,
+  ]);
+}
+
+/** @param tlsPort where TLS is spoken from the first octet; 0: nowhere */
+async function launch(
+  t: TestContext,
+  tlsPort: number,
+  mails: readonly Buffer[],
+  ssl: readonly string[],
+): Promise<TlsServer> {
   const home = scratch(t);
   const port = await freePort();
   const [name, group] = await Promise.all(["-un", "-gn"].map((flag) => run(program("id"), [flag])));
-  put(join(home, "conf"), configuration(home, port, text(name?.stdout), text(group?.stdout)));
+  const [as, of] = [name, group].map((outcome) => `${outcome?.stdout}`.trim());
+  put(join(home, "conf"), `${configuration(home, `${as}`, `${of}`, port, tlsPort)}${ssl.join("\n")}\n`);
   put(join(home, "users"), `${user}:{PLAIN}${password}::::${home}/${user}::\n`);
   for (const part of ["new", "cur", "tmp"]) folder(join(home, user, "maildir", part));
   for (const [index, octets] of mails.entries()) {
@@ -35,14 +82,14 @@ export async function startDovecot(t: TestContext, mails: readonly Buffer[]): Pr
   }
   return {
     port,
+    tlsPort,
+    said: () => said,
     stored: () =>
       ["new", "cur"]
         .map((part) => join(home, user, "maildir", part))
         .flatMap((path) => readdirSync(path).map((file) => readFileSync(join(path, file)))),
   };
 }
-
-const text = (octets: Buffer | undefined) => (octets ?? Buffer.alloc(0)).toString().trim();
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -55,7 +102,7 @@ function answers(port: number): Promise<boolean> {
 }
 
 /** Everything that dovecot would do as root is left out: its own users, chroot, and other folders than `home`. */
-function configuration(home: string, port: number, name: string, group: string): string {
+function configuration(home: string, name: string, group: string, port: number, tlsPort: number): string {
   return `
 protocols = pop3
 listen = 127.0.0.1
@@ -66,8 +113,6 @@ default_internal_user = ${name}
 default_internal_group = ${group}
 default_login_user = ${name}
 default_vsz_limit = 0
-ssl = no
-disable_plaintext_auth = no
 auth_failure_delay = 0
 auth_mechanisms = plain
 first_valid_uid = 0
@@ -93,7 +138,8 @@ service pop3-login {
     port = ${port}
   }
   inet_listener pop3s {
-    port = 0
+    port = ${tlsPort}
+    ssl = yes
   }
 }
 service stats {

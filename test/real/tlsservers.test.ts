@@ -8,11 +8,11 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Authority, type Certificate, pin } from "./certificates";
 import { Dialogue } from "./dialogue";
+import { startTlsDovecot, type TlsServer } from "./dovecot";
 import { mails } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { password, user } from "./server";
-import { startTlsDovecot, type TlsServer } from "./tlsdovecot";
 import { startTlsGateway } from "./tlsgateway";
 
 /** Fetches the whole maildrop through a gateway with these options; the server must have been spoken to under TLS. */
