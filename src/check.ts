@@ -1,21 +1,29 @@
 /**
- * --check: what would run, and whether it can: certificates and the acp are there, and the default server is looked up,
- * connected to, spoken to under TLS as sessions would, and greets. Options and other files have been checked by the
- * command line. Nobody logs in.
+ * --check: what would run, and whether it can, tried with the rights that sessions will have: certificates can be used, the
+ * client log can be written, the acp can be run, and the default server is looked up, connected to, spoken to under TLS
+ * as sessions do it, and greets. Options have been checked by the command line. Nobody logs in.
  */
 
+import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-import { isAddress, POP3_PORT, POP3S_PORT, showHostPort } from "./address";
+import { createServer } from "node:net";
+import { delimiter, dirname, join } from "node:path";
+import { isAddress, showHostPort } from "./address";
 import type { Config, TlsMode } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
-import { cleaned } from "./protocol/response";
+import { accountOf, dropPrivileges, isRoot } from "./door/privileges";
+import { plain } from "./log/destination";
+import { placeOf } from "./policy/routing";
 import { greeted } from "./session/upstream";
 import { Certificates } from "./transport/certificates";
 import { systemResolve } from "./transport/lookup";
 import { dialTcp } from "./transport/tcp";
 import { ServerTls } from "./transport/tls";
+import { isProgram } from "./values";
+
+/** What is shown of somebody else's words, in octets. */
+const LINE_BOUND = 512;
 
 /** What was found, a line each, and whether it can run like that. */
 export interface Findings {
@@ -28,7 +36,11 @@ export async function check(config: Config): Promise<Findings> {
   const lines = [...told(config)];
   let sound = true;
   for (const [what, find] of [
+    ["listeners", () => listeners(config)],
+    ["pidfile", () => pidfile(config)],
     ["certificates", () => certificates(config)],
+    ["user", () => user(config)],
+    ["client log", () => clientLog(config)],
     ["access control", () => accessControl(config)],
     ["server", () => server(config)],
   ] as const) {
@@ -36,21 +48,21 @@ export async function check(config: Config): Promise<Findings> {
       lines.push(...(await find()));
     } catch (thrown) {
       sound = false;
-      lines.push(`FAULT: ${what}: ${(thrown as Error).message}`);
+      lines.push(`FAULT: ${what}: ${plain((thrown as Error).message, LINE_BOUND)}`);
     }
   }
   return { lines, sound };
 }
 
 /** The settings that decide who gets where. */
-function told({ listen, clientTls, server, select, servers, clientLog, user, demo }: Config): string[] {
-  const places = listen.map(({ host, port, tls }) => `${showHostPort(host ?? "*", port)}${mode(tls ?? clientTls)}`);
+function told({ listen, clientTls, server, serverTls, select, servers, user, demo }: Config): string[] {
+  const places = listen.map(({ host, port, tls }) => `${showHostPort(host ?? "*", port)}${mode(tls ?? "none")}`);
+  const to = server && placeOf(server, serverTls);
   return [
     places.length > 0 ? `listens on ${places.join(", ")}` : `is started by a superserver${mode(clientTls)}`,
     `runs as ${process.getuid?.() === 0 ? user : "the user that starts it"}`,
-    `default server: ${demo ? "the sample maildrop" : server ? showHostPort(server.host, server.port ?? POP3_PORT) : "none"}`,
+    `default server: ${demo ? "the sample maildrop" : to ? `${showHostPort(to.host, to.port)}${mode(to.tls)}` : "none"}`,
     `servers that clients may select: ${select ? (servers ?? "any that is public") : "none"}`,
-    ...(clientLog ? [`client log in ${clientLog}`] : []),
   ];
 }
 
@@ -58,36 +70,55 @@ function mode(tls: TlsMode): string {
   return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
 }
 
+/** Whether the interfaces are ours; the ports may be taken, by the very daemon whose settings these are. */
+async function listeners({ listen }: Config): Promise<string[]> {
+  for (const { host } of listen) {
+    if (host === null) continue;
+    const server = createServer();
+    const address = isAddress(host) ? host : ((await systemResolve(host))[0] as string);
+    await once(server.listen(0, address), "listening");
+    server.close();
+  }
+  return [];
+}
+
+function pidfile({ pidfile: file }: Config): string[] {
+  if (file !== null) accessSync(dirname(file), constants.W_OK);
+  return [];
+}
+
 function certificates(config: Config): string[] {
+  if (config.serverCa !== null || config.serverCert !== null) new ServerTls(config);
   if (config.certificates.length === 0) return [];
   const { names, warnings } = new Certificates(config);
   return [...names.map((name) => `certificate ${name}`), ...warnings.map((reason) => `warning: ${reason}`)];
+}
+
+/** From here on things are tried with the rights that sessions will have. */
+function user({ user }: Config): string[] {
+  if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
+  return [];
+}
+
+function clientLog({ clientLog: folder }: Config): string[] {
+  if (folder === null) return [];
+  accessSync(folder, constants.W_OK | constants.X_OK);
+  return [`client log in ${folder}`];
 }
 
 function accessControl({ acp }: Config): string[] {
   if (!acp) return [];
   const [program = ""] = acp;
   const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
-  if (!folders.some((folder) => canRun(join(folder, program)))) throw new Error(`${program} can't be run`);
+  if (!folders.some((folder) => isProgram(join(folder, program)))) throw new Error(`${program} can't be run`);
   return [`access control by ${acp.join(" ")}`];
-}
-
-function canRun(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function server(config: Config): Promise<string[]> {
   if (!config.server) return [];
-  const { host } = config.server;
-  const port = config.server.port ?? POP3_PORT;
+  const { host, port, tls } = placeOf(config.server, config.serverTls);
   const addresses = isAddress(host) ? [host] : await systemResolve(host);
   const { connectTimeout: timeout, source4, source6, greetingTimeout } = config;
-  const tls = port === POP3S_PORT ? "tls" : (config.serverTls ?? "none");
   const by = tls === "none" ? null : new ServerTls(config);
   const dial = {
     addresses,
@@ -106,7 +137,7 @@ async function server(config: Config): Promise<string[]> {
     const greeting = await greeted(connection, tls, secure);
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     void connection.say("QUIT");
-    return [`server is reached at ${connection.peer.address}, ${how}`, `server says: ${cleaned(greeting)}`];
+    return [`server is reached at ${connection.peer.address}, ${how}`, `server says: ${plain(greeting, LINE_BOUND)}`];
   } finally {
     server?.close(0);
   }

@@ -4,8 +4,8 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
-import { POP3_PORT, POP3S_PORT, parseHostPort } from "./address";
-import { type Config, type Draft, defaults } from "./config";
+import { POP3_PORT, parseHostPort } from "./address";
+import { type Config, type Draft, defaults, faultOfServerTls, faultOfTls, type TlsMode } from "./config";
 import { OPTIONS } from "./options";
 import { listener, UsageFault } from "./values";
 
@@ -23,6 +23,7 @@ export function parseCommandLine(argv: readonly string[], version: () => string)
     .usage("[options] [server[:port]]")
     .helpOption("-h, --help", "this text")
     .allowExcessArguments(true)
+    .showSuggestionAfterError(false)
     .exitOverride()
     .configureOutput({ writeOut: () => {}, writeErr: () => {} });
   let daemon = 0;
@@ -57,9 +58,9 @@ function completed(draft: Draft, daemon: number, operands: readonly string[]): C
   } else if (daemon > 1) {
     const first = rest.shift();
     if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand");
-    draft.listen = [listener(first)];
+    draft.listen = [{ ...listener(first), ...byClientTls(draft) }];
   } else if (daemon === 1) {
-    draft.listen = [{ host: null, port: POP3_PORT }];
+    draft.listen = [{ host: null, port: POP3_PORT, ...byClientTls(draft) }];
   }
   const [server, ...excess] = rest;
   if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.join(" ")}`);
@@ -76,28 +77,18 @@ function completed(draft: Draft, daemon: number, operands: readonly string[]): C
   if (draft.servers !== null && !draft.select) throw new UsageFault("-s needs -e");
   return Object.freeze(draft);
 }
-/** What options about TLS need of each other. */
-function soundTls({
-  listen,
-  clientTls,
-  certificates,
-  server,
-  serverTls,
-  serverPins,
-  serverCert,
-  serverKey,
-  demo,
-}: Draft): void {
-  const modes = [clientTls, ...listen.map(({ tls }) => tls ?? clientTls)];
-  const secure = modes.some((mode) => mode !== "none");
+
+/** How TLS comes into the one listener of -D. */
+function byClientTls({ clientTls }: Draft): { tls?: TlsMode } {
+  return clientTls === "none" ? {} : { tls: clientTls };
+}
+
+/** What options about TLS need of each other; a superserver may decide how clients come in, and is asked later. */
+function soundTls(draft: Draft): void {
+  const { certificates, listen, clientTls } = draft;
   if (certificates.some(({ key }) => key === "")) throw new UsageFault("each --tls-cert needs its --tls-key");
-  if (secure && certificates.length === 0) throw new UsageFault("TLS for clients needs --tls-cert and --tls-key");
-  if ((serverCert === null) !== (serverKey === null))
-    throw new UsageFault("--server-cert and --server-key need each other");
-  if (serverPins.length > 0 && !server) throw new UsageFault("--server-pin needs a fixed server");
-  // Nobody should believe that a connection is encrypted which is not.
-  const near = demo || (server !== null && /^(?:localhost|127\.[0-9.]+|::1)$/.test(server.host));
-  if (secure && serverTls === null && !near && server?.port !== POP3S_PORT) {
-    throw new UsageFault("TLS for clients wants --server-tls said; none, too");
-  }
+  const modes = listen.length > 0 ? listen.map(({ tls }) => tls ?? "none") : [clientTls];
+  const told = listen.length > 0 || clientTls !== "none";
+  const fault = (told ? faultOfTls(draft, modes) : null) ?? faultOfServerTls(draft);
+  if (fault !== null) throw new UsageFault(fault);
 }

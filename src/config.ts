@@ -3,7 +3,7 @@
  * makes one in cli.ts. Times are seconds unless said.
  */
 
-import type { HostPort } from "./address";
+import { type HostPort, POP3S_PORT } from "./address";
 
 /** How TLS comes into a connection: never, after STLS, or at once. */
 export type TlsMode = "none" | "starttls" | "tls";
@@ -91,7 +91,7 @@ export interface Config {
   readonly connectTimeout: number;
   /** For a server's greeting and all that comes before PASS. */
   readonly greetingTimeout: number;
-  /** For the answer to a QUIT whose client is gone, and for each answer before it. */
+  /** For all that is carried out for a client that is gone, up to the answer to its QUIT. */
   readonly quitTimeout: number;
   /** How long the first refused login of an address is held back; it doubles from there to `refusalDelayLimit`. */
   readonly refusalDelay: number;
@@ -100,6 +100,40 @@ export interface Config {
   readonly lookupTimeout: number;
   /** How long sessions may go on after the daemon was told to end. */
   readonly drainTimeout: number;
+}
+
+/**
+ * What is wrong with TLS as it was set; null: nothing. Nobody should believe that a connection is encrypted which is not.
+ *
+ * @param modes how TLS comes into the connections of clients, wherever they come in
+ */
+export function faultOfTls(config: Config, modes: readonly TlsMode[]): string | null {
+  const { certificates, select, server, serverTls, demo } = config;
+  if (!modes.some((mode) => mode !== "none")) {
+    return certificates.length > 0 ? "--tls-cert is of no use: no client comes in by TLS" : null;
+  }
+  if (certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
+  const near = demo || (server !== null && /^(?:localhost|127\.[0-9.]+|::1)$/.test(server.host));
+  const safe = !select && (near || server?.port === POP3S_PORT);
+  return serverTls === null && !safe ? "TLS for clients wants --server-tls said; none, too" : null;
+}
+
+/** What is wrong with TLS to servers as it was set; null: nothing. */
+export function faultOfServerTls(config: Config): string | null {
+  const { server, select, acp, serverTls, serverCa, serverPins, serverCert, serverKey, serverTlsMin, demo } = config;
+  if ((serverCert === null) !== (serverKey === null)) return "--server-cert and --server-key need each other";
+  if (serverPins.length > 0 && !server) return "--server-pin needs a fixed server";
+  const spoken = serverTls !== null && serverTls !== "none";
+  if (demo && !select && spoken) return "--demo speaks no TLS";
+  // A client, or the acp, may choose port 995.
+  if (spoken || select || acp !== null || server?.port === POP3S_PORT) return null;
+  const [useless] = [
+    ...(serverPins.length > 0 ? ["--server-pin"] : []),
+    ...(serverCa !== null ? ["--server-ca"] : []),
+    ...(serverCert !== null ? ["--server-cert"] : []),
+    ...(serverTlsMin !== defaults.serverTlsMin ? ["--server-tls-min"] : []),
+  ];
+  return useless ? `${useless} is of no use: the server is spoken to in clear; say --server-tls` : null;
 }
 
 /** A Config while it is put together. */

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { now, unwatch, type Watched, watch } from "./deadline";
 import { type Blame, Failure } from "./failure";
+import { type Handshake, handshake } from "./handshake";
 import { Inbox, type OVERLONG } from "./inbox";
 import type { Landing } from "./landing";
 import { Outbox } from "./outbox";
@@ -42,7 +43,7 @@ export class Connection implements Watched, Source, Sink {
   #relay: Relay | null = null;
   #trace: ((direction: "<" | ">", line: string) => void) | null = null;
   #stream!: Duplex;
-  #handshake: { reject(failure: Failure): void } | null = null;
+  #handshake: Handshake | null = null;
   /** The halves, for the relay alone. */
   readonly inbox: Inbox;
   readonly outbox: Outbox;
@@ -84,6 +85,11 @@ export class Connection implements Watched, Source, Sink {
     return this.#gone;
   }
 
+  /** Whether it is gone and all that it had said is here: nothing will come of it any more. */
+  get lost(): boolean {
+    return this.#gone && this.inbox.ended;
+  }
+
   /** How many octets have arrived and were not taken yet. */
   get pending(): number {
     return this.inbox.pending;
@@ -114,10 +120,10 @@ export class Connection implements Watched, Source, Sink {
     return this.inbox.skipLine();
   }
 
-  /** Writes a line (latin1) and its CRLF; returns as `write` does. */
-  say(line: string): Promise<void> | undefined {
-    this.#trace?.(">", line);
-    return this.write(`${line}\r\n`);
+  /** Writes lines (latin1), each with its CRLF; returns as `write` does. */
+  say(...lines: readonly string[]): Promise<void> | undefined {
+    if (this.#trace) for (const line of lines) this.#trace(">", line);
+    return this.write(lines.length === 1 ? `${lines[0]}\r\n` : `${lines.join("\r\n")}\r\n`);
   }
 
   /**
@@ -164,17 +170,8 @@ export class Connection implements Watched, Source, Sink {
     this.#attach(tls);
     this.inbox.move(tls);
     this.outbox.move(tls);
-    const failed = (why: string) => new Failure(this.role, `TLS with ${this.role} failed: ${why}`, this.#insecure());
-    await new Promise<void>((resolve, reject) => {
-      this.#handshake = { reject };
-      // A pin that does not fit has destroyed the socket by now; why, its "error" tells.
-      tls.once(this.role === "server" ? "secureConnect" : "secure", () => {
-        if (!tls.destroyed) resolve();
-      });
-      tls.once("end", () => reject(failed("the connection was closed")));
-      tls.once("error", (fault) => reject(failed(reasonOf(fault))));
-      tls.once("close", () => reject(failed("the connection was closed")));
-    });
+    this.#handshake = handshake(tls, this.role);
+    await this.#handshake.done;
     this.#handshake = null;
   }
 
@@ -184,7 +181,7 @@ export class Connection implements Watched, Source, Sink {
     this.#failure = failure;
     this.deadline = NEVER;
     this.limit = NEVER;
-    this.#handshake?.reject(failure);
+    this.#handshake?.fail(failure);
     this.inbox.fail(failure);
     this.outbox.fail(failure);
     this.#relay?.fail(failure);
@@ -252,10 +249,6 @@ export class Connection implements Watched, Source, Sink {
     });
   }
 
-  #insecure(): string | null {
-    return this.role === "server" ? texts.serverInsecure : null;
-  }
-
   /** Nobody reads any more; but what had arrived before may not all have been read. */
   #lose(): void {
     if (this.#gone) return;
@@ -265,8 +258,7 @@ export class Connection implements Watched, Source, Sink {
   }
 
   #lostIfClosed(): void {
-    if (!this.#gone || !this.inbox.ended || !this.onLost) return;
-    this.#lost(closed(this.role));
+    if (this.lost) this.#lost(closed(this.role));
   }
 
   #lost(failure: Failure): void {
@@ -274,11 +266,6 @@ export class Connection implements Watched, Source, Sink {
     this.onLost = null;
     onLost?.(failure);
   }
-}
-
-/** What OpenSSL says in words, without its numbers and files; else what the system says. */
-export function reasonOf(fault: Error & { readonly reason?: string }): string {
-  return fault.reason ?? fault.message;
 }
 
 /** The failure of a peer that has left. */

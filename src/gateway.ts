@@ -3,7 +3,7 @@
  * at its first use: under inetd, where each session is a process, that is half of the time to the greeting.
  */
 
-import { type HostPort, isAddress, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
+import { type HostPort, isAddress, isPublic, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
 import type { Config, TlsMode } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
@@ -49,7 +49,8 @@ export class House implements Gateway {
     this.#routing = new Routing(config);
     this.#refusals = new Refusals(config.refusalDelay, config.refusalDelayLimit);
     this.#certificates = config.certificates.length > 0 ? openCertificates(config) : null;
-    if (config.serverTls !== null || config.serverCa !== null || config.serverCert !== null) this.#tls();
+    const { serverTls, serverCa, serverCert } = config;
+    if ((serverTls ?? "none") !== "none" || serverCa !== null || serverCert !== null) this.#tls();
   }
 
   /** What is worth a warning at the start. */
@@ -65,6 +66,20 @@ export class House implements Gateway {
   /** Reads the certificates for clients again. @throws Error in one line if they can't be used; the old ones stay */
   reload(): void {
     this.#certificates?.reload();
+  }
+
+  /**
+   * Loads what sessions load at their first need, while that surely can be: a process without a free descriptor reads
+   * no file, and Node may not try again. For processes that serve more than one client.
+   */
+  prepare(): void {
+    isPublic("192.0.2.1");
+    require("./session/login");
+    require("./transport/lookup");
+    require("./transport/tcp");
+    if (this.config.acp) require("./policy/access");
+    if (this.config.clientLog !== null) require("./policy/clientlog");
+    if (this.config.serverTls !== "none") require("./transport/tls");
   }
 
   /** Serves a client that has connected; never rejects. */

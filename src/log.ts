@@ -14,20 +14,23 @@ export type Log = (level: Level, event: string, fields: Fields) => void;
 /** The longest value that is shown, in characters. */
 const VALUE_BOUND = 256;
 
+/** The same for the stack of a fault of ours. */
+const STACK_BOUND = 2048;
+
 /** One line without its line end. */
 export function line(event: string, fields: Fields): string {
   let text = event;
   for (const key in fields) {
     const value = fields[key];
-    if (value !== undefined) text += ` ${key}=${shown(value)}`;
+    if (value !== undefined) text += ` ${key}=${shown(value, key === "stack" ? STACK_BOUND : VALUE_BOUND)}`;
   }
   return text;
 }
 
 /** A value with blanks, quotes, control octets or anything beyond ASCII is quoted and escaped. */
-export function shown(value: string | number): string {
+export function shown(value: string | number, bound = VALUE_BOUND): string {
   if (typeof value === "number") return String(value);
-  const cut = value.length > VALUE_BOUND ? `${value.slice(0, VALUE_BOUND)}...` : value;
+  const cut = value.length > bound ? `${value.slice(0, bound)}...` : value;
   if (/^[!#-[\]-~]+$/.test(cut)) return cut;
   return `"${cut.replace(/["\\]|[^ -~]/g, escaped)}"`;
 }

@@ -1,17 +1,28 @@
 /**
- * The last step of the build: packs the program into one script, and lets V8 keep what it compiles of it in a session
- * as a superserver would start it. main.ts runs both. Without the cache the program works as well, and starts later.
+ * The last step of the build: packs the program into one script, lets V8 keep what it compiles of it in a session as a
+ * superserver would start it, and puts launcher.js, which runs both, in the place of main.js. Without the cache the
+ * program works as well, and starts later.
  */
 
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { createDemoServer } from "./demo/server";
-import { CACHE, evaluate, PACKED, packed } from "./main";
+import { CACHE, evaluate, PACKED, packed } from "./launcher";
 
 /** Tells the child that it is the one who rehearses. */
 const REHEARSAL = "rehearsal";
@@ -21,6 +32,9 @@ const PATIENCE = 60_000;
 
 /** What a client says in the session that is rehearsed. */
 const SESSION = ["USER demo", "PASS demo", "STAT", "LIST", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "QUIT"];
+
+/** What tsc has left there. */
+const MAIN = join(__dirname, "main.js");
 
 /** Loaded by few sessions, or after the greeting. */
 const APART = ["ipaddr.js", "minimatch", "syslog-client"];
@@ -32,8 +46,20 @@ async function main(): Promise<void> {
     await rehearsed();
     if (packed().cachedDataRejected !== false) throw new Error("V8 does not take it");
   } catch (thrown) {
+    rmSync(CACHE, { force: true });
     process.stderr.write(`pack: no code cache, so a session under inetd starts later: ${(thrown as Error).message}\n`);
   }
+  copyFileSync(join(__dirname, "launcher.js"), `${MAIN}.new`);
+  chmodSync(`${MAIN}.new`, 0o755);
+  put(MAIN);
+}
+
+/** Puts a new file in its place, when the disk has it: V8 itself would believe a cache that is only half there. */
+function put(file: string): void {
+  const fd = openSync(`${file}.new`, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(`${file}.new`, file);
 }
 
 function pack(): void {
@@ -52,7 +78,7 @@ function pack(): void {
     },
     footer: { js: "})" },
   });
-  renameSync(`${PACKED}.new`, PACKED);
+  put(PACKED);
 }
 
 /** Lets a child serve one session, of which it leaves the cache. */
@@ -91,7 +117,7 @@ function rehearse(argv: readonly string[]): void {
   const script = packed();
   process.on("exit", () => {
     writeFileSync(`${CACHE}.new`, script.createCachedData());
-    renameSync(`${CACHE}.new`, CACHE);
+    put(CACHE);
   });
   evaluate(script).main(argv, true);
 }

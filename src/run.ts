@@ -51,14 +51,22 @@ export async function run(config: Config, { stderrIsClient, told, die }: Caller)
     dropRoot();
     pidfile?.write();
   } catch (thrown) {
+    pidfile?.remove();
+    // Under a superserver nobody else learns of it.
+    if (stderrIsClient) log("err", "start", { reason: (thrown as Error).message });
     await opened.close();
+    if (stderrIsClient) return false;
     if (thrown instanceof UsageFault) throw thrown;
     await told((thrown as Error).message);
     return false;
   }
   await told(null);
   for (const reason of house.warnings) log("warning", "tls", { reason });
-  if (demo) process.stdout.write(demo.howTo(door.ports?.[0] ?? 0));
+  // Under a superserver standard output may be the client.
+  if (demo && config.listen.length > 0) process.stdout.write(demo.howTo(door.ports?.[0] ?? 0));
+  if (config.clientLog !== null && !isPermitted(config.clientLog, constants.W_OK | constants.X_OK)) {
+    log("warning", "client-log", { reason: `${config.clientLog} can't be written` });
+  }
   obeySignals(door, house);
   await door.serve();
   house.close();
@@ -89,13 +97,14 @@ function rootDropper({ user }: Config, log: Log): () => void {
   if (accountOf(user).uid === 0) return () => log("warning", "root", { reason: "-u root: serves as root" });
   return () => {
     dropPrivileges(user);
-    if (!isReadable(__filename)) throw new Error(`${user} can't read ${__dirname}: install it where everybody can`);
+    if (!isPermitted(__filename, constants.R_OK))
+      throw new Error(`${user} can't read ${__dirname}: install it where everybody can`);
   };
 }
 
-function isReadable(file: string): boolean {
+function isPermitted(file: string, mode: number): boolean {
   try {
-    accessSync(file, constants.R_OK);
+    accessSync(file, mode);
     return true;
   } catch {
     return false;
@@ -117,10 +126,12 @@ function obeySignals(door: Door, house: House): void {
       void door.close();
     });
   }
+  // Else Node would open its debugger, to anybody on this machine; log rotation likes to send this one.
+  process.on("SIGUSR1", () => {});
   // A daemon has no terminal that could hang up: it reads its certificates again.
   if (listen.length === 0 && certificates.length === 0) return;
   if (listen.length > 0) {
-    for (const file of house.reloaded.filter((file) => !isReadable(file))) {
+    for (const file of house.reloaded.filter((file) => !isPermitted(file, constants.R_OK))) {
       log("warning", "tls", { reason: `${file}: SIGHUP can't read it again, since only root can` });
     }
   }

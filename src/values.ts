@@ -90,7 +90,8 @@ export function program(text: string): string[] {
   return [found, ...words];
 }
 
-function isProgram(path: string): boolean {
+/** Whether this file can be run. */
+export function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();

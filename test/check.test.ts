@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createDemoServer } from "../src/demo/server";
@@ -31,7 +32,9 @@ async function upstream(t: TestContext): Promise<string> {
 
 test("what would run is told, and what its server says", LIMITS, async (t) => {
   const server = await upstream(t);
-  const { status, said } = await checked("-e", "-s", "mail.*", "-l", scratch(t), "--listen", "[::1]:1110", server);
+  const log = scratch(t);
+  chmodSync(log, 0o777);
+  const { status, said } = await checked("-e", "-s", "mail.*", "-l", log, "--listen", "[::1]:1110", server);
   assert.equal(status, 0, said);
   for (const line of [
     /^listens on \[::1\]:1110$/m,
@@ -45,6 +48,16 @@ test("what would run is told, and what its server says", LIMITS, async (t) => {
     assert.match(said, line);
   }
   assert.match((await checked("--demo", "-D")).said, /sample maildrop/);
+  chmodSync(log, 0o555);
+  const shut = await checked("-l", log, server);
+  assert.equal(shut.status, 78, shut.said);
+  assert.match(shut.said, /^FAULT: client log: EACCES/m);
+});
+
+test("the port is the one that sessions use", { ...LIMITS, skip: lacking }, async (t) => {
+  const options = ["--server-tls", "tls", "--server-ca", authority()];
+  assert.match((await checked("-D", ...options, "127.0.0.1")).said, /^default server: 127\.0\.0\.1:995 with TLS$/m);
+  assert.match((await checked("-D", await upstream(t))).said, /^default server: 127\.0\.0\.1:\d+$/m);
 });
 
 test("a server that is not there, not found, not willing or no POP3 server is a fault", LIMITS, async (t) => {

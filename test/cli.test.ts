@@ -128,3 +128,58 @@ test("usage faults say in one line what is wrong", () => {
 test("options that do not exist yet are refused, not ignored", () => {
   for (const option of ["-z", "--auth", "--xclient"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });
+
+test("what options about TLS need of each other", () => {
+  const pair = ["--tls-cert", "/a.pem", "--tls-key", "/a.key"];
+  const pin = ["--server-pin", "00".repeat(32)];
+  const sound: readonly (readonly string[])[] = [
+    ["--listen", "995/tls", ...pair, "--server-tls", "none", "mail"],
+    ["--listen", "995/tls", ...pair, "localhost"],
+    ["--listen", "995/tls", ...pair, "127.0.0.1"],
+    ["--listen", "995/tls", ...pair, "[::1]:1110"],
+    ["--listen", "995/tls", ...pair, "mail:995"],
+    ["--listen", "995/tls", ...pair, "--demo"],
+    ["--listen", "995/tls", ...pair, "-e", "--server-tls", "starttls", "localhost"],
+    ["--client-tls", "starttls", ...pair, "localhost"],
+    ["-D", "--client-tls", "tls", ...pair, "localhost"],
+    [...pair, "localhost"], // systemd may say it by the socket's name
+    ["-D", ...pin, "mail:995"],
+    ["-D", ...pin, "--server-tls", "starttls", "mail"],
+    ["-D", "-e", "--server-ca", "/ca.pem"],
+    ["-D", "-a", "true", "--server-tls-min", "1.3", "mail"],
+  ];
+  for (const argv of sound) assert.ok("config" in parseCommandLine(argv, () => ""), argv.join(" "));
+  const faults: readonly (readonly [readonly string[], RegExp])[] = [
+    [["--listen", "995/tls", "localhost"], /needs --tls-cert/],
+    [["--listen", "995/tls", ...pair, "mail"], /wants --server-tls/],
+    [["--listen", "110/starttls", ...pair, "mail"], /wants --server-tls/],
+    [["--listen", "995/tls", ...pair, "-e", "localhost"], /wants --server-tls/],
+    [["--listen", "995/tls", ...pair, "-e", "mail:995"], /wants --server-tls/],
+    [["--listen", "995/tls", ...pair, "-e", "--demo"], /wants --server-tls/],
+    [["--client-tls", "tls", ...pair, "mail"], /wants --server-tls/],
+    [["--client-tls", "tls", "localhost"], /needs --tls-cert/],
+    [["--listen", "110", ...pair, "localhost"], /of no use/],
+    [["--listen", "110", "--client-tls", "tls", ...pair, "localhost"], /of no use/],
+    [["-D", ...pair, "localhost"], /of no use/],
+    [["-D", ...pin, "mail"], /--server-pin is of no use/],
+    [["-D", ...pin, "--server-tls", "none", "mail"], /--server-pin is of no use/],
+    [["-D", ...pin, "-e"], /needs a fixed server/],
+    [["-D", "--server-ca", "/ca.pem", "mail"], /--server-ca is of no use/],
+    [["-D", "--server-cert", "/c", "--server-key", "/k", "mail"], /--server-cert is of no use/],
+    [["-D", "--server-cert", "/c", "--server-tls", "tls", "mail"], /need each other/],
+    [["-D", "--server-tls-min", "1.3", "mail"], /--server-tls-min is of no use/],
+    [["-D", "--demo", "--server-tls", "tls"], /speaks no TLS/],
+  ];
+  for (const [argv, reason] of faults) assert.match(fault([...argv]), reason, argv.join(" "));
+});
+
+test("a fault is one line, also where an option was meant that exists", () => {
+  for (const argv of [
+    ["--listn", "1"],
+    ["--serverpin", "x"],
+    ["-D", "a\nb"],
+  ]) {
+    assert.doesNotMatch(fault(argv), /Did you mean/);
+    if (!argv.join("").includes("\n")) assert.doesNotMatch(fault(argv), /\n/);
+  }
+});

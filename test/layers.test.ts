@@ -11,13 +11,13 @@ const SRC = join(__dirname, "..", "..", "src");
 
 const ROWS: readonly (readonly string[])[] = [
   ["protocol/", "failure", "config", "address", "deadline", "log", "version", "pem", "tlsversion"],
-  ["connection", "inbox", "outbox", "landing", "relay"],
+  ["connection", "inbox", "outbox", "landing", "relay", "handshake"],
   ["session/"],
   ["policy/", "transport/"],
   ["gateway", "demo/", "log/"],
   ["door/"],
   ["cli", "options", "values", "check", "run", "program"],
-  ["main", "pack"],
+  ["main", "launcher", "pack"],
 ];
 
 /** Rooms of one row that must not know each other. */
@@ -81,7 +81,7 @@ test("only connection, doors, transports and the demo touch streams; only progra
     // What kind of address a text is, node:net tells without a socket; and a type touches nothing.
     if (what.startsWith("type ") || /^\{ isIP(?:v[46])?(?:, isIPv6)? \}$/.test(what)) continue;
     assert.ok(
-      ["connection", "inbox", "outbox", "log/", "door/", "transport/", "demo/", "pack"].includes(room(file)),
+      ["connection", "inbox", "outbox", "log/", "door/", "transport/", "demo/", "check", "pack"].includes(room(file)),
       `${file} imports ${from}`,
     );
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Script } from "node:vm";
@@ -21,9 +21,6 @@ function run(folder: string, program: string, ...argv: string[]) {
   return { status, said: stdout + stderr };
 }
 
-const age = (file: string, seconds: number) =>
-  utimesSync(file, Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
-
 test("a pack is what runs, with a code cache that V8 takes", (t) => {
   const folder = build(t);
   const version = run(folder, "main.js", "--version");
@@ -33,27 +30,38 @@ test("a pack is what runs, with a code cache that V8 takes", (t) => {
   const script = new Script(readFileSync(join(folder, "packed.js"), "latin1"), { cachedData });
   assert.equal(script.cachedDataRejected, false);
   for (const file of ["program.js", "cli.js"]) writeFileSync(join(folder, file), "throw new Error('file by file');");
-  age(join(folder, "program.js"), 10);
   assert.deepEqual(run(folder, "main.js", "--version"), version);
 });
 
-test("a pack that is older than the program is not used", (t) => {
-  const folder = build(t);
-  run(folder, "pack.js");
-  age(join(folder, "packed.js"), 3600);
-  writeFileSync(join(folder, "program.js"), "exports.main = () => console.log('file by file');");
-  assert.equal(run(folder, "main.js").said, "file by file\n");
-});
-
-test("a code cache that is not there, or not V8's, does no harm", (t) => {
+test("a pack that is not there, or is damaged, is no reason not to start", (t) => {
   const folder = build(t);
   const version = run(folder, "main.js", "--version");
   run(folder, "pack.js");
-  const cache = join(folder, "packed.cache");
-  for (const octets of ["", "rubbish", readFileSync(cache).subarray(0, 1000)]) {
-    writeFileSync(cache, octets);
-    assert.deepEqual(run(folder, "main.js", "--version"), version);
+  const [pack, cache] = [join(folder, "packed.js"), join(folder, "packed.cache")];
+  const [sound, soundCache] = [readFileSync(pack), readFileSync(cache)];
+  for (const octets of ["", "rubbish(", sound.subarray(0, 1000), null]) {
+    if (octets === null) rmSync(pack);
+    else writeFileSync(pack, octets);
+    assert.deepEqual(run(folder, "main.js", "--version"), version, `${octets}`.slice(0, 20));
   }
-  rmSync(cache);
-  assert.deepEqual(run(folder, "main.js", "--version"), version);
+  writeFileSync(pack, sound);
+  for (const octets of ["", "rubbish", soundCache.subarray(0, 1000), null]) {
+    if (octets === null) rmSync(cache);
+    else writeFileSync(cache, octets);
+    assert.deepEqual(run(folder, "main.js", "--version"), version, `${octets}`.slice(0, 20));
+  }
+  mkdirSync(cache);
+  assert.deepEqual(run(folder, "main.js", "--version"), version, "a folder");
+});
+
+test("a build by tsc alone runs what it has made", (t) => {
+  const folder = build(t);
+  run(folder, "pack.js");
+  const top = join(__dirname, "..", "..");
+  const tsc = spawnSync(join(top, "node_modules", ".bin", "tsc"), ["-p", top, "--outDir", folder], {
+    encoding: "utf8",
+  });
+  assert.equal(tsc.status, 0, tsc.stdout);
+  writeFileSync(join(folder, "program.js"), "exports.main = () => console.log('file by file');");
+  assert.equal(run(folder, "main.js").said, "file by file\n");
 });

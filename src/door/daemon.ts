@@ -29,9 +29,9 @@ export class Daemon {
    * @throws Error of the first place where it can't
    */
   async open(): Promise<void> {
-    const { listen, clientTls } = this.#house.config;
+    const { listen } = this.#house.config;
     const places = await Promise.all(listen.map(located));
-    await Promise.all(places.map((place, index) => this.#reception.listen(place, listen[index]?.tls ?? clientTls)));
+    await Promise.all(places.map((place, index) => this.#reception.listen(place, listen[index]?.tls)));
   }
 
   /** Serves; resolves after `close`. */

@@ -7,11 +7,16 @@ import type { Connection } from "../connection";
 import { Failure } from "../failure";
 import { texts } from "../protocol/response";
 
+/** So many that gave way may still be hearing why; with more of them, they are cut off. */
+const LEAVING_BOUND = 100;
+
 export class Limits {
   readonly #perClient = new Map<string, number>();
   /** Those that have not logged in, oldest first. */
   readonly #waiting = new Set<Connection>();
   readonly #all = new Set<Connection>();
+  /** Those that gave way and are not gone yet. */
+  readonly #leaving = new Set<Connection>();
 
   constructor(
     private readonly max: number,
@@ -46,7 +51,9 @@ export class Limits {
   #makeRoom(): boolean {
     for (const oldest of this.#waiting) {
       this.leave(oldest);
+      this.#leaving.add(oldest);
       oldest.fail(new Failure("client", "gave way to a newer session", texts.tooManySessions));
+      if (this.#leaving.size > LEAVING_BOUND) oldest.destroy();
       return true;
     }
     return false;
@@ -55,6 +62,7 @@ export class Limits {
   /** Nothing is left of this session; or it was made to give way, and does not count any more. */
   leave(client: Connection): void {
     this.#waiting.delete(client);
+    this.#leaving.delete(client);
     if (!this.#all.delete(client)) return;
     const { address } = client.peer;
     const count = this.#countOf(address) - 1;

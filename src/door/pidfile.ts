@@ -44,10 +44,14 @@ export class Pidfile {
     throw new Error(`pidfile ${path}: ${fault}`);
   }
 
-  /** Writes this process's number. */
+  /** Writes this process's number. @throws Error in one line if it can't */
   write(): void {
-    ftruncateSync(this.#fd);
-    writeSync(this.#fd, `${process.pid}\n`, 0);
+    try {
+      ftruncateSync(this.#fd);
+      writeSync(this.#fd, `${process.pid}\n`, 0);
+    } catch (thrown) {
+      throw new Error(`pidfile ${this.#path}: ${(thrown as Error).message}`);
+    }
   }
 
   /** Removes the file, or empties it; unless another one has taken its place. */

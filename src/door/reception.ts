@@ -18,9 +18,9 @@ const BACKLOG = 1024;
 /** So many clients that are turned away may take their time to hear why; with more of them, they are cut off. */
 const TURNED_AWAY_BOUND = 100;
 
-/** Descriptors of a session, to its client and to its server; and those that the process has besides, more or less. */
+/** Descriptors of a session, to its client and to its server; and those that the process has besides: its own, and a crowd's that is turned away. */
 const DESCRIPTORS = 2;
-const SPARE_DESCRIPTORS = 50;
+const SPARE_DESCRIPTORS = 250;
 
 /** How long connections may take to carry our last words when all must end at once, in milliseconds. */
 const LAST_WORDS = 100;
@@ -59,6 +59,7 @@ export class Reception {
    * @throws the system's error
    */
   async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
+    this.#house.prepare();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, tls));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -78,8 +79,8 @@ export class Reception {
     for (const { host, port } of this.#servers.map(placeOf)) {
       this.#house.log("info", "listen", { interface: host, port });
     }
-    const { maxSessions } = this.#house.config;
-    const needed = maxSessions * DESCRIPTORS + SPARE_DESCRIPTORS;
+    const { maxSessions, acp } = this.#house.config;
+    const needed = maxSessions * DESCRIPTORS + SPARE_DESCRIPTORS + (acp ? pipesOfPrograms() : 0);
     const bound = descriptorBound();
     // libuv turns clients away in silence when there are none left.
     if (this.#servers.length > 0 && bound !== null && bound < needed) {
@@ -184,6 +185,12 @@ export class Reception {
   #leaving(): void {
     if (this.#closing && this.#inside.size === 0) this.#resolveClosed();
   }
+}
+
+/** What programs may need of descriptors at once; loaded only where there are any. */
+function pipesOfPrograms(): number {
+  const { AT_ONCE, PIPES } = require("../policy/programs") as typeof import("../policy/programs.js");
+  return AT_ONCE * PIPES;
 }
 
 /** A client on a socket; without a network both addresses are "". */

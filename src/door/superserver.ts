@@ -7,7 +7,7 @@
  */
 
 import { Socket } from "node:net";
-import type { TlsMode } from "../config";
+import { faultOfTls, type TlsMode } from "../config";
 import type { Connection } from "../connection";
 import type { House } from "../gateway";
 import { isSame, isSocket, type Kind, kindOf, vacate } from "./descriptor";
@@ -71,11 +71,17 @@ export class Superserver {
   readonly #idle: number;
   readonly #reception: Reception;
 
-  /** @param idle how long inetd's listening socket is kept without a session, in milliseconds */
+  /**
+   * @param idle how long inetd's listening socket is kept without a session, in milliseconds
+   * @throws Error in one line if TLS is not set as what was handed over wants it
+   */
   constructor(house: House, handed: readonly Handed[], idle = IDLE) {
     this.#house = house;
     this.#handed = handed;
     this.#idle = idle;
+    const modes = handed.map((one) => this.#tls(one));
+    const fault = faultOfTls(house.config, modes);
+    if (fault !== null) throw new Error(fault);
     this.#reception = new Reception(house);
   }
 

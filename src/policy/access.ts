@@ -128,5 +128,5 @@ function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | nul
 
 /** A line of an answer without what might be a password. */
 function withoutSecret(line: string): string {
-  return /^SERVER(?:PORT|LOGIN)?=/.test(line) ? line : line.replace(/[^A-Za-z].*$/, "***");
+  return /^(?:SERVER(?:PORT|LOGIN)?=.*|)$/.test(line) ? line : line.replace(/^(SERVERPASSWD=)?.*$/, "$1***");
 }

@@ -20,7 +20,10 @@ export interface Ended {
 }
 
 /** Programs that run at once; others wait. */
-const AT_ONCE = 64;
+export const AT_ONCE = 64;
+
+/** Descriptors that each needs: its pipes. */
+export const PIPES = 3;
 
 /**
  * Starting a program stops the event loop for about a millisecond; it may do so for one part in so many, lest a crowd of
@@ -67,10 +70,10 @@ export class Programs {
     said: (line: string) => void,
     until: AbortSignal,
   ): Promise<Ended> {
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#running >= AT_ONCE) await this.#turn(until);
     else this.#running++;
     try {
-      for (let wait = this.#wait(); wait > 0; wait = this.#wait()) await pause(wait);
+      for (let wait = this.#wait(); wait > 0 && !until.aborted; wait = this.#wait()) await pause(wait);
       if (until.aborted) throw until.reason;
       return await this.#run(argv, environment, said, until);
     } finally {
@@ -78,6 +81,26 @@ export class Programs {
       if (next) next();
       else this.#running--;
     }
+  }
+
+  /** Waits for the place of a program that has ended. @throws the reason of `until` */
+  async #turn(until: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const gone = () => {
+        this.#waiting.splice(this.#waiting.indexOf(ready), 1);
+        reject(until.reason);
+      };
+      const ready = () => {
+        until.removeEventListener("abort", gone);
+        resolve();
+      };
+      if (until.aborted) {
+        reject(until.reason);
+        return;
+      }
+      until.addEventListener("abort", gone);
+      this.#waiting.push(ready);
+    });
   }
 
   /** How long the next start has to wait, in milliseconds. */
@@ -102,7 +125,8 @@ export class Programs {
     const child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
     const started = performance.now();
     this.#nextStart = started + (started - starting) * (START_SHARE - 1);
-    const [, stdout, stderr, answer] = child.stdio as unknown as Readable[];
+    // Without a descriptor left there are no pipes, and "error" follows.
+    const [, stdout, stderr, answer] = (child.stdio ?? []) as unknown as Readable[];
     const kept = [collect(stdout), collect(answer)] as const;
     const lines = stderr ? logLines(stderr, said) : null;
     if (child.pid !== undefined) this.#groups.add(child.pid);
@@ -138,7 +162,7 @@ export class Programs {
   async #bury(child: ChildProcess): Promise<void> {
     const group = child.pid as number;
     await pause(AFTERLIFE);
-    for (const pipe of child.stdio) pipe?.destroy();
+    for (const pipe of child.stdio ?? []) pipe?.destroy();
     if (this.#groups.delete(group)) kill(group);
   }
 }

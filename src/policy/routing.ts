@@ -10,6 +10,16 @@ import { texts } from "../protocol/response";
 import type { Denial, Login, Route } from "../session/visit";
 import { AllowList, POP3_PORTS } from "./allowlist";
 
+/** A server as it is dialled: the port that is meant if none is given, and TLS as it goes with it. */
+export function placeOf(
+  { host, port }: HostPort,
+  serverTls: TlsMode | null,
+): { host: string; port: number; tls: TlsMode } {
+  const mode = serverTls ?? "none";
+  const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
+  return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
+}
+
 export class Routing {
   readonly #config: Config;
   readonly #list: AllowList | null;
@@ -30,7 +40,7 @@ export class Routing {
     if (parts.user === "") return { reply: texts.noUser, reason: "no user" };
     if (chosen.server !== null) return this.#selected(chosen.server, parts);
     if (!server) return { reply: texts.noServer, reason: "no server selected" };
-    return { ...parts, ...this.#place(server), guarded: false, selected: false };
+    return { ...parts, ...placeOf(server, this.#config.serverTls), guarded: false, selected: false };
   }
 
   /** Why an address may not be dialled on a client's word; null if it may. */
@@ -43,19 +53,12 @@ export class Routing {
   #selected(text: string, parts: ProxyLogin): Route | Denial {
     const server = parseHostPort(text);
     if (!server) return { reply: texts.notPermitted, reason: "not a server", server: text };
-    const { port, tls } = this.#place(server);
+    const { port, tls } = placeOf(server, this.#config.serverTls);
     const answer = this.#answer(server, port);
     if (answer === "refused") {
       return { reply: texts.notPermitted, reason: "not on the list", server: showHostPort(server.host, port) };
     }
     return { ...parts, host: server.host, port, tls, guarded: answer !== "permitted", selected: true };
-  }
-
-  /** The port that is meant if none is given, and TLS as it goes with it. */
-  #place({ host, port }: HostPort): { host: string; port: number; tls: TlsMode } {
-    const mode = this.#config.serverTls ?? "none";
-    const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
-    return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
   }
 
   /** Without a list any public server may be selected, on the ports of POP3. */

@@ -2,6 +2,8 @@
  * CAPA: what a server says that it can do (RFC 2449, 5).
  */
 
+import { cleaned } from "./response";
+
 /** The most lines, and octets of each with its line end, that a server's list may have (RFC 2449, 4: 512). */
 export const CAPABILITY_LINES = 100;
 export const CAPABILITY_LIMIT = 512;
@@ -25,9 +27,9 @@ const PASSED: ReadonlySet<string> = new Set([
   "LOGIN-DELAY",
 ]);
 
-/** A server's list, cut down to what the gateway lets through. @param lines as for `parseCapabilities` */
+/** A server's list, cut down to what the gateway lets through, and cleaned. @param lines as for `parseCapabilities` */
 export function passedCapabilities(lines: readonly string[]): string[] {
-  return lines.filter((line) => PASSED.has((line.split(" ", 1)[0] ?? "").toUpperCase()));
+  return lines.map(cleaned).filter((line) => PASSED.has((line.split(" ", 1)[0] ?? "").toUpperCase()));
 }
 
 /** What a client may do now, before its login or where the server has no list. */

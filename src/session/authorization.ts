@@ -48,22 +48,22 @@ export async function authorization(visit: Visit): Promise<Login | null> {
     } else if (command.verb === "PASS" && visit.mayLogIn && user !== null) {
       return { user, password: command.argument ?? "" };
     } else {
-      await downstream.write(answer(visit, command.verb));
+      await downstream.say(...answer(visit, command.verb));
     }
     visit.owed = false;
   }
 }
 
-/** What else there is to say to a permitted command, CRLF included. */
-function answer(visit: Visit, verb: string): string {
+/** What else there is to say to a permitted command. */
+function answer(visit: Visit, verb: string): string[] {
   const { downstream, mayLogIn } = visit;
   if (verb === "CAPA") {
     const startTls = visit.tls === "starttls" && downstream.tls === "";
-    return [texts.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), ".", ""].join("\r\n");
+    return [texts.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), "."];
   }
-  const line =
-    verb === "NOOP" ? texts.nothing : verb === "STLS" ? texts.tlsAlready : mayLogIn ? texts.userFirst : texts.stlsFirst;
-  return `${line}\r\n`;
+  if (verb === "NOOP") return [texts.nothing];
+  if (verb === "STLS") return [texts.tlsAlready];
+  return [mayLogIn ? texts.userFirst : texts.stlsFirst];
 }
 
 /** Closes without a word: nothing that a stranger sent is echoed, nor answered. */

@@ -65,7 +65,7 @@ function whenLost(downstream: Connection, then: (failure: Failure) => void): voi
     then(failure);
   };
   downstream.onLost = lost;
-  if (downstream.gone) lost(closed("client"));
+  if (downstream.lost) lost(closed("client"));
 }
 
 /** The same as a signal. */
@@ -78,7 +78,7 @@ function lost(downstream: Connection): AbortSignal {
 /** A refused login is answered late, unless it says nothing against the client, and ends the session. */
 async function deny(visit: Visit, denial: Denial & { user: string }): Promise<null> {
   const { reply, temporary = isTemporary(reply), ...told } = denial;
-  visit.log("warning", "denied", { ...told, answer: reply });
+  visit.log("warning", "denied", { ...told, answer: visit.withoutSecrets(reply) });
   if (!temporary) await held(visit, visit.gateway.refused(visit));
   await visit.downstream.say(reply);
   return null;

@@ -57,7 +57,8 @@ function serving(): typeof import("./login.js").serve {
 
 /** Tells the client and the log of a failure, each what is for them. @returns the reason for the closing line */
 function tell(visit: Visit, failure: Failure): string {
-  const { blame, message, reply } = failure;
+  const { blame, reply } = failure;
+  const message = visit.withoutSecrets(failure.message);
   // An -ERR inside a multi-line response would become mail; one that nobody waits for would answer the wrong command.
   if (reply !== null && !visit.inside && (visit.owed || blame === "client")) {
     visit.downstream.say(reply)?.catch(() => {}); // it is leaving: whether it has heard this is its own affair

@@ -68,7 +68,7 @@ class Transaction {
     this.#server = visit.route as Route;
     this.#turn = visit.gateway.config.timeout * 1000;
     this.#downstream.onLost = (failure) => this.#clientLost(failure);
-    if (this.#downstream.gone) this.#clientLost(closed("client"));
+    if (this.#downstream.lost) this.#clientLost(closed("client"));
     this.#nextTurn();
   }
 
@@ -144,6 +144,8 @@ class Transaction {
     } else {
       await this.#downstream.say(cleaned(line));
     }
+    // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
+    if (!positive && command.verb === "QUIT") visit.deleted = 0;
     if (!positive) return;
     if (command.verb === "RETR" && !this.#downstream.gone) visit.retrieved++;
     else if (command.verb === "RETR") return;
@@ -201,7 +203,7 @@ class Transaction {
   async #passCapabilities(line: string): Promise<void> {
     const lines = await this.#learn(line);
     const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
-    await this.#downstream.write([texts.capabilities, ...told, ".", ""].join("\r\n"));
+    await this.#downstream.say(texts.capabilities, ...told, ".");
   }
 
   /** Whether the server has said something that nobody asked for: then it gets no further command. */

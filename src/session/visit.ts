@@ -76,8 +76,12 @@ export interface Gateway {
   refused(visit: Visit): number;
   /** What this server said to CAPA within the last hour; undefined: not known. */
   capabilities(server: HostPort): Capabilities | undefined;
+  /** Keeps what this server has just said to CAPA. */
   learned(server: HostPort, capabilities: Capabilities): void;
 }
+
+/** An AUTH of any kind. */
+const AUTH = /^auth(?: |\r?\n|$)/i;
 
 /** Commands that are not permitted: so many in a session are answered, one more ends it. */
 const UNSUPPORTED_LIMIT = 5;
@@ -99,7 +103,7 @@ export class Visit {
   deleted = 0;
   octets = 0;
   #unsupported = 0;
-  /** The last line was a refused AUTH: the next one may be the secret that goes with it. */
+  /** A refused AUTH, and since then nothing that is a command: the next line may be the secret that goes with it. */
   #afterAuth = false;
 
   constructor(
@@ -128,6 +132,14 @@ export class Visit {
     return this.downstream.peer.address;
   }
 
+  /** What a server said, for the log: a password that it repeats is no more in it. */
+  withoutSecrets(text: string): string {
+    const { password = "", proxyPassword = "" } = this.route ?? {};
+    const secrets = [password, proxyPassword].filter((secret) => secret !== "");
+    return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+  }
+
+  /** As the log, with the session and its client in front. */
   log(level: Level, event: string, fields: Fields): void {
     this.gateway.log(level, event, { session: this.id, client: this.client, ...fields });
   }
@@ -135,7 +147,7 @@ export class Visit {
   /** Shows a connection's lines in the log; commands, which flow in the given direction, go through a mask. */
   traced(connection: Connection, commands: "<" | ">"): void {
     connection.trace = (direction, line) => {
-      const text = direction === commands ? masked(line, this.#afterAuth) : line;
+      const text = direction === commands ? masked(line, this.#afterAuth) : this.withoutSecrets(line);
       this.gateway.log("debug", `${connection.role}${direction}`, { session: this.id, line: text });
     };
   }
@@ -148,6 +160,7 @@ export class Visit {
    */
   async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Refusal> {
     if (line !== OVERLONG) return this.#counted(line, parseCommand(line, state, this.opened));
+    this.#afterAuth ||= AUTH.test(this.downstream.ahead);
     await this.downstream.skipLine();
     return { reply: texts.lineTooLong, unsupported: false };
   }
@@ -155,7 +168,8 @@ export class Visit {
   #counted(line: string, parsed: Command | Refusal): Command | Refusal {
     const unsupported = "unsupported" in parsed && parsed.unsupported;
     const secret = this.#afterAuth;
-    this.#afterAuth = unsupported && /^auth(?: |$)/i.test(line);
+    // AUTH LOGIN, sent blindly, is followed by two lines: the user and the password.
+    this.#afterAuth = unsupported && (secret || AUTH.test(line));
     if (!unsupported) return parsed;
     this.log("notice", "unsupported", { command: nameOf(line, secret) });
     this.#unsupported++;

@@ -3,8 +3,9 @@
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
-import { Connection, reasonOf } from "../connection";
+import { Connection } from "../connection";
 import { Failure } from "../failure";
+import { reasonOf } from "../handshake";
 import { Landing } from "../landing";
 import { texts } from "../protocol/response";
 import type { Named, ServerTls } from "./tls";
@@ -26,6 +27,8 @@ export interface Dial {
 interface Refusal {
   readonly address: string;
   readonly fault: NodeJS.ErrnoException;
+  /** The source address that it was to be, if one was chosen. */
+  readonly source: string | null;
   /** Whether somebody was there: what failed is TLS. */
   readonly reached: boolean;
 }
@@ -55,7 +58,7 @@ function failure(refusals: readonly Refusal[]): Failure {
       : refusals.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`);
   const message = `no connection: ${reasons.join("; ")}`;
   // A source address that is not ours is a fault of the configuration, not of the server.
-  if (first && refusals.every(({ fault }) => fault.code === "EADDRNOTAVAIL")) {
+  if (first && refusals.every(({ fault, source }) => source !== null && fault.code === "EADDRNOTAVAIL")) {
     return new Failure("gateway", message, texts.misconfigured);
   }
   const insecure = refusals.some(({ reached }) => reached);
@@ -83,7 +86,7 @@ function open(
     let reached = false;
     const refused = (fault: Error) => {
       settled();
-      resolve({ address, fault, reached });
+      resolve({ address, fault, source, reached });
     };
     const closed = () => refused(new Error("the connection was closed"));
     const stop = (why: Error) => socket.destroy(why);

@@ -20,6 +20,15 @@ const BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bu
 /** Servers whose sessions are kept for resumption. */
 const SESSIONS_BOUND = 1000;
 
+/** How long a server is believed without its certificate being looked at again, in milliseconds. */
+const BELIEVED = 60 * 60 * 1000;
+
+/** What a server gave for resumption, and until when, by Date.now(), it stands for the certificate that was verified. */
+interface Resumable {
+  readonly session: Buffer;
+  readonly until: number;
+}
+
 /** A server as its certificate has to name it. */
 export interface Named {
   /** The name that was asked for, or an address. */
@@ -30,7 +39,7 @@ export interface Named {
 export class ServerTls {
   readonly #pins: ReadonlySet<string>;
   readonly #options: Parameters<typeof createSecureContext>[0];
-  readonly #sessions = new Map<string, Buffer>();
+  readonly #sessions = new Map<string, Resumable>();
   #context: SecureContext | null = null;
 
   /** @throws Error in one line, with the file, if one can't be read or used */
@@ -62,7 +71,8 @@ export class ServerTls {
   }
 
   #optionsFor({ host, port }: Named): ConnectionOptions {
-    const session = this.#sessions.get(showHostPort(host, port));
+    const known = this.#sessions.get(showHostPort(host, port));
+    const session = known && Date.now() < known.until ? known.session : null;
     return {
       secureContext: this.#contextOf(""),
       // An address is no server name (RFC 6066, 3); the certificate has to have it all the same.
@@ -74,15 +84,25 @@ export class ServerTls {
 
   /** Checks the pin as soon as the server is known, and keeps what it gives for resumption. */
   #watched(tls: TLSSocket, { host, port }: Named): TLSSocket {
-    let trusted = false;
+    const name = showHostPort(host, port);
+    let until = 0;
     tls.once("secureConnect", () => {
-      trusted = this.#pins.size === 0 || tls.isSessionReused() || this.#pinned(tls);
-      if (!trusted) tls.destroy(new Error("the server's public key is not the one that was pinned"));
+      // Whoever resumes goes on being believed, but not for longer.
+      if (tls.isSessionReused()) until = this.#sessions.get(name)?.until ?? 0;
+      else if (this.#pins.size === 0 || this.#pinned(tls)) until = this.#believed(tls);
+      else tls.destroy(new Error("the server's public key is not the one that was pinned"));
     });
     tls.on("session", (session) => {
-      if (trusted) this.#keep(showHostPort(host, port), session);
+      if (Date.now() < until) this.#keep(name, { session, until });
     });
     return tls;
+  }
+
+  /** Until when this server need not be verified again: not beyond its certificate's last day, unless a pin counts. */
+  #believed(tls: TLSSocket): number {
+    const until = Date.now() + BELIEVED;
+    const last = Date.parse(tls.getPeerX509Certificate()?.validTo ?? "");
+    return this.#pins.size === 0 && last < until ? last : until;
   }
 
   #pinned(tls: TLSSocket): boolean {
@@ -90,9 +110,9 @@ export class ServerTls {
     return key !== undefined && this.#pins.has(createHash("sha256").update(key).digest("hex"));
   }
 
-  #keep(server: string, session: Buffer): void {
+  #keep(server: string, resumable: Resumable): void {
     this.#sessions.delete(server);
-    this.#sessions.set(server, session);
+    this.#sessions.set(server, resumable);
     if (this.#sessions.size > SESSIONS_BOUND) this.#sessions.delete(this.#sessions.keys().next().value as string);
   }
 

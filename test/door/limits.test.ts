@@ -44,12 +44,12 @@ test("who has logged in keeps its place, the oldest of the others gives way", ()
 
 test("too few open files for so many sessions are warned of", async (t) => {
   const warned = async (sessions: string) => {
-    const script = `ulimit -n 200; exec "$0" "$@"`;
+    const script = `ulimit -n 400; exec "$0" "$@"`;
     const argv = [process.execPath, MAIN, "-d", "--max-sessions", sessions, "-DD", "127.0.0.1:0", "127.0.0.1:1"];
     const gateway = launch(t, "/bin/sh", ["-c", script, ...argv], { stdio: ["ignore", "ignore", "pipe"] });
     for (let wait = 0; !/ listen interface/.test(gateway.said()) && wait < 500; wait++) await pause(10);
     await pause(50);
-    return / warning listen reason="200 open files are too few for /.test(gateway.said());
+    return / warning listen reason="400 open files are too few for /.test(gateway.said());
   };
   assert.equal(await warned("75"), false);
   assert.equal(await warned("76"), true);

@@ -3,6 +3,7 @@
  */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -19,6 +20,16 @@ async function logIn(gateway: TestGateway, user: string): Promise<Peer> {
   return client;
 }
 
+/** How many connections to this port of 127.0.0.1 somebody still holds at the side of the server. */
+function socketsOf(port: number): number {
+  const rows = readFileSync("/proc/self/net/tcp", "latin1").split("\n").slice(1);
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return rows.filter((row) => {
+    const [, at, , state, , , , , , inode] = row.trim().split(/ +/);
+    return at?.endsWith(local) && state !== "0A" && inode !== "0";
+  }).length;
+}
+
 test("R4: idle sockets are capped, the oldest gives way, and users still get in", async () => {
   const demo = createDemoServer();
   const gateway = await startGateway(await demo.listen(), { maxSessions: 100, maxPerClient: 10_000 });
@@ -28,6 +39,8 @@ test("R4: idle sockets are capped, the oldest gives way, and users still get in"
   const late = await logIn(gateway, "late");
   assert.match(await late.ask("NOOP"), /^\+OK/);
   assert.match(await user.ask("NOOP"), /^\+OK/, "who has logged in keeps its place");
+  const held = socketsOf(gateway.port);
+  assert.ok(held >= 100 && held <= 100 + 100 + 1, `${held} sockets are held`);
   await idlers[0]?.untilEnd();
   assert.match(idlers[0]?.heard ?? "", /^\+OK [^\n]+\n-ERR \[SYS\/TEMP\] too many sessions, try again later\r\n$/);
   for (const peer of [user, late, ...idlers]) peer.socket.destroy();

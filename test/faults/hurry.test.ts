@@ -38,6 +38,27 @@ for (const how of ["closes", "resets"] as const) {
   });
 }
 
+test("I18: more than is read ahead, a QUIT at its end, and a reset during the login: all of it is carried out", async (t) => {
+  const [gateway, accepting] = await stage(t);
+  const client = await Peer.connect(gateway.port);
+  const count = 4000;
+  const deletes = Array.from({ length: count }, (_, index) => `DELE ${index + 1}\r\n`).join("");
+  await client.write(`USER joe\r\nPASS p\r\n${deletes}QUIT\r\n`);
+  const server = await accepting.next();
+  await pause(50);
+  client.reset();
+  await welcome(server);
+  const heard: string[] = [];
+  for (let line = await server.line(); ; line = await server.line()) {
+    heard.push(line);
+    if (line === "CAPA") await server.say("+OK\r\nPIPELINING\r\n.");
+    else await server.say("+OK");
+    if (line === "QUIT") break;
+  }
+  assert.equal(heard.filter((line) => line.startsWith("DELE ")).length, count);
+  assert.equal((await gateway.logged("close")).fields.reason, "quit");
+});
+
 test("a client that leaves at login without a QUIT: the login is given up", async (t) => {
   const [gateway, accepting] = await stage(t);
   const client = await Peer.connect(gateway.port);

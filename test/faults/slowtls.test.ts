@@ -26,7 +26,10 @@ for (const client of [false, true]) {
       const accepting = new Accepting(server ? { cert, key } : undefined);
       const gateway = await startGateway(await accepting.open(), {
         ...(server && { serverTls: "tls", serverCa: CERT_FILE }),
-        ...(client && { clientTls: "tls", certificates: [{ cert: CERT_FILE, key: KEY_FILE }] }),
+        ...(client && {
+          listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
+          certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
+        }),
       });
       const peer = client ? await Peer.connectTls(gateway.port, cert) : await Peer.connect(gateway.port);
       await peer.line();

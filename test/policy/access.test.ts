@@ -186,6 +186,22 @@ test("a client that is gone ends its acp", async (t) => {
   assert.ok(!alive(Number(readFileSync(pids, "latin1"))));
 });
 
+test("a client that leaves while it waits for its acp's turn is gone at once, and the turn is another's", async (t) => {
+  const access = new Access(defaults, () => {});
+  const slow = script(t, "sleep 1");
+  const running = Array.from({ length: 64 }, () => access.admit(slow, route, about, patient));
+  const until = new AbortController();
+  const began = Date.now();
+  const waiting = access.admit(slow, route, about, until.signal);
+  const behind = access.admit(script(t, "exit 0"), route, about, patient);
+  setTimeout(() => until.abort(new Error("gone")), 50);
+  await assert.rejects(waiting, /gone/);
+  assert.ok(Date.now() - began < 500, "it does not wait for others to end");
+  assert.ok("host" in (await behind));
+  await Promise.all(running);
+  access.close();
+});
+
 test("so many run at once, the others wait for their turn", async (t) => {
   const folder = scratch(t);
   const acp = script(t, `touch ${folder}/$$; ls ${folder} | wc -l >&2; sleep 0.3; rm ${folder}/$$`);

@@ -2,7 +2,7 @@
  * Access control programs for tests: shell scripts in a folder that goes with the test.
  */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -14,9 +14,11 @@ export function scratch(t: TestContext): string {
   return folder;
 }
 
-/** A program made of these shell lines, as an acp's argv. */
+/** A program made of these shell lines, as an acp's argv; anybody may run it. */
 export function script(t: TestContext, ...lines: string[]): [string] {
-  const path = join(scratch(t), "acp");
+  const folder = scratch(t);
+  chmodSync(folder, 0o755);
+  const path = join(folder, "acp");
   writeFileSync(path, ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
   return [path];
 }

@@ -49,7 +49,10 @@ export class Stage {
     this.#gateway = await startGateway(await this.#accepting.open(), {
       ...transcript.settings,
       ...(this.#legs.server && { serverTls: "tls", serverCa: CERT_FILE }),
-      ...(this.#legs.client && { clientTls: "tls", certificates: [{ cert: CERT_FILE, key: KEY_FILE }] }),
+      ...(this.#legs.client && {
+        listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
+        certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
+      }),
     });
   }
 
