@@ -42,6 +42,14 @@ test("two sockets are as good as two pipes, and so is one", async (t) => {
   assert.equal(await one.ended(), 0);
 });
 
+test("--demo tells nobody how to use it where standard output is the client", async (t) => {
+  const gateway = launch(t, process.execPath, [MAIN, "-d", "--demo"], { stdio: ["pipe", "pipe", "pipe"] });
+  const heard = collected(gateway.child.stdout as NodeJS.ReadableStream);
+  gateway.child.stdin?.end("USER me\r\nPASS demo\r\nQUIT\r\n");
+  assert.equal(await gateway.ended(), 0);
+  for (const line of (await heard).trimEnd().split("\r\n")) assert.match(line, /^\+OK/);
+});
+
 test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 30_000 }, async (t) => {
   const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(await upstream(t)));
   const { stdin, stdout, pid } = gateway.child;

@@ -3,11 +3,14 @@
  */
 
 import assert from "node:assert/strict";
-import { readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { authority, certified, lacking } from "../support/certificates";
 import { Peer } from "../support/peer";
 import {
   activate,
@@ -174,6 +177,61 @@ test("a connection that systemd has accepted is one session, on whichever descri
   socket.destroy();
   await play(client);
   assert.equal(await gateway.ended(), 0);
+});
+
+test("systemd's name of a socket says how TLS comes in, and is held against the options", {
+  skip: lacking,
+}, async (t) => {
+  const { certFile, keyFile } = certified("good");
+  const pair = ["--tls-cert", certFile, "--tls-key", keyFile];
+  const server = SERVER(await upstream(t));
+  const serve = async (name: string, ...argv: string[]) => {
+    const { server: socket, port } = await listening(t);
+    const script = `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=${name} exec "$0" "$@"`;
+    const stdio = ["ignore", "ignore", "pipe", fdOf(socket)] as const;
+    const gateway = launch(t, "/bin/sh", ["-c", script, process.execPath, MAIN, "-d", ...argv], { stdio: [...stdio] });
+    socket.close();
+    return { gateway, port };
+  };
+  const tls = await serve("tls", ...pair, server);
+  const secure = await Peer.connectTls(tls.port, readFileSync(authority()));
+  await play(secure);
+  const starttls = await serve("starttls", ...pair, server);
+  const client = await Peer.connect(starttls.port);
+  await client.line();
+  assert.match(await client.ask("USER joe"), /use STLS first/);
+  assert.match(await client.ask("STLS"), /^\+OK/);
+  client.socket.destroy();
+  const none = await serve("none", "--client-tls", "tls", ...pair, server);
+  for (const [name, argv, fault] of [
+    ["tls", [server], /needs --tls-cert/],
+    ["starttls", [server], /needs --tls-cert/],
+    ["tls", [...pair, "mail.example.org"], /wants --server-tls/],
+    ["none", [...pair, server], /of no use/],
+  ] as const) {
+    const { gateway } = await serve(name, ...argv);
+    assert.equal(await gateway.ended(), 64);
+    assert.match(gateway.said(), fault);
+    assert.equal(gateway.said().trimEnd().split("\n").length, 1, gateway.said());
+  }
+  assert.equal(await none.gateway.ended(), 64, "no client comes in by TLS");
+});
+
+test("what can't be served under inetd is told to the log that was named, and not to the client", async (t) => {
+  const log = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(log, "listening");
+  t.after(() => log.close());
+  const told = once(log, "message");
+  const { client, socket } = await pair(t);
+  const options = ["--syslog", `udp://127.0.0.1:${log.address().port}`, "--facility", "local3"];
+  const tls = ["--client-tls", "tls", "--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"];
+  const gateway = start(t, [socket, socket, socket], MAIN, ...options, ...tls, SERVER(1));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 69);
+  const [message] = (await told) as [Buffer];
+  assert.match(message.toString(), /^<155>.*pop3\.proxy\[\d+\]: start reason=.*\/nowhere\/cert/);
+  await client.untilEnd();
+  assert.equal(client.heard, "");
 });
 
 test("sockets for another process are none of ours", async (t) => {

@@ -165,14 +165,58 @@ test("I8: half a line out of turn: nothing more is said to that server, and its 
   client.end();
 });
 
-test("G2: what follows a refused AUTH is not shown, however short", async (t) => {
-  const [gateway] = await stage(t, { debug: true });
-  const client = await Peer.connect(gateway.port);
-  await client.line();
-  await client.ask("AUTH LOGIN");
-  await client.ask("c2VjcmV0");
-  await client.ask("QUIT");
+for (const [name, lines] of [
+  ["however short", ["AUTH PLAIN", "c2VjcmV0"]],
+  ["both lines of it", ["auth login", "am9l", "c2VjcmV0"]],
+  ["though it was too long", [`AUTH PLAIN ${"A".repeat(300)}`, "c2VjcmV0"]],
+] as const) {
+  test(`G2: what follows a refused AUTH is not shown, ${name}`, async (t) => {
+    const [gateway] = await stage(t, { debug: true });
+    const client = await Peer.connect(gateway.port);
+    await client.line();
+    for (const line of lines) assert.match(await client.ask(line), /^-ERR/);
+    await client.ask("QUIT");
+    client.end();
+    await gateway.logged("close");
+    assert.doesNotMatch(JSON.stringify(gateway.log), /c2VjcmV0|am9l/);
+  });
+}
+
+for (const [name, answer] of [
+  ["refuses", "-ERR unknown command: PASS geheim"],
+  ["echoes", "PASS geheim\r\n"],
+] as const) {
+  test(`G2: a server that ${name} with the password in its words: they are in the log, it is not`, async (t) => {
+    const [gateway, accepting] = await stage(t, { debug: true });
+    const client = await Peer.connect(gateway.port);
+    await client.line();
+    await client.ask("USER joe");
+    await client.say("PASS geheim");
+    const server = await accepting.next();
+    await server.say("+OK");
+    assert.equal(await server.line(), "USER joe");
+    await server.say("+OK");
+    assert.equal(await server.line(), "PASS geheim");
+    await server.say(answer);
+    await gateway.logged("close");
+    assert.doesNotMatch(JSON.stringify(gateway.log), /geheim/);
+    assert.match(JSON.stringify(gateway.log), /PASS \*\*\*/);
+    client.socket.destroy();
+  });
+}
+
+test("a QUIT that the server refuses has deleted nothing, as far as the log knows", async (t) => {
+  const [gateway, accepting] = await stage(t);
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
+  for (const [command, answer] of [
+    ["DELE 1", "+OK"],
+    ["QUIT", "-ERR some deleted messages not removed"],
+  ] as const) {
+    await client.say(command);
+    assert.equal(await server.line(), command);
+    await server.say(answer);
+    assert.equal(await client.line(), answer);
+  }
   client.end();
-  await gateway.logged("close");
-  assert.doesNotMatch(JSON.stringify(gateway.log), /c2VjcmV0/);
+  assert.equal((await gateway.logged("close")).fields.deleted, 0);
 });

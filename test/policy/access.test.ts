@@ -260,6 +260,8 @@ test("G2: an answer that is not understood is logged without what might be a pas
     " SERVERPASSWD=geheim",
     "SERVERPASSWORD=geheim",
     "X geheim",
+    "geheim",
+    "geheim2x",
   ]) {
     const { log } = await ask(script(t, `printf '${line}\\nSERVER=a b\\n' >&3`));
     assert.ok(
