@@ -89,6 +89,8 @@ export interface Config {
   readonly maxPerClient: number;
   /** For one address of a server to accept the connection. */
   readonly connectTimeout: number;
+  /** For a client to accept what was sent to it, at least; else `timeout`. */
+  readonly stallTimeout: number;
   /** For a server's greeting and all that comes before PASS. */
   readonly greetingTimeout: number;
   /** For all that is carried out for a client that is gone, up to the answer to its QUIT. */
@@ -177,6 +179,7 @@ export const defaults: Config = Object.freeze({
   maxSessions: 1000,
   maxPerClient: 50,
   connectTimeout: 30,
+  stallTimeout: 600,
   greetingTimeout: 30,
   quitTimeout: 30,
   refusalDelay: 2,

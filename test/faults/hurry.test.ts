@@ -186,7 +186,7 @@ for (const [name, answer] of [
   ["refuses", "-ERR unknown command: PASS geheim"],
   ["echoes", "PASS geheim\r\n"],
 ] as const) {
-  test(`G2: a server that ${name} with the password in its words: they are in the log, it is not`, async (t) => {
+  test(`G2: a server that ${name} with the password in its words: the log has their length`, async (t) => {
     const [gateway, accepting] = await stage(t, { debug: true });
     const client = await Peer.connect(gateway.port);
     await client.line();
@@ -200,7 +200,7 @@ for (const [name, answer] of [
     await server.say(answer);
     await gateway.logged("close");
     assert.doesNotMatch(JSON.stringify(gateway.log), /geheim/);
-    assert.match(JSON.stringify(gateway.log), /PASS \*\*\*/);
+    assert.match(JSON.stringify(gateway.log), /octets with a password/);
     client.socket.destroy();
   });
 }

@@ -11,7 +11,7 @@ installed=(
   fetchmail getmail6 mpop curl python3 perl
   openssl sslscan mutt neomutt bsdutils
   mandoc man-db
-  rsyslog
+  rsyslog fail2ban
   systemd libevent-2.1-7 libtirpc3 libwrap0
 )
 

@@ -25,7 +25,7 @@ export interface TestGateway {
 }
 
 /** Quick enough for tests, else as in real life. */
-const brisk: Partial<Config> = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0 };
+const brisk: Partial<Config> = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0, stallTimeout: 0 };
 
 /**
  * @param server the port of the server on 127.0.0.1
