@@ -31,6 +31,7 @@ export interface Config {
   readonly servers: string | null;
   /** The access control program and its arguments; null: there is none. */
   readonly acp: readonly string[] | null;
+  /** How long it may take. */
   readonly acpTimeout: number;
   /** Prefix of the acp's variables. */
   readonly prefix: string;

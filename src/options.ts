@@ -31,6 +31,7 @@ export interface Row {
   /** What the option does, each time it is given; `value` is "" if it takes none. */
   readonly set: (draft: Draft, value: string) => void;
 }
+
 /** In the manual's order; `--listen` and `-D` are put together at the end. */
 export const OPTIONS: readonly Row[] = [
   {

@@ -17,16 +17,18 @@ export class UsageFault extends Error {}
 export const TLS_MODES: readonly TlsMode[] = ["none", "starttls", "tls"];
 export const TLS_VERSIONS: readonly TlsVersion[] = ["1.0", "1.1", "1.2", "1.3"];
 
+/** The most that an option about time takes, in seconds, and one about a number of sessions. */
 export const MAX_SECONDS = 1_000_000;
 export const MAX_COUNT = 1_000_000;
 
+/** A whole number of 1 to `most`. @throws UsageFault */
 export function whole(text: string, option: string, most: number): number {
   const number = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
   if (number < 1 || number > most) throw new UsageFault(`${option} takes a whole number of 1 to ${most}, not ${text}`);
   return number;
 }
 
-/** `[interface:]port[/tls|/starttls]`; an IPv6 interface wears brackets. */
+/** `[interface:]port[/tls|/starttls]`; an IPv6 interface wears brackets. @throws UsageFault */
 export function listener(text: string): Listen {
   const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls))?$/.exec(text);
   const port = parsePort(parts?.[3] ?? "", true);
@@ -34,19 +36,22 @@ export function listener(text: string): Listen {
   const tls = parts[4] as TlsMode | undefined;
   return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }) };
 }
+
+/** The pairs, the last one with its key. @throws UsageFault if it has one already, or there is none */
 export function withKey(certificates: Config["certificates"], key: string): Config["certificates"] {
   const last = certificates.at(-1);
   if (last?.key !== "") throw new UsageFault("--tls-key stands behind its --tls-cert");
   return [...certificates.slice(0, -1), { ...last, key }];
 }
 
-/** SHA-256 as hex, from hex or base64. */
+/** SHA-256 as hex, from hex or base64. @throws UsageFault */
 export function pin(text: string): string {
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
   if (/^[A-Za-z0-9+/]{43}=?$/.test(text)) return Buffer.from(text, "base64").toString("hex");
   throw new UsageFault(`--server-pin takes a SHA-256 in hex or base64, not ${text}`);
 }
 
+/** One of these words. @throws UsageFault */
 export function oneOf<Choice extends string>(text: string, option: string, choices: readonly Choice[]): Choice {
   const choice = choices.find((one) => one === text);
   if (choice === undefined) throw new UsageFault(`${option} takes one of ${choices.join(", ")}, not ${text}`);
@@ -63,10 +68,12 @@ export function greeting(text: string): string {
   return octets;
 }
 
+/** `--syslog`, as it is. @throws UsageFault if it is no address of a syslog */
 export function syslog(text: string): string {
   return sound(text, parseSyslogAddress);
 }
 
+/** `--facility`, as it is. @throws UsageFault if there is none of this name */
 export function facility(text: string): string {
   return sound(text, parseFacility);
 }
@@ -100,6 +107,7 @@ export function isProgram(path: string): boolean {
   }
 }
 
+/** The full path of a folder. @throws UsageFault if there is none */
 export function folder(text: string): string {
   const path = resolve(text);
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UsageFault(`-l: ${path} is not a directory`);
@@ -113,12 +121,14 @@ export function delimiters(text: string): string {
   return text;
 }
 
+/** Sets the source address of its family. @throws UsageFault if it is no address */
 export function source(draft: Draft, text: string): void {
   if (isIPv4(text)) draft.source4 = text;
   else if (isIPv6(text)) draft.source6 = text;
   else throw new UsageFault(`-q takes an IP address, not ${text}`);
 }
 
+/** `-s`, as it is. @throws UsageFault if an entry can't be understood */
 export function servers(text: string): string {
   const { AllowList } = require("./policy/allowlist") as typeof import("./policy/allowlist.js");
   return sound(text, (list) => new AllowList(list));
