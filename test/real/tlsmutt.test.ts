@@ -48,7 +48,8 @@ for (const name of ["mutt", "neomutt"]) {
     const authority = await Authority.make(t);
     const { cert, key } = await authority.issue();
     const server = await startDovecot(t, mails);
-    const argv = ["--tls-cert", cert, "--tls-key", key, `127.0.0.1:${server.port}`];
+    const to = `127.0.0.1:${server.port}`;
+    const argv = ["--tls-cert", cert, "--tls-key", key, to];
 
     await Promise.all([
       ...(
@@ -72,7 +73,7 @@ for (const name of ["mutt", "neomutt"]) {
       ),
 
       t.test("is not served without STLS", async (t) => {
-        const gateway = await startTlsGateway(t, [""], argv);
+        const gateway = await startTlsGateway(t, [""], [to]);
         const [, saved] = await mutt(t, name, `pop://${user}@localhost:${gateway.ports[0]}/`, authority.ca);
         assert.ok(!existsSync(saved));
         assert.match(verbs(gateway), /^(CAPA |AUTH )*STLS\b/);

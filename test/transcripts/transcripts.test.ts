@@ -53,7 +53,6 @@ async function cutEverywhere(transcript: Transcript): Promise<void> {
   const cuts: Cut[] = [];
   for (const leg of ["client", "server"] as const) {
     const octets = said(transcript[leg], "peer").length;
-    assert.ok(octets <= 1500, "a transcript as long as this takes too much time to be cut at every octet");
     for (let at = 0; at < octets; at++) {
       for (const how of ["closes", "resets"] as const) cuts.push({ leg, at, how });
     }
