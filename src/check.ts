@@ -35,14 +35,16 @@ export interface Findings {
 export async function check(config: Config): Promise<Findings> {
   const lines = [...told(config)];
   let sound = true;
+  const opened: { tls: ServerTls | null } = { tls: null };
   for (const [what, find] of [
     ["listeners", () => listeners(config)],
     ["pidfile", () => pidfile(config)],
     ["certificates", () => certificates(config)],
+    ["certificates for servers", () => serverCertificates(config, opened)],
     ["user", () => user(config)],
     ["client log", () => clientLog(config)],
     ["access control", () => accessControl(config)],
-    ["server", () => server(config)],
+    ["server", () => server(config, opened.tls)],
   ] as const) {
     try {
       lines.push(...(await find()));
@@ -87,8 +89,15 @@ function pidfile({ pidfile: file }: Config): string[] {
   return [];
 }
 
+/** Reads the files while root may still have to, as the gateway does. */
+function serverCertificates(config: Config, opened: { tls: ServerTls | null }): string[] {
+  const { server, serverTls, serverCa, serverCert } = config;
+  const spoken = server !== null && placeOf(server, serverTls).tls !== "none";
+  if (spoken || serverCa !== null || serverCert !== null) opened.tls = new ServerTls(config);
+  return [];
+}
+
 function certificates(config: Config): string[] {
-  if (config.serverCa !== null || config.serverCert !== null) new ServerTls(config);
   if (config.certificates.length === 0) return [];
   const { names, warnings } = new Certificates(config);
   return [...names.map((name) => `certificate ${name}`), ...warnings.map((reason) => `warning: ${reason}`)];
@@ -114,12 +123,13 @@ function accessControl({ acp }: Config): string[] {
   return [`access control by ${acp.join(" ")}`];
 }
 
-async function server(config: Config): Promise<string[]> {
+/** @param by null: there is none, for no server wants it, or because of a fault that was told */
+async function server(config: Config, by: ServerTls | null): Promise<string[]> {
   if (!config.server) return [];
   const { host, port, tls } = placeOf(config.server, config.serverTls);
+  if (tls !== "none" && !by) return [];
   const addresses = isAddress(host) ? [host] : await systemResolve(host);
   const { connectTimeout: timeout, source4, source6, greetingTimeout } = config;
-  const by = tls === "none" ? null : new ServerTls(config);
   const dial = {
     addresses,
     port,

@@ -112,7 +112,7 @@ async function rehearsed(): Promise<void> {
   if (status !== 0) throw new Error(`the rehearsal ended: ${signal ?? `exit status ${status}`}`);
 }
 
-/** The child: the program as main.ts runs it. */
+/** The child: the program as launcher.ts runs it. */
 function rehearse(argv: readonly string[]): void {
   const script = packed();
   process.on("exit", () => {

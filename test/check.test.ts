@@ -54,6 +54,38 @@ test("what would run is told, and what its server says", LIMITS, async (t) => {
   assert.match(shut.said, /^FAULT: client log: EACCES/m);
 });
 
+test("files that root alone can read are read as root, the rest is tried without it", {
+  ...LIMITS,
+  skip: lacking || (process.getuid?.() !== 0 && "only root has such files"),
+}, async (t) => {
+  const { cert, key } = certified("ec");
+  const [certFile, keyFile] = [fileOf("root-check.pem", cert), fileOf("root-check.key", key)];
+  chmodSync(keyFile, 0o600);
+  const { port } = await startFake(t, async (caller) => {
+    await caller.startTls({ ...certified("good") });
+    caller.say("+OK ready\r\n");
+    await caller.line();
+  });
+  const tls = ["--server-tls", "tls", "--server-ca", authority(), "--server-cert", certFile, "--server-key", keyFile];
+  const { status, said } = await checked(...tls, `localhost:${port}`);
+  assert.equal(status, 0, said);
+  const nobody = await checked("-u", "no.such.user", ...tls, `localhost:${port}`);
+  assert.equal(nobody.status, 78);
+  assert.match(nobody.said, /^FAULT: user: there is no user no\.such\.user$/m);
+  const elsewhere = await checked("--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid", "127.0.0.1:1");
+  assert.match(elsewhere.said, /^FAULT: listeners: .*EADDRNOTAVAIL/m);
+  assert.match(elsewhere.said, /^FAULT: pidfile: /m);
+});
+
+test("what a server says is shown as one line that does nothing to a terminal", LIMITS, async (t) => {
+  const { port } = await startFake(t, async (caller) => {
+    caller.say("\x1b]0;owned\x07 not pop\xff\r\n");
+    await caller.line();
+  });
+  const { said } = await checked(`127.0.0.1:${port}`);
+  assert.match(said, /^FAULT: server: server does not speak POP3: \?\]0;owned\? not pop\?$/m);
+});
+
 test("the port is the one that sessions use", { ...LIMITS, skip: lacking }, async (t) => {
   const options = ["--server-tls", "tls", "--server-ca", authority()];
   assert.match((await checked("-D", ...options, "127.0.0.1")).said, /^default server: 127\.0\.0\.1:995 with TLS$/m);

@@ -6,6 +6,7 @@
  * every thread of the process; a worker thread can't do it.
  */
 
+import { accessSync, constants } from "node:fs";
 import { userInfo } from "node:os";
 
 /** Whom to become. */
@@ -50,8 +51,8 @@ export function accountOf(user: string): Account {
 /**
  * Becomes this user, as `accountOf` understands it, and can't go back.
  *
- * @throws Error in one line if there is no such user, if it is root, or if the process is not that user afterwards: then
- * it must end
+ * @throws Error in one line if there is no such user, if it is root, if the process is not that user afterwards, or if
+ * that user can't read this program: then it must end
  */
 export function dropPrivileges(user: string): void {
   const account = accountOf(user);
@@ -66,6 +67,12 @@ export function dropPrivileges(user: string): void {
     fail(`can't become ${user}: ${(thrown as Error).message}`);
   }
   if (!proven(account)) fail(`could not give up root for ${user}`);
+  // What a session needs is loaded when it is needed.
+  try {
+    accessSync(__filename, constants.R_OK);
+  } catch {
+    fail(`${user} can't read ${__dirname}: install the gateway where everybody can`);
+  }
 }
 
 /** Whether this process is that account, and root is out of reach. */
