@@ -2,7 +2,8 @@
 /**
  * What the last step of the build (pack.ts) puts in the place of main.js: it does the same, but takes the program in one
  * script with V8's code cache. Under inetd, where each session is a process, the greeting is there after 37 ms with it,
- * 50 without, and after 30 ms if a script of Node does nothing else (bench:start). A build by tsc alone puts main.js back, so that no pack outlives what it was made from.
+ * 50 without, and after 30 ms if a script of Node does nothing else (bench:start). A build by tsc alone puts main.js
+ * back, so that no pack outlives what it was made from.
  */
 
 import { readFileSync } from "node:fs";
