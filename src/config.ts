@@ -121,15 +121,18 @@ export function faultOfTls(config: Config, modes: readonly TlsMode[]): string | 
   return serverTls === null && !safe ? "TLS for clients wants --server-tls said; none, too" : null;
 }
 
+/** Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995. */
+export function maySpeakTls({ serverTls, select, acp, server }: Config): boolean {
+  return (serverTls ?? "none") !== "none" || select || acp !== null || server?.port === POP3S_PORT;
+}
+
 /** What is wrong with TLS to servers as it was set; null: nothing. */
 export function faultOfServerTls(config: Config): string | null {
-  const { server, select, acp, serverTls, serverCa, serverPins, serverCert, serverKey, serverTlsMin, demo } = config;
+  const { server, select, serverTls, serverCa, serverPins, serverCert, serverKey, serverTlsMin, demo } = config;
   if ((serverCert === null) !== (serverKey === null)) return "--server-cert and --server-key need each other";
   if (serverPins.length > 0 && !server) return "--server-pin needs a fixed server";
-  const spoken = serverTls !== null && serverTls !== "none";
-  if (demo && !select && spoken) return "--demo speaks no TLS";
-  // A client, or the acp, may choose port 995.
-  if (spoken || select || acp !== null || server?.port === POP3S_PORT) return null;
+  if (demo && !select && (serverTls ?? "none") !== "none") return "--demo speaks no TLS";
+  if (maySpeakTls(config)) return null;
   const [useless] = [
     ...(serverPins.length > 0 ? ["--server-pin"] : []),
     ...(serverCa !== null ? ["--server-ca"] : []),

@@ -4,7 +4,7 @@
  */
 
 import { type HostPort, isAddress, isPublic, POP3_PORT, parseHost, showHostPort, unmapped } from "./address";
-import type { Config, TlsMode } from "./config";
+import { type Config, maySpeakTls, type TlsMode } from "./config";
 import type { Connection } from "./connection";
 import { now } from "./deadline";
 import type { Log } from "./log";
@@ -79,7 +79,7 @@ export class House implements Gateway {
     require("./transport/tcp");
     if (this.config.acp) require("./policy/access");
     if (this.config.clientLog !== null) require("./policy/clientlog");
-    if (this.config.serverTls !== "none") require("./transport/tls");
+    if (maySpeakTls(this.config)) require("./transport/tls");
   }
 
   /** Serves a client that has connected; never rejects. */

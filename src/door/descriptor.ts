@@ -102,10 +102,14 @@ function isTerminal(fd: number): boolean {
  */
 function hasPeer(fd: number): boolean {
   const { Socket } = require("node:net") as typeof import("node:net");
-  const handle = new Socket({ fd, readable: false, writable: false });
-  const known = handle.remoteAddress !== undefined;
-  handle.destroy();
-  return known;
+  try {
+    const handle = new Socket({ fd, readable: false, writable: false });
+    const known = handle.remoteAddress !== undefined;
+    handle.destroy();
+    return known;
+  } catch {
+    return false; // no stream: datagrams
+  }
 }
 
 function kindOfSocket(inode: string): Kind {

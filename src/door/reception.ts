@@ -18,7 +18,10 @@ const BACKLOG = 1024;
 /** So many clients that are turned away may take their time to hear why; with more of them, they are cut off. */
 const TURNED_AWAY_BOUND = 100;
 
-/** Descriptors of a session, to its client and to its server; and those that the process has besides: its own, and a crowd's that is turned away. */
+/**
+ * Descriptors of a session, to its client and to its server; and those that the process has besides: its own, and those of
+ * a crowd that is turned away.
+ */
 const DESCRIPTORS = 2;
 const SPARE_DESCRIPTORS = 250;
 

@@ -65,7 +65,7 @@ function failure(refusals: readonly Refusal[]): Failure {
   return new Failure("server", message, insecure ? texts.serverInsecure : texts.serverUnreachable);
 }
 
-/** Never rejects. */
+/** @throws Error if TLS itself can't be set up: that is no address's fault */
 function open(
   address: string,
   { port, timeout, source4, source6, tls }: Dial,

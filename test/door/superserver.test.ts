@@ -234,6 +234,18 @@ test("what can't be served under inetd is told to the log that was named, and no
   assert.equal(client.heard, "");
 });
 
+test("datagrams on standard input and output are no client, told in one line", async (t) => {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  t.after(() => socket.close());
+  // Behind a symbol: Node keeps the handle to itself.
+  const kept = Object.getOwnPropertySymbols(socket).map((key) => (socket as never)[key] as { handle?: { fd: number } });
+  const fd = kept.find((one) => one?.handle)?.handle?.fd ?? assert.fail("no descriptor");
+  const gateway = start(t, [fd, fd, "pipe"], MAIN, SERVER(1));
+  assert.equal(await gateway.ended(), 64);
+  assert.match(gateway.said(), /^pop3\.proxy: standard input is neither a connection nor a pipe.*\n$/);
+});
+
 test("sockets for another process are none of ours", async (t) => {
   const server = await listener(t, { host: "127.0.0.1", port: 0 });
   const script = `LISTEN_PID=1 LISTEN_FDS=1 exec "$0" "$@"`;

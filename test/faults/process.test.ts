@@ -57,6 +57,14 @@ test("SIGTERM: sessions go on, new clients are not accepted; a second one ends a
   await accepting.close();
 });
 
+test("SIGUSR1 opens no debugger", async () => {
+  const gateway = await startProcess("127.0.0.1:1");
+  gateway.child.kill("SIGUSR1");
+  await pause(300);
+  assert.doesNotMatch(gateway.said(), /Debugger/);
+  assert.equal(await gateway.stop(), 0);
+});
+
 test("what can't be served is told in one line, with an exit status of sysexits.h", async () => {
   const accepting = new Accepting();
   const port = await accepting.open();
