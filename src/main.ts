@@ -4,7 +4,7 @@
  * the build puts launcher.ts in its place, which does the same with the program in one piece.
  */
 
-import { safeStandardStreams } from "./door/descriptor";
+import { safeStandardStreams } from "./process/descriptor";
 
 // The first act: under a superserver stderr is the client, whatever may go wrong from here on.
 const stderrIsClient = safeStandardStreams();
@@ -12,4 +12,4 @@ const stderrIsClient = safeStandardStreams();
 // Lookups run in libuv's threads: with the four of its default, four names of a dead zone would stop every login.
 process.env.UV_THREADPOOL_SIZE ??= "64";
 
-(require("./program") as typeof import("./program.js")).main(process.argv.slice(2), stderrIsClient);
+(require("./app/program") as typeof import("./app/program.js")).main(process.argv.slice(2), stderrIsClient);

@@ -9,22 +9,40 @@ import { test } from "node:test";
 
 const SRC = join(__dirname, "..", "..", "src");
 
+/** The rooms, in rows: a file imports from its own row or a higher one. */
 const ROWS: readonly (readonly string[])[] = [
-  ["protocol/", "failure", "config", "address", "deadline", "log", "version", "pem", "tlsversion"],
-  ["connection", "inbox", "outbox", "landing", "relay", "handshake"],
+  ["base/", "protocol/"],
+  ["config/", "process/"],
+  ["connection/", "log/", "tls/"],
   ["session/"],
-  ["policy/", "transport/"],
-  ["gateway", "demo/", "log/"],
-  ["door/"],
-  ["cli", "options", "values", "check", "run", "program"],
-  ["main", "launcher", "pack"],
+  ["access/", "upstream/"],
+  ["gateway/", "demo/"],
+  ["listen/"],
+  ["app/"],
+  ["main", "pack/"],
 ];
 
-/** Rooms of one row that must not know each other. */
+/** What a room, or a file, may not know, though its row would permit it. */
 const APART: readonly [string, string][] = [
-  ["policy/", "transport/"],
-  ["protocol/", "config"],
-  ["protocol/", "log"],
+  ["base/", "protocol/"],
+  ["config/", "process/"],
+  ["process/", "config/"],
+  ["connection/", "log/"],
+  ["connection/", "tls/"],
+  ["log/", "connection/"],
+  ["log/", "tls/"],
+  ["tls/", "connection/"],
+  ["tls/", "log/"],
+  ["access/", "upstream/"],
+  ["upstream/", "access/"],
+  ["gateway/", "demo/"],
+  ["session/", "config/options"],
+];
+
+/** What others may import of connection/ besides its face, connection.ts. */
+const INSIDE_CONNECTION: readonly [string, string][] = [
+  ["upstream/tcp", "connection/buffers"],
+  ["listen/superserver", "connection/pair"],
 ];
 
 interface Import {
@@ -55,18 +73,53 @@ function room(path: string): string {
 
 const row = (name: string) => ROWS.findIndex((rooms) => rooms.includes(name));
 
+/** An import of one file of src/ by another: both as paths without an ending. */
+function inside(): { file: string; target: string }[] {
+  return imports().flatMap(({ file, from }) => {
+    if (!from.startsWith(".")) return [];
+    const target = relative(SRC, normalize(join(SRC, dirname(file), from)));
+    return [{ file: file.replace(/\.ts$/, ""), target: target.replace(/\.js$/, "") }];
+  });
+}
+
 test("every file has a row, and imports from its own or a higher one", () => {
-  const all = imports();
+  const all = inside();
   assert.ok(all.length > 50);
-  for (const { file, from } of all) {
+  for (const { file, target } of all) {
     assert.notEqual(row(room(file)), -1, `${file} is in no row of the table`);
-    if (!from.startsWith(".")) continue;
-    const target = room(relative(SRC, normalize(join(SRC, dirname(file), from))));
-    assert.ok(row(target) !== -1 && row(target) <= row(room(file)), `${file} imports ${from}`);
+    assert.ok(row(room(target)) !== -1 && row(room(target)) <= row(room(file)), `${file} imports ${target}`);
     for (const [one, other] of APART) {
-      assert.ok(!(room(file) === one && target === other), `${file} imports ${from}`);
+      const known = room(target) === other || target === other;
+      assert.ok(!(room(file) === one && known), `${file} imports ${target}`);
     }
   }
+});
+
+test("nobody looks behind connection/connection.ts but those who are named", () => {
+  for (const { file, target } of inside()) {
+    if (room(target) !== "connection/" || room(file) === "connection/" || target === "connection/connection") continue;
+    assert.ok(
+      INSIDE_CONNECTION.some(([one, other]) => one === file && other === target),
+      `${file} imports ${target}`,
+    );
+  }
+});
+
+test("no circle of imports", () => {
+  const known = new Map<string, string[]>();
+  for (const { file, target } of inside()) known.set(file, [...(known.get(file) ?? []), target]);
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), [...path, file].join(" -> "));
+    if (done.has(file)) return;
+    for (const target of known.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of known.keys()) visit(file, []);
+});
+
+test("at most three files lie directly in src/", () => {
+  assert.ok(readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isFile()).length <= 3);
 });
 
 test("protocol/ is pure: it imports no node: module and no package", () => {
@@ -81,12 +134,14 @@ test("only connection, doors, transports and the demo touch streams; only progra
     // What kind of address a text is, node:net tells without a socket; and a type touches nothing.
     if (what.startsWith("type ") || /^\{ isIP(?:v[46])?(?:, isIPv6)? \}$/.test(what)) continue;
     assert.ok(
-      ["connection", "inbox", "outbox", "log/", "door/", "transport/", "demo/", "check", "pack"].includes(room(file)),
+      ["connection/", "process/", "log/", "tls/", "upstream/", "listen/", "demo/", "app/", "pack/"].includes(
+        room(file),
+      ),
       `${file} imports ${from}`,
     );
   }
   for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".ts"))) {
-    if (file !== "program.ts") assert.doesNotMatch(readFileSync(join(SRC, file), "utf8"), /process\.exit\(/, file);
+    if (file !== "app/program.ts") assert.doesNotMatch(readFileSync(join(SRC, file), "utf8"), /process\.exit\(/, file);
   }
 });
 

@@ -7,9 +7,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseCommandLine } from "../src/cli";
-import { OPTIONS } from "../src/options";
-import { MAIN } from "./support/process";
+import { parseCommandLine } from "../src/config/commandline";
+import { OPTIONS } from "../src/config/options";
+import { MAIN } from "./stage/process";
 
 const TOP = join(__dirname, "..", "..");
 const manual = readFileSync(join(TOP, "man", "pop3.proxy.1"), "utf8")

@@ -2,7 +2,7 @@
  * --demo: the sample maildrop behind a POP3 server of our own on a free loopback port, and how to look at it.
  */
 
-import type { HostPort } from "../address";
+import type { HostPort } from "../base/address";
 import { createDemoServer } from "./server";
 
 export interface Demo {

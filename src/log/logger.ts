@@ -9,8 +9,8 @@
 
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import type { Level } from "../log";
 import { plain, severities, TAG } from "./destination";
+import type { Level } from "./line";
 import type { Dial, Tell } from "./outlet";
 
 /** Octets of a message's text: logger takes 1024 and makes a second message of the rest; its header wants some, too. */

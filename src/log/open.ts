@@ -6,10 +6,10 @@
  */
 
 import { fstatSync, statSync } from "node:fs";
-import { type Level, type Log, line } from "../log";
+import { parseFacility, parseSyslogAddress, SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities } from "./destination";
+import { type Level, type Log, line } from "./line";
 import type { Dial } from "./outlet";
-import { parseFacility, parseSyslogAddress, SYSLOG_PORT, type SyslogTarget } from "./target";
 
 export interface LogOptions {
   /** -d: lines of level debug, and stderr for all. */

@@ -6,10 +6,10 @@
 
 import { hostname } from "node:os";
 import type { MessageOptions, Transport as Way } from "syslog-client";
-import { type Level, line } from "../log";
+import type { SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities, TAG } from "./destination";
+import { type Level, line } from "./line";
 import { Outlet } from "./outlet";
-import type { SyslogTarget } from "./target";
 
 /** Octets of a message (RFC 3164, 4.1), over TCP without its line end. */
 const MESSAGE_BOUND = 1024;

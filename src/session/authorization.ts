@@ -3,13 +3,12 @@
  * commands are answered here, strictly one at a time.
  */
 
-import { closed } from "../connection";
-import { Failure } from "../failure";
-import { OVERLONG } from "../inbox";
+import { closed, OVERLONG } from "../connection/connection";
 import { ownCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT } from "../protocol/command";
+import { Failure } from "../protocol/failure";
 import { texts } from "../protocol/response";
-import type { Login, Visit } from "./visit";
+import type { Login, Visit } from "./session";
 
 /** The first octet of a TLS handshake: somebody took us for port 995. */
 const TLS_HANDSHAKE = 0x16;

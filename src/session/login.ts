@@ -3,12 +3,12 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { type Connection, closed } from "../connection";
-import type { Failure } from "../failure";
+import { type Connection, closed } from "../connection/connection";
+import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
+import { logIn } from "./serverlogin";
+import { type Denial, type Login, named, type Visit } from "./session";
 import { hasQuit, transaction } from "./transaction";
-import { logIn } from "./upstream";
-import { type Denial, type Login, named, type Visit } from "./visit";
 
 /** Serves a client that has given its credentials. @returns why it ended @throws Failure */
 export async function serve(visit: Visit, login: Login): Promise<string> {

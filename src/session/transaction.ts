@@ -6,16 +6,15 @@
  * one command at a time, unless it is known to list PIPELINING.
  */
 
-import { type Connection, closed } from "../connection";
-import { now } from "../deadline";
-import { Failure } from "../failure";
-import { OVERLONG } from "../inbox";
+import { now } from "../base/clock";
+import { type Connection, closed, OVERLONG } from "../connection/connection";
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT, Command } from "../protocol/command";
+import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
-import { list } from "./upstream";
-import type { Route, Visit } from "./visit";
+import { list } from "./serverlogin";
+import type { Route, Visit } from "./session";
 
 /** So many commands may be unanswered by a server that knows PIPELINING. */
 const PIPELINE_BOUND = 64;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { scratch } from "../support/acp";
+import { scratch } from "../stage/acp";
 import { type Answer, ask, changed, file, GRANTED, UNKNOWN, unreadable } from "./question";
 
 const DENIED = "-ERR [AUTH] server not permitted from your address";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { scratch } from "../support/acp";
+import { scratch } from "../stage/acp";
 import { type Answer, ask, changed, DENIED, EXAMPLES, file, GRANTED, UNKNOWN, unreadable } from "./question";
 
 /** Passwords and their hashes, by `openssl passwd -apr1`: lengths on both sides of a block of MD5, all kinds of octets. */

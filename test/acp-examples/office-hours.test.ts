@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { script } from "../support/acp";
+import { script } from "../stage/acp";
 import { type Asked, ask, changed, GRANTED, UNKNOWN } from "./question";
 
 const MONDAY_MORNING = "1 0930";

@@ -5,10 +5,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type Config, defaults } from "../../src/config";
-import { Access } from "../../src/policy/access";
-import type { Route } from "../../src/session/visit";
-import { scratch } from "../support/acp";
+import { Access } from "../../src/access/acp";
+import { type Config, defaults } from "../../src/config/settings";
+import type { Route } from "../../src/session/session";
+import { scratch } from "../stage/acp";
 
 export const EXAMPLES = join(__dirname, "..", "..", "..", "acp-examples");
 

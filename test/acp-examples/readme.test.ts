@@ -7,11 +7,11 @@ import { execFileSync } from "node:child_process";
 import { accessSync, constants, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseCommandLine } from "../../src/cli";
+import { parseCommandLine } from "../../src/config/commandline";
 import { texts } from "../../src/protocol/response";
-import { scratch, script } from "../support/acp";
-import { startGateway } from "../support/gateway";
-import { Peer } from "../support/peer";
+import { scratch, script } from "../stage/acp";
+import { startGateway } from "../stage/gateway";
+import { Peer } from "../stage/peer";
 import { ask, changed, EXAMPLES, GRANTED } from "./question";
 
 const README = readFileSync(join(EXAMPLES, "README.md"), "utf8");

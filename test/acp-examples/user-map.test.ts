@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { scratch } from "../support/acp";
+import { scratch } from "../stage/acp";
 import { type Asked, ask, changed, file, routed, UNKNOWN, unreadable } from "./question";
 
 const MISCONFIGURED = "-ERR [SYS/PERM] gateway is not set up for this";

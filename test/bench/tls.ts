@@ -11,7 +11,7 @@ import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { freePort } from "../real/server";
-import { authority, certified, fileOf, lacking } from "../support/certificates";
+import { authority, certified, fileOf, lacking } from "../stage/certificates";
 import { Client, median } from "./client";
 import { LARGE, type Started, startGateway, startUpstream } from "./processes";
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createDemoServer, type DemoOptions, type DemoServer } from "../../src/demo/server";
-import { Peer } from "../support/peer";
+import { Peer } from "../stage/peer";
 
 export interface Running {
   readonly server: DemoServer;

@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { Peer } from "../support/peer";
+import { Peer } from "../stage/peer";
 import { note, start } from "./client";
 
 const TWO = [note("one", "1"), note("two")];

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config } from "../../src/config";
-import { startGateway, type TestGateway } from "../support/gateway";
-import { Accepting, Peer } from "../support/peer";
+import type { Config } from "../../src/config/settings";
+import { startGateway, type TestGateway } from "../stage/gateway";
+import { Accepting, Peer } from "../stage/peer";
 
 interface Scene {
   readonly gateway: TestGateway;

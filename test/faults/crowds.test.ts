@@ -9,8 +9,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createDemoServer } from "../../src/demo/server";
-import { startGateway, type TestGateway } from "../support/gateway";
-import { Accepting, Peer } from "../support/peer";
+import { startGateway, type TestGateway } from "../stage/gateway";
+import { Accepting, Peer } from "../stage/peer";
 
 async function logIn(gateway: TestGateway, user: string): Promise<Peer> {
   const client = await Peer.connect(gateway.port);

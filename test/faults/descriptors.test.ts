@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { launch, MAIN } from "../door/handing";
-import { Peer } from "../support/peer";
+import { launch, MAIN } from "../listen/handing";
+import { Peer } from "../stage/peer";
 
 const BOUND = 60;
 

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config } from "../../src/config";
-import { startGateway, type TestGateway } from "../support/gateway";
-import { connectLoggedIn, welcome } from "../support/login";
-import { Accepting, Peer } from "../support/peer";
+import type { Config } from "../../src/config/settings";
+import { startGateway, type TestGateway } from "../stage/gateway";
+import { connectLoggedIn, welcome } from "../stage/login";
+import { Accepting, Peer } from "../stage/peer";
 
 async function stage(t: TestContext, settings: Partial<Config> = {}): Promise<[TestGateway, Accepting]> {
   const accepting = new Accepting();

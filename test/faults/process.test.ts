@@ -6,9 +6,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { connectLoggedIn, welcome } from "../support/login";
-import { Accepting, Peer } from "../support/peer";
-import { MAIN, startProcess } from "../support/process";
+import { connectLoggedIn, welcome } from "../stage/login";
+import { Accepting, Peer } from "../stage/peer";
+import { MAIN, startProcess } from "../stage/process";
 
 test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 30_000 }, async () => {
   const accepting = new Accepting();

@@ -6,9 +6,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { startGateway } from "../support/gateway";
-import { CERT_FILE, cert, KEY_FILE, key } from "../support/localhost";
-import { Accepting, Peer } from "../support/peer";
+import { startGateway } from "../stage/gateway";
+import { CERT_FILE, cert, KEY_FILE, key } from "../stage/localhost";
+import { Accepting, Peer } from "../stage/peer";
 
 const SIZE = 12 * 1024 * 1024;
 

@@ -1,47 +1,15 @@
 /**
- * What a log line looks like where it arrives, and what the command line may say of the place.
+ * What a log line looks like where it arrives.
  */
 
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { test } from "node:test";
 import { openSyslog, timestamp } from "../../src/log/syslog";
-import { facilities, parseFacility, parseSyslogAddress } from "../../src/log/target";
 import { tcpDaemon, udpDaemon, until } from "./daemons";
 
 const header = (pri: number) =>
   `^<${pri}>[A-Z][a-z]{2} [ 123][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} ${hostname().split(".")[0]} pop3\\.proxy\\[${process.pid}\\]: `;
-
-test("--syslog: udp or tcp, a name or an address, 514 unless told", () => {
-  const parsed = (text: string) => Object.values(parseSyslogAddress(text)).join(" ");
-  assert.equal(parsed("udp://127.0.0.1"), "udp 127.0.0.1 514");
-  assert.equal(parsed("tcp://Log.Example.:601"), "tcp log.example 601");
-  assert.equal(parsed("UDP://[::1]"), "udp ::1 514");
-  assert.equal(parsed("tcp://[2001:DB8:0::1]:1514"), "tcp 2001:db8::1 1514");
-  for (const text of [
-    ...["", "127.0.0.1", "udp:127.0.0.1", "udp://", "udp://:514", "udp://host:", "udp://host:0", "udp://host:65536"],
-    ...["udp://host/", "udp://::1", "udp://[::1", "udp://a b", "tls://host", "unix:///dev/log", "udp://u@host"],
-    ...["udp://127.1", "udp://host:514\n", "udp://\nhost"],
-  ]) {
-    assert.throws(() => parseSyslogAddress(text), /^Error: not udp:\/\/host.*$/, text);
-  }
-});
-
-test("--facility: those of syslog(3), with their numbers", () => {
-  assert.equal(facilities.size, 20);
-  for (const [name, number] of [
-    ["kern", 0],
-    ["mail", 2],
-    ["daemon", 3],
-    ["authpriv", 10],
-    ["ftp", 11],
-    ["local0", 16],
-    ["local7", 23],
-  ] as const) {
-    assert.equal(parseFacility(name), number);
-  }
-  for (const name of ["", "Mail", "local8", "2", "constructor"]) assert.throws(() => parseFacility(name), /facility/);
-});
 
 test("every level and facility becomes its PRI; kern is 0, not the package's default", async (t) => {
   const daemon = await udpDaemon(t);

@@ -8,8 +8,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { MAIN, pair, start, upstream } from "../door/handing";
-import { script } from "../support/acp";
+import { MAIN, pair, start, upstream } from "../listen/handing";
+import { script } from "../stage/acp";
 import { lacking, program, run } from "./programs";
 import { put, scratch } from "./scratch";
 

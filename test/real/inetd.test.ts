@@ -11,7 +11,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sampleMessages } from "../../src/demo/maildrop";
 import { createDemoServer } from "../../src/demo/server";
-import { threads } from "../door/handing";
+import { threads } from "../listen/handing";
 import { Dialogue } from "./dialogue";
 import { atEnd } from "./ending";
 import { lacking } from "./programs";

@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Config } from "../../src/config";
-import type { Resolve } from "../../src/transport/lookup";
-import { scratch, script } from "../support/acp";
-import { startGateway, type TestGateway } from "../support/gateway";
-import { Accepting, Peer } from "../support/peer";
+import type { Config } from "../../src/config/settings";
+import type { Resolve } from "../../src/upstream/lookup";
+import { scratch, script } from "../stage/acp";
+import { startGateway, type TestGateway } from "../stage/gateway";
+import { Accepting, Peer } from "../stage/peer";
 
 interface Scene {
   readonly gateway: TestGateway;

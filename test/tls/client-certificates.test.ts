@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
-import { certified, fileOf, type Kind, lacking, lockedKey } from "../support/certificates";
-import { MAIN } from "../support/process";
+import { certified, fileOf, type Kind, lacking, lockedKey } from "../stage/certificates";
+import { MAIN } from "../stage/process";
 import { connectSecure, rawOf, startHouse, withCertificates } from "./client";
 import { startGateway } from "./gateway";
 

@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { lacking } from "../support/certificates";
-import type { Peer } from "../support/peer";
+import { lacking } from "../stage/certificates";
+import type { Peer } from "../stage/peer";
 import { connectPlain, connectSecure, connectStls, logIn, loginSecure, secure, startHouse } from "./client";
 
 const LIMITS = { skip: lacking, timeout: 20_000 };

@@ -9,8 +9,8 @@ import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createDemoServer, type DemoOptions } from "../../src/demo/server";
-import { authority, type Certified, certified } from "../support/certificates";
-import { Peer } from "../support/peer";
+import { authority, type Certified, certified } from "../stage/certificates";
+import { Peer } from "../stage/peer";
 import { type Listener, startGateway, type TlsGateway } from "./gateway";
 
 export interface Secured {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { startProcess } from "../support/process";
+import { startProcess } from "../stage/process";
 
 /** What stands behind the port of a --listen. */
 export type Listener = "" | "/tls" | "/starttls";

@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { authority } from "../support/certificates";
-import { Peer } from "../support/peer";
+import { authority } from "../stage/certificates";
+import { Peer } from "../stage/peer";
 import { type Caller, type Fake, type Script, startFake } from "./fake";
 import { startGateway, type TlsGateway } from "./gateway";
 

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Certified, certified, fileOf, lacking } from "../support/certificates";
+import { type Certified, certified, fileOf, lacking } from "../stage/certificates";
 import { connectSecure, loginSecure, rawOf, startHouse, withCertificates } from "./client";
 import type { TlsGateway } from "./gateway";
 

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import type { TLSSocketOptions } from "node:tls";
-import { authority, certified, type Kind, lacking, pinOf } from "../support/certificates";
+import { authority, certified, type Kind, lacking, pinOf } from "../stage/certificates";
 import type { Script } from "./fake";
 import { accepted, assertUnsaid, attempt, type Mode, refused, type Setting, upToStls, welcome } from "./login";
 

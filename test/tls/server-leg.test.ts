@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { authority, certified, lacking } from "../support/certificates";
-import { startGateway as startInside } from "../support/gateway";
-import { Peer } from "../support/peer";
+import { authority, certified, lacking } from "../stage/certificates";
+import { startGateway as startInside } from "../stage/gateway";
+import { Peer } from "../stage/peer";
 import { type Caller, type Script, startFake } from "./fake";
 import { assertUnsaid, attempt, type Mode, PASSWORD, refused, STLS_OFFERED, USER, upToStls, welcome } from "./login";
 

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { authority, certified, lacking } from "../support/certificates";
+import { authority, certified, lacking } from "../stage/certificates";
 import { connectSecure, loginSecure, startHouse, withCertificates } from "./client";
 import { type Caller, type Fake, type Script, startFake } from "./fake";
 import { startGateway, type TlsGateway } from "./gateway";

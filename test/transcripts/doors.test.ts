@@ -7,9 +7,9 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { activate, fdOf, folder, listener, MAIN, pair, portOf, start } from "../door/handing";
-import { Accepting, Peer } from "../support/peer";
-import { startProcess } from "../support/process";
+import { activate, fdOf, folder, listener, MAIN, pair, portOf, start } from "../listen/handing";
+import { Accepting, Peer } from "../stage/peer";
+import { startProcess } from "../stage/process";
 import { playThrough } from "./play";
 import { type Transcript, transcripts } from "./transcript";
 

@@ -2,9 +2,9 @@
  * Plays a transcript: a scripted client and a scripted server with a real gateway between them, over real sockets.
  */
 
-import { startGateway, type TestGateway } from "../support/gateway";
-import { CERT_FILE, cert, KEY_FILE, key } from "../support/localhost";
-import { Accepting, Peer } from "../support/peer";
+import { startGateway, type TestGateway } from "../stage/gateway";
+import { CERT_FILE, cert, KEY_FILE, key } from "../stage/localhost";
+import { Accepting, Peer } from "../stage/peer";
 import type { Step, Transcript } from "./transcript";
 
 /** How a peer's octets are cut into segments. */

@@ -13,7 +13,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../../src/config";
+import type { Config } from "../../src/config/settings";
 import { Command, parseCommand } from "../../src/protocol/command";
 
 export type Step =

@@ -1,0 +1,24 @@
+/**
+ * Text of unknown origin as it is shown in one line: in a log line, and in a message to an operator.
+ */
+
+/** The longest text that is shown, in characters. */
+const BOUND = 256;
+
+/**
+ * The text itself if it is printable ASCII without blanks and quotes; else quoted, with everything else escaped, so that
+ * no octet of a peer can end a line or look like another value.
+ *
+ * @param bound the longest text that is shown, in characters; the rest is replaced by "..."
+ */
+export function quote(text: string, bound = BOUND): string {
+  const cut = text.length > bound ? `${text.slice(0, bound)}...` : text;
+  if (/^[!#-[\]-~]+$/.test(cut)) return cut;
+  return `"${cut.replace(/["\\]|[^ -~]/g, escaped)}"`;
+}
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0);
+  if (character === '"' || character === "\\") return `\\${character}`;
+  return code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+}

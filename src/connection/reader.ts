@@ -1,0 +1,186 @@
+/**
+ * The reading half of a connection: what has arrived and was not taken yet, as lines and chunks.
+ *
+ * Octets are read as they come and kept, up to a bound; then reading stops until some of them are taken. What had
+ * arrived before the end can still be taken after it. While there is a sink, chunks go there and are not kept.
+ */
+
+import type { Duplex } from "node:stream";
+import type { Failure } from "../protocol/failure";
+import type { Landing } from "./buffers";
+
+/** What `line` gives for a line that is longer than the limit; it is still there, for `skipLine`. */
+export const OVERLONG = Symbol("a line longer than its limit");
+
+/** Octets kept before reading stops. A single chunk may go beyond it. */
+const BOUND = 16 * 1024;
+
+const NOTHING = Buffer.alloc(0);
+const LF = 0x0a;
+const CR = 0x0d;
+
+export class Inbox {
+  /** Shown each line that is taken. */
+  heard: ((line: string) => void) | null = null;
+  /** Gets each chunk at once; one from a landing is only valid until the next read. */
+  sink: ((chunk: Buffer) => void) | null = null;
+
+  #octets: Buffer = NOTHING;
+  #ended = false;
+  #closed = false;
+  #paused = false;
+  #failure: Failure | null = null;
+  #reader: { resolve(): void; reject(failure: Failure): void } | null = null;
+
+  #stream: Duplex;
+  #landing: Landing | null;
+  readonly #data = (chunk: Buffer) => this.#receive(chunk);
+
+  /** @param landing where the stream's `onread` option delivers; null: the stream emits its chunks */
+  constructor(stream: Duplex, landing: Landing | null) {
+    this.#stream = stream;
+    this.#landing = landing;
+    if (landing) landing.deliver = this.#data;
+    else stream.on("data", this.#data);
+  }
+
+  /** Gives up the stream, and all that was read from it too early: it is for whom the stream is handed to. */
+  release(): void {
+    if (this.#landing) this.#landing.deliver = () => true;
+    else this.#stream.off("data", this.#data);
+    this.#landing = null;
+    this.#stream.pause();
+    const rest = this.take(this.#octets.length);
+    if (rest.length > 0) this.#stream.unshift(rest);
+  }
+
+  /** Goes on with another stream, which emits its chunks. */
+  move(stream: Duplex): void {
+    this.#stream = stream;
+    this.#paused = false;
+    stream.on("data", this.#data);
+  }
+
+  /** How many octets are there. */
+  get pending(): number {
+    return this.#octets.length;
+  }
+
+  /** Whether nothing will arrive any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** All that is there, as latin1, without taking it. */
+  get ahead(): string {
+    return this.#octets.toString("latin1");
+  }
+
+  /** The next octet without taking it; null at the end. @throws Failure */
+  async peek(): Promise<number | null> {
+    while (this.#octets.length === 0) if (!(await this.#arrival())) return null;
+    return this.#octets[0] as number;
+  }
+
+  /** The next line; see Connection. @throws Failure */
+  async line(limit: number): Promise<string | null | typeof OVERLONG> {
+    if (this.#failure) throw this.#failure;
+    for (let searched = 0; ; ) {
+      const at = this.#octets.indexOf(LF, searched);
+      if (at >= limit || (at < 0 && this.#octets.length >= limit)) return OVERLONG;
+      if (at >= 0) {
+        const line = this.#octets.toString("latin1", 0, at > 0 && this.#octets[at - 1] === CR ? at - 1 : at);
+        this.take(at + 1);
+        this.heard?.(line);
+        return line;
+      }
+      searched = this.#octets.length;
+      if (!(await this.#arrival())) return null;
+    }
+  }
+
+  /** Skips the rest of the line, however long; false if the input ended before the line did. @throws Failure */
+  async skipLine(): Promise<boolean> {
+    for (;;) {
+      const at = this.#octets.indexOf(LF);
+      this.take(at < 0 ? this.#octets.length : at + 1);
+      if (at >= 0) return true;
+      if (!(await this.#arrival())) return false;
+    }
+  }
+
+  /** Takes octets that are there. */
+  take(count: number): Buffer {
+    const taken = this.#octets.subarray(0, count);
+    this.#octets = count === this.#octets.length ? NOTHING : this.#octets.subarray(count);
+    if (this.#octets.length <= BOUND) this.resume();
+    return taken;
+  }
+
+  /** Keeps a chunk until it is taken; one from a landing only lives until the next read, so it is copied. */
+  keep(chunk: Buffer): void {
+    if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
+    else this.#octets = this.#landing ? Buffer.from(chunk) : chunk;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#stream.resume();
+  }
+
+  /** Nothing will arrive any more. */
+  end(): void {
+    this.#ended = true;
+    this.#wake(null);
+  }
+
+  /** Ends the wait, now and later, with this reason. */
+  fail(failure: Failure): void {
+    this.#failure = failure;
+    this.#wake(failure);
+  }
+
+  /** What is there and what comes is dropped from now on. */
+  close(): void {
+    this.#closed = true;
+    this.#octets = NOTHING;
+    this.resume();
+  }
+
+  /** A chunk has arrived. False: stop reading. */
+  #receive(chunk: Buffer): boolean {
+    if (this.#closed) return true;
+    if (this.sink) {
+      this.sink(chunk);
+    } else {
+      this.keep(chunk);
+      this.#wake(null);
+      if (this.#octets.length > BOUND) this.pause();
+    }
+    return !this.#paused;
+  }
+
+  /** Waits for more; false: there will be none. */
+  async #arrival(): Promise<boolean> {
+    if (this.#failure) throw this.#failure;
+    if (this.#ended) return false;
+    const had = this.#octets.length;
+    await new Promise<void>((resolve, reject) => {
+      this.#reader = { resolve, reject };
+    });
+    return this.#octets.length > had;
+  }
+
+  #wake(failure: Failure | null): void {
+    const reader = this.#reader;
+    this.#reader = null;
+    if (failure) reader?.reject(failure);
+    else reader?.resolve();
+  }
+}

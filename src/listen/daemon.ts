@@ -1,0 +1,52 @@
+/**
+ * The daemon's door: its own listeners.
+ */
+
+import { lookup } from "node:dns/promises";
+import { isIP, type ListenOptions } from "node:net";
+import type { Listen } from "../config/settings";
+import type { House } from "../gateway/gateway";
+import { Reception } from "./listener";
+
+export class Daemon {
+  readonly #house: House;
+  readonly #reception: Reception;
+
+  constructor(house: House) {
+    this.#house = house;
+    this.#reception = new Reception(house);
+  }
+
+  /** Where it listens, once it does. */
+  get ports(): readonly number[] {
+    return this.#reception.ports;
+  }
+
+  /**
+   * Listens everywhere that was asked for. Names are looked up before, so that all sockets are bound in one turn of the
+   * event loop, and root can be dropped in it, too: before a client is read.
+   *
+   * @throws Error of the first place where it can't
+   */
+  async open(): Promise<void> {
+    const { listen } = this.#house.config;
+    const places = await Promise.all(listen.map(located));
+    await Promise.all(places.map((place, index) => this.#reception.listen(place, listen[index]?.tls)));
+  }
+
+  /** Serves; resolves after `close`. */
+  async serve(): Promise<void> {
+    this.#reception.announce();
+    await this.#reception.closed;
+  }
+
+  /** Accepts nobody any more, lets sessions end for a while, and ends those that do not; called again, ends all. */
+  close(): Promise<void> {
+    return this.#reception.close();
+  }
+}
+
+async function located({ host, port }: Listen): Promise<ListenOptions> {
+  if (host === null) return { port };
+  return { port, host: isIP(host) ? host : (await lookup(host)).address };
+}

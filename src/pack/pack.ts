@@ -1,0 +1,129 @@
+/**
+ * The last step of the build: packs the program into one script, lets V8 keep what it compiles of it in a session as a
+ * superserver would start it, and puts launcher.ts, which runs both, in the place of main.js. Without the cache the
+ * program works as well, and starts later.
+ */
+
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { type BuildOptions, buildSync } from "esbuild";
+import { createDemoServer } from "../demo/server";
+import { cacheFile, readPack, runPack, scriptFile } from "./script";
+
+/** Tells the child that it is the one who rehearses. */
+const REHEARSAL = "rehearsal";
+
+/** How long the rehearsal may take, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** What a client says in the session that is rehearsed. */
+const SESSION = ["USER demo", "PASS demo", "STAT", "LIST", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "QUIT"];
+
+/** What tsc has left there. */
+const FOLDER = join(__dirname, "..");
+const MAIN = join(FOLDER, "main.js");
+const PACKED = scriptFile(FOLDER);
+const CACHE = cacheFile(FOLDER);
+
+/** Loaded by few sessions, or after the greeting. */
+const APART = ["ipaddr.js", "minimatch", "syslog-client"];
+
+const BUNDLE = {
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  target: "node20",
+  external: APART,
+  logLevel: "warning",
+} satisfies BuildOptions;
+
+async function main(): Promise<void> {
+  rmSync(CACHE, { force: true });
+  pack();
+  try {
+    await rehearsed();
+    if (readPack(FOLDER).cachedDataRejected !== false) throw new Error("V8 does not take it");
+  } catch (thrown) {
+    rmSync(CACHE, { force: true });
+    process.stderr.write(`pack: no code cache, so a session under inetd starts later: ${(thrown as Error).message}\n`);
+  }
+  buildSync({
+    ...BUNDLE,
+    entryPoints: [join(__dirname, "launcher.js")],
+    outfile: `${MAIN}.new`,
+    banner: { js: "#!/usr/bin/env node" },
+  });
+  chmodSync(`${MAIN}.new`, 0o755);
+  put(MAIN);
+}
+
+/** Puts a new file in its place, when the disk has it: V8 itself would believe a cache that is only half there. */
+function put(file: string): void {
+  const fd = openSync(`${file}.new`, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(`${file}.new`, file);
+}
+
+function pack(): void {
+  const license = readFileSync(join(require.resolve("commander"), "..", "LICENSE"), "utf8");
+  buildSync({
+    ...BUNDLE,
+    entryPoints: [join(FOLDER, "app", "program.js")],
+    outfile: `${PACKED}.new`,
+    banner: {
+      js: `/* With commander in it:\n\n${license}*/\n(function (module, exports, require, __filename, __dirname) {`,
+    },
+    footer: { js: "})" },
+  });
+  put(PACKED);
+}
+
+/** Lets a child serve one session, of which it leaves the cache. */
+async function rehearsed(): Promise<void> {
+  const server = createDemoServer();
+  const log = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(log, "listening");
+  const inetd = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
+  await once(inetd, "listening");
+  const client = connect((inetd.address() as AddressInfo).port, "127.0.0.1");
+  const [accepted] = (await once(inetd, "connection")) as [Socket];
+  // As root: it would become a user who perhaps can't read this folder, and can't write there.
+  const argv = [
+    "-u",
+    "root",
+    "--syslog",
+    `udp://127.0.0.1:${log.address().port}`,
+    `127.0.0.1:${await server.listen()}`,
+  ];
+  const child = spawn(process.execPath, [__filename, REHEARSAL, ...argv], {
+    stdio: [accepted, "ignore", "inherit"],
+    timeout: PATIENCE,
+  });
+  accepted.destroy();
+  client.resume().end(SESSION.map((line) => `${line}\r\n`).join(""));
+  const [status, signal] = await once(child, "exit");
+  client.destroy();
+  log.close();
+  inetd.close();
+  await server.close();
+  if (status !== 0) throw new Error(`the rehearsal ended: ${signal ?? `exit status ${status}`}`);
+}
+
+/** The child: the program as launcher.ts runs it. */
+function rehearse(argv: readonly string[]): void {
+  const script = readPack(FOLDER);
+  process.on("exit", () => {
+    writeFileSync(`${CACHE}.new`, script.createCachedData());
+    put(CACHE);
+  });
+  runPack(script, FOLDER).main(argv, true);
+}
+
+const [role, ...argv] = process.argv.slice(2);
+if (role === REHEARSAL) rehearse(argv);
+else void main();

@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Access } from "../../src/access/acp";
+import { type Config, defaults } from "../../src/config/settings";
+import type { Fields } from "../../src/log/line";
+import type { Denial, Route } from "../../src/session/session";
+import { alive, scratch, script } from "../stage/acp";
+
+const route: Route = {
+  host: "mail.example.org",
+  port: 110,
+  user: "su",
+  password: "sp",
+  proxyUser: "pu",
+  proxyPassword: "pp",
+  selected: true,
+  guarded: true,
+  tls: "none",
+};
+const about = { interface: { host: "192.0.2.9", port: 110 }, client: "2001:db8::1", session: "s.1" };
+const patient = new AbortController().signal;
+
+interface Asked {
+  readonly outcome: Route | Denial;
+  readonly log: Fields[];
+  readonly seconds: number;
+}
+
+async function ask(
+  acp: readonly string[],
+  settings: Partial<Config> = {},
+  to = route,
+  until = patient,
+): Promise<Asked> {
+  const log: Fields[] = [];
+  const access = new Access({ ...defaults, ...settings }, (_level, _event, fields) => log.push(fields));
+  const began = Date.now();
+  const outcome = await access.admit(acp, to, about, until);
+  return { outcome, log, seconds: (Date.now() - began) / 1000 };
+}
+
+/** The line that the client gets, "granted" if there is none. */
+async function verdict(t: TestContext, ...lines: string[]): Promise<string> {
+  const { outcome } = await ask(script(t, ...lines));
+  return "reply" in outcome ? outcome.reply : "granted";
+}
+
+test("A1, A5: the acp gets its variables verbatim, in its environment only", async (t) => {
+  const folder = scratch(t);
+  const [out, argv] = [join(folder, "out"), join(folder, "argv")];
+  const nasty = "$(id)`id`;a'b\"c\\ =\xc3\xa4";
+  await ask(
+    script(t, `env > ${out}; cat >> ${out}; tr "\\0" " " < /proc/$$/cmdline > ${argv}`),
+    { prefix: "ACP_" },
+    { ...route, proxyUser: nasty },
+  );
+  const said = readFileSync(out, "utf8");
+  const expected = {
+    INTERFACE: "192.0.2.9",
+    PORT: "110",
+    CLIENT: "2001:db8::1",
+    SERVER: "mail.example.org",
+    SERVERPORT: "110",
+    SERVERLOGIN: "su",
+    USERNAME: "$(id)`id`;a'b\"c\\ =ä",
+    PASSWD: "pp",
+    SESSION: "s.1",
+  };
+  for (const [name, value] of Object.entries(expected))
+    assert.ok(said.includes(`ACP_${name}=${value}\n`), `${name} in ${said}`);
+  assert.doesNotMatch(readFileSync(argv, "utf8"), /\b(?:pp|su)\b/, "everybody can see arguments");
+  assert.doesNotMatch(said, /\bsp\b/, "the server's password is not the acp's business");
+});
+
+test("A2: what is for the gateway alone is not handed on, the rest of its environment is", async (t) => {
+  const out = join(scratch(t), "out");
+  const ours = {
+    LISTEN_FDS: "1",
+    LISTEN_PID: "2",
+    NOTIFY_SOCKET: "/x",
+    NODE_OPTIONS: "",
+    NODE_EXTRA: "1",
+    KEPT_ONE: "yes",
+  };
+  Object.assign(process.env, ours);
+  t.after(() => {
+    for (const name in ours) delete process.env[name];
+  });
+  await ask(script(t, `env > ${out}`));
+  const said = readFileSync(out, "utf8");
+  assert.match(said, /^KEPT_ONE=yes$/m);
+  assert.doesNotMatch(said, /^(?:LISTEN_|NOTIFY_SOCKET|NODE_)/m);
+});
+
+test("a value that is not UTF-8 refuses the login", async () => {
+  const { outcome } = await ask(["/bin/true"], {}, { ...route, user: "j\xf6e" });
+  assert.ok("reply" in outcome && outcome.reply === "-ERR [AUTH] access denied");
+});
+
+test("A3, A4: exit status and output make the verdict", async (t) => {
+  assert.equal(await verdict(t, "exit 0"), "granted");
+  assert.equal(await verdict(t, "echo '+OK have fun'; exit 0"), "granted");
+  assert.equal(await verdict(t, "exit 1"), "-ERR [AUTH] access denied");
+  assert.equal(await verdict(t, "echo '+OK welcome'; exit 1"), "-ERR [AUTH] access denied");
+  assert.equal(await verdict(t, "echo '-ERR not now'; echo '-ERR second'; exit 1"), "-ERR not now");
+  assert.equal(await verdict(t, "printf -- '-ERR no line end'; exit 2"), "-ERR no line end");
+  assert.equal(await verdict(t, "exit 75"), "-ERR [SYS/TEMP] access control not available");
+  assert.equal(await verdict(t, "kill -TERM $$"), "-ERR [SYS/TEMP] access control not available");
+  assert.equal(await verdict(t, "exec >&-; exit 1"), "-ERR [AUTH] access denied");
+});
+
+test("I16: response codes of the acp stay if they are those of the RFCs", async (t) => {
+  assert.equal(await verdict(t, "echo '-ERR [SYS/PERM] closed'; exit 1"), "-ERR [SYS/PERM] closed");
+  assert.equal(await verdict(t, "echo '-ERR [in-use] closed'; exit 1"), "-ERR [in-use] closed");
+  assert.equal(await verdict(t, "echo '-ERR [EVIL/CODE] closed'; exit 1"), "-ERR closed");
+  assert.equal(await verdict(t, "printf -- '-ERR a\\033[1mb\\r\\n'; exit 1"), "-ERR a[1mb");
+  assert.equal((await verdict(t, `printf -- '-ERR ${"x".repeat(2000)}'; exit 1`)).length, 510);
+});
+
+test("A4: output of a program that grants is ignored with a warning; stderr goes to the log, line by line", async (t) => {
+  const { outcome, log } = await ask(script(t, "echo '+OK fun'; echo one >&2; echo two >&2; printf three >&2; exit 0"));
+  assert.ok(!("reply" in outcome));
+  assert.deepEqual(
+    log.filter(({ said }) => said !== undefined).map(({ said }) => said),
+    ["one", "two", "three"],
+  );
+  assert.ok(log.some(({ ignored }) => ignored === "+OK fun"));
+});
+
+test("A3: a program that is missing, or can't be run, is no verdict on the client", async () => {
+  for (const acp of [["/does/not/exist"], ["/etc/passwd"], ["/"]]) {
+    const { outcome } = await ask(acp);
+    assert.ok("reply" in outcome && outcome.temporary && /^-ERR \[SYS\/TEMP\]/.test(outcome.reply), acp[0]);
+  }
+});
+
+test("A3: one that hangs and ignores SIGTERM is ended with its group at the time limit", async (t) => {
+  const pids = join(scratch(t), "pids");
+  const acp = script(t, "trap '' TERM INT HUP", `sleep 60 & echo $$ $! > ${pids}`, "wait");
+  const { outcome, seconds } = await ask(acp, { acpTimeout: 0.3 });
+  assert.ok("reply" in outcome && /^-ERR \[SYS\/TEMP\]/.test(outcome.reply));
+  assert.ok(seconds < 1, `${seconds} s`);
+  await pause(100);
+  for (const pid of readFileSync(pids, "latin1").trim().split(" ")) assert.ok(!alive(Number(pid)));
+});
+
+test("A3: a grandchild that keeps the pipes does not delay the verdict, and is ended soon after", async (t) => {
+  const pids = join(scratch(t), "pids");
+  const { outcome, seconds } = await ask(script(t, `sleep 60 & echo $! > ${pids}`, "echo '-ERR no'; exit 1"));
+  assert.ok("reply" in outcome && outcome.reply === "-ERR no");
+  assert.ok(seconds < 0.5, `${seconds} s`);
+  await pause(1200);
+  assert.ok(!alive(Number(readFileSync(pids, "latin1"))));
+});
+
+test("A3: a flood of 100 MB on any descriptor is bounded, and holds up nobody for long", async (t) => {
+  for (const descriptor of [1, 2, 3]) {
+    const before = process.memoryUsage().rss;
+    let latest = performance.now();
+    let worst = 0;
+    const beat = setInterval(() => {
+      worst = Math.max(worst, performance.now() - latest);
+      latest = performance.now();
+    }, 1);
+    const acp = script(t, `head -c 100000000 /dev/zero | tr '\\0' x >&${descriptor}`, "exit 1");
+    const { outcome, log } = await ask(acp);
+    clearInterval(beat);
+    assert.ok("reply" in outcome && /^-ERR \[/.test(outcome.reply));
+    assert.ok(log.length <= 110, `${log.length} lines`);
+    assert.ok(worst < 100, `the event loop stood still for ${worst} ms`);
+    assert.ok(process.memoryUsage().rss - before < 50_000_000);
+  }
+});
+
+test("a client that is gone ends its acp", async (t) => {
+  const pids = join(scratch(t), "pids");
+  const until = new AbortController();
+  const asked = ask(script(t, `echo $$ > ${pids}`, "sleep 60"), {}, route, until.signal);
+  while (!existsSync(pids) || readFileSync(pids).length === 0) await pause(5);
+  until.abort(new Error("gone"));
+  await assert.rejects(asked, /gone/);
+  await pause(50);
+  assert.ok(!alive(Number(readFileSync(pids, "latin1"))));
+});
+
+test("a client that leaves while it waits for its acp's turn is gone at once, and the turn is another's", async (t) => {
+  const access = new Access(defaults, () => {});
+  const slow = script(t, "sleep 1");
+  const running = Array.from({ length: 64 }, () => access.admit(slow, route, about, patient));
+  const until = new AbortController();
+  const began = Date.now();
+  const waiting = access.admit(slow, route, about, until.signal);
+  const behind = access.admit(script(t, "exit 0"), route, about, patient);
+  setTimeout(() => until.abort(new Error("gone")), 50);
+  await assert.rejects(waiting, /gone/);
+  assert.ok(Date.now() - began < 500, "it does not wait for others to end");
+  assert.ok("host" in (await behind));
+  await Promise.all(running);
+  access.close();
+});
+
+test("so many run at once, the others wait for their turn", async (t) => {
+  const folder = scratch(t);
+  const acp = script(t, `touch ${folder}/$$; ls ${folder} | wc -l >&2; sleep 0.3; rm ${folder}/$$`);
+  const log: number[] = [];
+  const access = new Access(defaults, (_level, _event, { said }) => said !== undefined && log.push(Number(said)));
+  await Promise.all(Array.from({ length: 80 }, () => access.admit(acp, route, about, new AbortController().signal)));
+  assert.equal(log.length, 80);
+  assert.ok(Math.max(...log) <= 64, `${Math.max(...log)} at once`);
+});
+
+test("descriptor 3 says where the login goes instead, on the administrator's word", async (t) => {
+  const to = async (...lines: string[]) => (await ask(script(t, ...lines))).outcome;
+  const moved = await to("printf 'SERVER=New.Example.ORG\\nSERVERPORT=1110\\nSERVERLOGIN=jö\\nSERVERPASSWD=\\n' >&3");
+  assert.deepEqual(moved, {
+    ...route,
+    host: "new.example.org",
+    port: 1110,
+    user: Buffer.from("jö").toString("latin1"),
+    password: "",
+    selected: false,
+    guarded: false,
+  });
+  assert.deepEqual(await to("printf SERVERLOGIN=other >&3"), { ...route, user: "other" });
+  assert.deepEqual(await to("echo SERVER=[2001:DB8::1] >&3"), {
+    ...route,
+    host: "2001:db8::1",
+    selected: false,
+    guarded: false,
+  });
+  assert.deepEqual(await to("exit 0"), route);
+  const bad = [
+    "SERVER=",
+    "SERVER=a b",
+    "SERVER=127.1",
+    "SERVERPORT=0",
+    "SERVERPORT=x",
+    "SERVERLOGIN=",
+    "PASSWORD=x",
+    "server=a",
+    "nonsense",
+    "SERVERLOGIN=a\\tb",
+    "SERVERLOGIN=a\\rb",
+  ];
+  for (const line of bad) {
+    const outcome = await to(`printf '${line}\\n' >&3`);
+    assert.ok("reply" in outcome && /^-ERR \[SYS\/PERM\]/.test(outcome.reply), line);
+  }
+  const long = await to("for i in $(seq 300); do echo SERVERLOGIN=xxxxxxxx >&3; done");
+  assert.ok("reply" in long && /^-ERR \[SYS\/PERM\]/.test(long.reply), "more than 4 KiB");
+});
+
+test("G2: an answer that is not understood is logged without what might be a password", async (t) => {
+  for (const line of [
+    "SERVERPASSWD=geheim",
+    "serverpasswd=geheim",
+    " SERVERPASSWD=geheim",
+    "SERVERPASSWORD=geheim",
+    "X geheim",
+    "geheim",
+    "geheim2x",
+  ]) {
+    const { log } = await ask(script(t, `printf '${line}\\nSERVER=a b\\n' >&3`));
+    assert.ok(
+      log.some(({ misunderstood }) => String(misunderstood).includes("SERVER=a b")),
+      line,
+    );
+    assert.doesNotMatch(JSON.stringify(log), /geheim/, line);
+  }
+});
+
+test("an acp that says [SYS/TEMP] is believed, whatever its exit status", async (t) => {
+  const { outcome } = await ask(script(t, "echo '-ERR [SYS/TEMP] later'; exit 1"));
+  assert.ok("reply" in outcome && outcome.temporary);
+  const other = await ask(script(t, "echo '-ERRor'; exit 1"));
+  assert.ok(
+    "reply" in other.outcome && other.outcome.reply === "-ERR [AUTH] access denied" && !other.outcome.temporary,
+  );
+});
+
+test("S1: an acp sees an IPv4-mapped address as the IPv4 address that it is", async (t) => {
+  const acp = script(t, 'test "$PROXY_SERVER" != 127.0.0.1');
+  const { outcome } = await ask(acp, {}, { ...route, host: "::ffff:7f00:1" });
+  assert.ok("reply" in outcome);
+});

@@ -1,0 +1,183 @@
+/**
+ * --check, by the command: what is told, and the exit status.
+ */
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { createDemoServer } from "../../src/demo/server";
+import { scratch, script } from "../stage/acp";
+import { authority, certified, fileOf, lacking, pinOf } from "../stage/certificates";
+import { MAIN } from "../stage/process";
+import { startFake } from "../tls/fake";
+import { upToStls } from "../tls/login";
+
+const LIMITS = { timeout: 30_000, concurrency: 4 };
+
+function checked(...argv: string[]): Promise<{ status: number; said: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [MAIN, "--check", ...argv], { timeout: 20_000 }, (_, stdout, stderr) =>
+      resolve({ status: child.exitCode ?? -1, said: stdout + stderr }),
+    );
+  });
+}
+
+async function upstream(t: TestContext): Promise<string> {
+  const server = createDemoServer();
+  t.after(() => server.close());
+  return `127.0.0.1:${await server.listen()}`;
+}
+
+test("what would run is told, and what its server says", LIMITS, async (t) => {
+  const server = await upstream(t);
+  const log = scratch(t);
+  chmodSync(log, 0o777);
+  const { status, said } = await checked("-e", "-s", "mail.*", "-l", log, "--listen", "[::1]:1110", server);
+  assert.equal(status, 0, said);
+  for (const line of [
+    /^listens on \[::1\]:1110$/m,
+    /^runs as /m,
+    new RegExp(`^default server: ${server}$`, "m"),
+    /^servers that clients may select: mail\.\*$/m,
+    /^client log in /m,
+    /^server is reached at 127\.0\.0\.1, in clear$/m,
+    /^server says: \+OK /m,
+  ]) {
+    assert.match(said, line);
+  }
+  assert.match((await checked("--demo", "-D")).said, /sample maildrop/);
+  chmodSync(log, 0o555);
+  const shut = await checked("-l", log, server);
+  assert.equal(shut.status, 78, shut.said);
+  assert.match(shut.said, /^FAULT: client log: EACCES/m);
+});
+
+test("files that root alone can read are read as root, the rest is tried without it", {
+  ...LIMITS,
+  skip: lacking || (process.getuid?.() !== 0 && "only root has such files"),
+}, async (t) => {
+  const { cert, key } = certified("ec");
+  const [certFile, keyFile] = [fileOf("root-check.pem", cert), fileOf("root-check.key", key)];
+  chmodSync(keyFile, 0o600);
+  const { port } = await startFake(t, async (caller) => {
+    await caller.startTls({ ...certified("good") });
+    caller.say("+OK ready\r\n");
+    await caller.line();
+  });
+  const tls = ["--server-tls", "tls", "--server-ca", authority(), "--server-cert", certFile, "--server-key", keyFile];
+  const { status, said } = await checked(...tls, `localhost:${port}`);
+  assert.equal(status, 0, said);
+  const nobody = await checked("-u", "no.such.user", ...tls, `localhost:${port}`);
+  assert.equal(nobody.status, 78);
+  assert.match(nobody.said, /^FAULT: user: there is no user no\.such\.user$/m);
+  const elsewhere = await checked("--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid", "127.0.0.1:1");
+  assert.match(elsewhere.said, /^FAULT: listeners: .*EADDRNOTAVAIL/m);
+  assert.match(elsewhere.said, /^FAULT: pidfile: /m);
+});
+
+test("what a server says is shown as one line that does nothing to a terminal", LIMITS, async (t) => {
+  const { port } = await startFake(t, async (caller) => {
+    caller.say("\x1b]0;owned\x07 not pop\xff\r\n");
+    await caller.line();
+  });
+  const { said } = await checked(`127.0.0.1:${port}`);
+  assert.match(said, /^FAULT: server: server does not speak POP3: \?\]0;owned\? not pop\?$/m);
+});
+
+test("the port is the one that sessions use", { ...LIMITS, skip: lacking }, async (t) => {
+  const options = ["--server-tls", "tls", "--server-ca", authority()];
+  assert.match((await checked("-D", ...options, "127.0.0.1")).said, /^default server: 127\.0\.0\.1:995 with TLS$/m);
+  assert.match((await checked("-D", await upstream(t))).said, /^default server: 127\.0\.0\.1:\d+$/m);
+});
+
+test("a server that is not there, not found, not willing or no POP3 server is a fault", LIMITS, async (t) => {
+  const says = async (greeting: string) => {
+    const { port } = await startFake(t, async (caller) => {
+      caller.say(greeting);
+      await caller.line();
+    });
+    return `127.0.0.1:${port}`;
+  };
+  for (const [server, fault] of [
+    ["127.0.0.1:1", /ECONNREFUSED/],
+    ["nobody.invalid", /not found|ENOTFOUND|EAI_AGAIN/],
+    [await says("-ERR go away\r\n"), /refuses service: -ERR go away/],
+    [await says("220 smtp.example.org ESMTP\r\n"), /does not speak POP3: 220 smtp/],
+  ] as const) {
+    const { status, said } = await checked("-D", server);
+    assert.equal(status, 78, said);
+    assert.match(said, /^FAULT: server: /m);
+    assert.match(said, fault);
+  }
+});
+
+test("an access control program that can't be run is a fault", LIMITS, async (t) => {
+  const server = await upstream(t);
+  const [acp = ""] = script(t, "exit 0");
+  const good = await checked("-a", `${acp} --word`, server);
+  assert.equal(good.status, 0, good.said);
+  assert.ok(good.said.includes(`access control by ${acp} --word\n`), good.said);
+  const found = await checked("-a", "true", server);
+  assert.equal(found.status, 0, found.said);
+  const missing = await checked("-a", "no-such-program-anywhere", server);
+  assert.equal(missing.status, 78, missing.said);
+  assert.match(missing.said, /^FAULT: access control: no-such-program-anywhere can't be run$/m);
+});
+
+test("certificates for clients are told, with their faults", { ...LIMITS, skip: lacking }, async (t) => {
+  const server = await upstream(t);
+  const listen = ["--listen", "995/tls", "--listen", "110/starttls"];
+  const pair = ({ certFile, keyFile }: { certFile: string; keyFile: string }) => [
+    "--tls-cert",
+    certFile,
+    "--tls-key",
+    keyFile,
+  ];
+  const good = await checked(...listen, ...pair(certified("one.example")), server);
+  assert.equal(good.status, 0, good.said);
+  assert.match(good.said, /^listens on \*:995 with TLS, \*:110 with STLS$/m);
+  assert.match(good.said, /^certificate .*one\.example\.pem: DNS:one\.example, until /m);
+  const late = await checked(...listen, ...pair(certified("expired")), server);
+  assert.equal(late.status, 0, late.said);
+  assert.match(late.said, /^warning: .*expired\.pem: not valid at this time$/m);
+  const { certFile } = certified("ec2");
+  const wrong = await checked(...listen, ...pair({ certFile, keyFile: certified("ec").keyFile }), server);
+  assert.equal(wrong.status, 78, wrong.said);
+  assert.match(wrong.said, /^FAULT: certificates: .*ec2\.pem/m);
+  assert.match(wrong.said, /^server says: /m, "the rest is checked all the same");
+});
+
+test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking }, async (t) => {
+  const fake = (mode: "tls" | "starttls", kind: "good" | "expired") =>
+    startFake(t, async (caller) => {
+      if (mode === "starttls") await upToStls(caller);
+      const { cert, key } = certified(kind);
+      await caller.startTls({ cert, key });
+      if (mode === "tls") caller.say("+OK ready\r\n");
+      await caller.line();
+    });
+  for (const mode of ["tls", "starttls"] as const) {
+    const options = ["--server-tls", mode, "--server-ca", authority()];
+    const good = await checked(...options, `localhost:${(await fake(mode, "good")).port}`);
+    assert.equal(good.status, 0, good.said);
+    assert.match(good.said, /^server is reached at 127\.0\.0\.1, TLSv1\.3, verified$/m);
+    const late = await checked(...options, `localhost:${(await fake(mode, "expired")).port}`);
+    assert.equal(late.status, 78, late.said);
+    assert.match(late.said, /certificate has expired/);
+    const pins = ["--server-tls", mode, "--server-pin", pinOf(certified("expired"))];
+    assert.equal((await checked(...pins, `localhost:${(await fake(mode, "expired")).port}`)).status, 0);
+  }
+  const stripped = await startFake(t, async (caller) => {
+    caller.say("+OK ready\r\n");
+    await caller.answer("CAPA", "+OK\r\nTOP\r\n.\r\n");
+  });
+  const options = ["--server-tls", "starttls", "--server-ca", authority()];
+  const { status, said } = await checked(...options, `127.0.0.1:${stripped.port}`);
+  assert.equal(status, 78, said);
+  assert.match(said, /does not offer STLS/);
+  const empty = await checked("--server-tls", "tls", "--server-ca", fileOf("nothing.pem", ""), "127.0.0.1:1");
+  assert.equal(empty.status, 78, empty.said);
+  assert.ok(empty.said.includes(join("nothing.pem")), empty.said);
+});

@@ -1,0 +1,268 @@
+/**
+ * What a superserver may hand over, each played through by a process of its own.
+ */
+
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { connect, type Server } from "node:net";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { authority, certified, lacking } from "../stage/certificates";
+import { Peer } from "../stage/peer";
+import {
+  activate,
+  fdOf,
+  folder,
+  IMPATIENT,
+  launch,
+  listener,
+  MAIN,
+  pair,
+  play,
+  portOf,
+  start,
+  upstream,
+} from "./handing";
+
+/** A listening socket, and its port, which is not known any more when it has been handed over. */
+async function listening(t: TestContext, host = "127.0.0.1"): Promise<{ server: Server; port: number }> {
+  const server = await listener(t, { host, port: 0 });
+  return { server, port: portOf(server) };
+}
+
+const SERVER = (port: number) => `127.0.0.1:${port}`;
+
+test("a connection on 0 is one session", async (t) => {
+  const { client, socket } = await pair(t);
+  const gateway = start(t, [socket, socket, socket], MAIN, "-d", SERVER(await upstream(t)));
+  socket.destroy();
+  await play(client);
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("the connection is closed when its session is, though the process goes on", async (t) => {
+  const stay = join(folder(t), "stay.js");
+  writeFileSync(stay, "setInterval(() => {}, 1000);");
+  const { client, socket } = await pair(t);
+  const gateway = launch(t, process.execPath, ["-r", stay, IMPATIENT, "--idle", "1", SERVER(await upstream(t))], {
+    stdio: [socket, socket, "pipe"],
+  });
+  socket.destroy();
+  await play(client);
+  await client.expectClose();
+  await pause(100);
+  for (const fd of [0, 1]) assert.equal(readlinkSync(`/proc/${gateway.child.pid}/fd/${fd}`), "/dev/null");
+  assert.equal(gateway.child.exitCode, null);
+});
+
+test("a client that has reset the connection before anybody looked has no address, and no session", async (t) => {
+  const port = await upstream(t);
+  const { client, socket } = await pair(t);
+  await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
+  client.reset();
+  await pause(50);
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), /^\S+ info refused interface=127\.0\.0\.1 reason="client has reset the connection"\n$/);
+});
+
+test("what a client has said before it left counts", async (t) => {
+  const port = await upstream(t);
+  const { client, socket } = await pair(t);
+  await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
+  client.socket.destroy();
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), / close .*reason=quit .*deleted=1/);
+});
+
+test("a crash is not heard by the client", async (t) => {
+  const crash = join(folder(t), "crash.js");
+  const script = `process.on("SIGUSR2", () => {
+    console.log("a word"); console.error("a word"); process.emitWarning("a warning"); throw new Error("a stack");
+  })`;
+  writeFileSync(crash, script);
+  const { client, socket } = await pair(t);
+  const gateway = launch(t, process.execPath, ["-r", crash, MAIN, SERVER(await upstream(t))], {
+    stdio: [socket, socket, socket],
+  });
+  socket.destroy();
+  await client.expect("+OK POP3 server ready\r\n");
+  gateway.child.kill("SIGUSR2");
+  await client.expectEnd();
+  assert.notEqual(await gateway.ended(), 0);
+});
+
+test("a listening socket on 0 is served until nobody is there", async (t) => {
+  const upstreamPort = await upstream(t);
+  const { server, port } = await listening(t);
+  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "300", SERVER(upstreamPort));
+  server.close();
+  const clients = [await Peer.connect(port), await Peer.connect(port)];
+  await Promise.all(clients.map((client, index) => play(client, `user${index}`)));
+  await pause(200);
+  // Not idle yet, and not while somebody is there.
+  const last = await Peer.connect(port);
+  await last.expect("+OK POP3 server ready\r\n");
+  await pause(500);
+  assert.equal(gateway.child.exitCode, null);
+  assert.equal(await last.ask("QUIT"), "+OK bye");
+  last.end();
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("a client that has reset the connection before it was accepted has no session either", async (t) => {
+  const { server, port } = await listening(t);
+  const script = `sleep 0.3; exec "$0" "$@" <&3`;
+  const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "300", SERVER(await upstream(t))];
+  const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
+  server.close();
+  const client = await Peer.connect(port);
+  await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
+  client.reset();
+  assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), / refused interface=127\.0\.0\.1 reason="client has reset the connection"\n/);
+  assert.doesNotMatch(gateway.said(), / connect /);
+});
+
+test("no client is lost between two processes that wait on the same socket", { timeout: 30_000 }, async (t) => {
+  const server = SERVER(await upstream(t));
+  const stop = join(folder(t), "stop");
+  const { server: socket, port } = await listening(t);
+  // As inetd does, the shell keeps the socket, and starts the gateway again and again.
+  const script = `while [ ! -e "$0" ]; do echo started >&2; "$@" <&3 2>&1; done`;
+  const argv = ["-c", script, stop, process.execPath, IMPATIENT, "--idle", "40", server];
+  const shell = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(socket)] });
+  socket.close();
+  for (let count = 0; count < 30; count++) {
+    const client = await Peer.connect(port);
+    assert.equal(await client.line(), "+OK POP3 server ready");
+    assert.equal(await client.ask("QUIT"), "+OK bye");
+    client.end();
+    await client.expectClose();
+    // Around the moment when it gives up.
+    await pause(36 + (count % 10));
+  }
+  writeFileSync(stop, "");
+  assert.equal(await shell.ended(), 0);
+  const processes = shell.said().split("started").length - 1;
+  assert.ok(processes > 3, `${processes} processes`);
+});
+
+test("the sockets of systemd are served for life, and ended by a signal", async (t) => {
+  const path = join(folder(t), "socket");
+  const [four, six, local] = [await listening(t), await listening(t, "::1"), await listener(t, `${path}.early`)];
+  // Closing it would unlink it.
+  renameSync(`${path}.early`, path);
+  const fds = [four.server, six.server, local].map(fdOf);
+  const gateway = activate(t, fds, IMPATIENT, "--idle", "100", SERVER(await upstream(t)));
+  for (const server of [four.server, six.server, local]) server.close();
+  await Promise.all([play(await Peer.connect(four.port)), pause(400)]);
+  await play(await Peer.connect(six.port, "::1"));
+  await play(new Peer(connect({ path, allowHalfOpen: true })));
+  assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
+  assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
+  gateway.child.kill();
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("a connection that systemd has accepted is one session, on whichever descriptor", async (t) => {
+  const { client, socket } = await pair(t);
+  const gateway = activate(t, [fdOf(socket)], MAIN, "-d", SERVER(await upstream(t)));
+  socket.destroy();
+  await play(client);
+  assert.equal(await gateway.ended(), 0);
+});
+
+test("systemd's name of a socket says how TLS comes in, and is held against the options", {
+  skip: lacking,
+}, async (t) => {
+  const { certFile, keyFile } = certified("good");
+  const pair = ["--tls-cert", certFile, "--tls-key", keyFile];
+  const server = SERVER(await upstream(t));
+  const serve = async (name: string, ...argv: string[]) => {
+    const { server: socket, port } = await listening(t);
+    const script = `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=${name} exec "$0" "$@"`;
+    const stdio = ["ignore", "ignore", "pipe", fdOf(socket)] as const;
+    const gateway = launch(t, "/bin/sh", ["-c", script, process.execPath, MAIN, "-d", ...argv], { stdio: [...stdio] });
+    socket.close();
+    return { gateway, port };
+  };
+  const tls = await serve("tls", ...pair, server);
+  const secure = await Peer.connectTls(tls.port, readFileSync(authority()));
+  await play(secure);
+  const starttls = await serve("starttls", ...pair, server);
+  const client = await Peer.connect(starttls.port);
+  await client.line();
+  assert.match(await client.ask("USER joe"), /use STLS first/);
+  assert.match(await client.ask("STLS"), /^\+OK/);
+  client.socket.destroy();
+  const none = await serve("none", "--client-tls", "tls", ...pair, server);
+  for (const [name, argv, fault] of [
+    ["tls", [server], /needs --tls-cert/],
+    ["starttls", [server], /needs --tls-cert/],
+    ["tls", [...pair, "mail.example.org"], /wants --server-tls/],
+    ["none", [...pair, server], /of no use/],
+  ] as const) {
+    const { gateway } = await serve(name, ...argv);
+    assert.equal(await gateway.ended(), 64);
+    assert.match(gateway.said(), fault);
+    assert.equal(gateway.said().trimEnd().split("\n").length, 1, gateway.said());
+  }
+  assert.equal(await none.gateway.ended(), 64, "no client comes in by TLS");
+});
+
+test("what can't be served under inetd is told to the log that was named, and not to the client", async (t) => {
+  const log = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(log, "listening");
+  t.after(() => log.close());
+  const told = once(log, "message");
+  const { client, socket } = await pair(t);
+  const options = ["--syslog", `udp://127.0.0.1:${log.address().port}`, "--facility", "local3"];
+  const tls = ["--client-tls", "tls", "--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"];
+  const gateway = start(t, [socket, socket, socket], MAIN, ...options, ...tls, SERVER(1));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 69);
+  const [message] = (await told) as [Buffer];
+  assert.match(message.toString(), /^<155>.*pop3\.proxy\[\d+\]: start reason=.*\/nowhere\/cert/);
+  await client.untilEnd();
+  assert.equal(client.heard, "");
+});
+
+test("datagrams on standard input and output are no client, told in one line", async (t) => {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  t.after(() => socket.close());
+  // Behind a symbol: Node keeps the handle to itself.
+  const kept = Object.getOwnPropertySymbols(socket).map((key) => (socket as never)[key] as { handle?: { fd: number } });
+  const fd = kept.find((one) => one?.handle)?.handle?.fd ?? assert.fail("no descriptor");
+  const gateway = start(t, [fd, fd, "pipe"], MAIN, SERVER(1));
+  assert.equal(await gateway.ended(), 64);
+  assert.match(gateway.said(), /^pop3\.proxy: standard input is neither a connection nor a pipe.*\n$/);
+});
+
+test("sockets for another process are none of ours", async (t) => {
+  const server = await listener(t, { host: "127.0.0.1", port: 0 });
+  const script = `LISTEN_PID=1 LISTEN_FDS=1 exec "$0" "$@"`;
+  const argv = ["-c", script, process.execPath, MAIN, "127.0.0.1:1"];
+  const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
+  assert.equal(await gateway.ended(), 64);
+});
+
+test("where nobody could be served, one line says so", async (t) => {
+  for (const [stdin, told] of [
+    ["/dev/null", /^pop3\.proxy: standard input is neither .*\n$/],
+    ["/dev/ptmx", /^pop3\.proxy: standard input is a terminal: .*\n$/],
+  ] as const) {
+    const gateway = launch(t, "/bin/sh", ["-c", `exec "$0" "$1" 127.0.0.1:1 < ${stdin}`, process.execPath, MAIN], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    assert.equal(await gateway.ended(), 64);
+    assert.match(gateway.said(), told);
+  }
+});

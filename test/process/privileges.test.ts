@@ -1,0 +1,106 @@
+/**
+ * Root is given up by every thread and for good, or not at all. A process of its own each time; most of it as root only.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { MAIN, pair, rootOnly, start, threads, upstream } from "../listen/handing";
+
+const PRIVILEGES = join(__dirname, "..", "..", "src", "process", "privileges.js");
+
+/** Runs a script that has all of privileges.ts and `threads` at hand; what it has printed as JSON. */
+function scripted(script: string, env: NodeJS.ProcessEnv = {}): unknown {
+  const head = `
+    const { accountOf, dropPrivileges, isRoot } = require(${JSON.stringify(PRIVILEGES)});
+    const { threads } = require(${JSON.stringify(join(__dirname, "..", "listen", "handing.js"))});
+    const fault = (act) => { try { act(); return null; } catch (thrown) { return thrown.message; } };
+    const print = (value) => process.stdout.write(JSON.stringify(value));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["-e", `${head}\n${script}`], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+  assert.equal(stderr, "");
+  return JSON.parse(stdout);
+}
+
+/** The numbers of an account, as /etc/passwd has them. */
+function account(name: string): { uid: string; gid: string } {
+  const lines = readFileSync("/etc/passwd", "latin1").split("\n");
+  const [, , uid = "", gid = ""] = lines.find((line) => line.startsWith(`${name}:`))?.split(":") ?? [];
+  return { uid, gid };
+}
+
+const NONE = "0000000000000000";
+
+test(
+  "a name, a uid, a uid with a group: all threads are that user in its groups, without a capability",
+  rootOnly,
+  () => {
+    const { uid, gid } = account("nobody");
+    const cases = [
+      ["nobody", uid, gid],
+      [uid, uid, gid],
+      [`${uid}:4242`, uid, "4242"],
+      ["4243:4242", "4243", "4242"],
+    ] as const;
+    for (const [user, itsUid, itsGid] of cases) {
+      const said = scripted(
+        `process.setgroups([0, 4, 42]); dropPrivileges("${user}"); print([isRoot(), threads(process.pid)]);`,
+      );
+      const four = (id: string) => Array(4).fill(id).join(" ");
+      const one = { Uid: four(itsUid), Gid: four(itsGid), Groups: itsGid, CapPrm: NONE, CapEff: NONE };
+      const [root, all] = said as [boolean, unknown[]];
+      assert.equal(root, false);
+      assert.ok(all.length > 4, `${all.length} threads`);
+      for (const thread of all) assert.deepEqual(thread, one, user);
+    }
+  },
+);
+
+test("root can't be had again", rootOnly, () => {
+  const ways = ["setuid", "seteuid", "setgid", "setegid"].map((call) => `fault(() => process.${call}(0))`);
+  const said = scripted(`dropPrivileges("nobody"); print([${ways}, fault(() => process.setgroups([0]))]);`);
+  for (const fault of said as (string | null)[]) assert.match(String(fault), /EPERM/);
+});
+
+test("who can't be found is told in one line, and root is root still", rootOnly, () => {
+  const cases: readonly [string, RegExp][] = [
+    ["no-such-user", /^there is no user no-such-user$/],
+    ["4243", /^uid 4243 has no account: give its group too, as 4243:gid$/],
+    ["nobody:4242", /^not a user, nor uid\[:gid\]: nobody:4242$/],
+    ["", /^not a user, nor uid\[:gid\]: $/],
+    ["4294967295:1", /^not the number of a user or group: 4294967295$/],
+    ["1:99999999999", /^not the number of a user or group: 99999999999$/],
+    ["root", /^root is root: that is nobody to become$/],
+    ["0:4242", /^0:4242 is root: that is nobody to become$/],
+  ];
+  for (const [user, told] of cases) {
+    const [fault, root] = scripted(`print([fault(() => dropPrivileges("${user}")), isRoot()]);`) as [string, boolean];
+    assert.match(fault, told);
+    assert.ok(root);
+  }
+});
+
+test("where Node does not permit it, root is not served with", rootOnly, () => {
+  const [fault] = scripted('print([fault(() => dropPrivileges("nobody"))]);', { UV_USE_IO_URING: "1" }) as [unknown];
+  if (Number.parseInt(process.versions.node, 10) < 24) assert.match(`${fault}`, /^can't .*io_uring[^\n]*$/);
+  else assert.equal(fault, null, "it permits it");
+});
+
+test("a session under inetd has no thread that is root", rootOnly, async (t) => {
+  const { client, socket } = await pair(t);
+  const gateway = start(t, [socket, socket, socket], MAIN, `127.0.0.1:${await upstream(t)}`);
+  socket.destroy();
+  await client.expect("+OK POP3 server ready\r\n");
+  const { uid } = account("nobody");
+  for (const thread of threads(gateway.child.pid as number)) {
+    assert.equal(thread.Uid, Array(4).fill(uid).join(" "));
+    assert.equal(thread.CapEff, NONE);
+  }
+  assert.equal(await client.ask("QUIT"), "+OK bye");
+  client.end();
+  assert.equal(await gateway.ended(), 0);
+});
