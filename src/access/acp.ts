@@ -1,5 +1,6 @@
 /**
- * Acp control: an external program (acp) is asked whether a login may go on, and where to (SPEC section 4).
+ * Access control: an external program (acp) is asked whether a login may go on, and where to (the manual's section
+ * "Access Control").
  *
  * It learns all in its environment. Exit status 0 grants; what it wrote to descriptor 3 before replaces what the client
  * asked for. The verdict falls at its exit, whatever it has left behind. It never holds a socket of ours.
@@ -7,11 +8,13 @@
 
 import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
-import type { Config, TlsMode } from "../config/settings";
-import type { Fields, Level } from "../log/line";
-import { isTemporary, texts, withKnownCode } from "../protocol/response";
-import type { Denial, Route } from "../session/session";
-import { type ProgramResult, Programs } from "./programs";
+import type { AcpSettings, TlsMode } from "../config/settings";
+import type { Emit } from "../log/events";
+import { hasControl } from "../protocol/octets";
+import { replies } from "../protocol/replies";
+import { isTemporary, withKnownCode } from "../protocol/response";
+import { type Denial, denial, type Route } from "../session/needs";
+import type { ProgramResult, Programs } from "./programs";
 
 /** What the acp is told besides the route. */
 export interface AcpRequest {
@@ -30,14 +33,16 @@ const WORD_BOUND = 248;
 export const ANSWER_BOUND = 4096;
 
 export class Acp {
-  readonly #programs: Programs;
-
+  /**
+   * @param memory has the programs of all sessions, made when the first one runs
+   * @param otherwise how TLS comes into connections to other ports than 995, where the acp answers with a port
+   */
   constructor(
-    private readonly config: Config,
-    private readonly log: (level: Level, event: string, fields: Fields) => void,
-  ) {
-    this.#programs = new Programs(config.acpTimeout);
-  }
+    private readonly settings: AcpSettings,
+    private readonly otherwise: TlsMode,
+    private readonly memory: { readonly programs: Programs },
+    private readonly emit: Emit,
+  ) {}
 
   /**
    * Asks the acp.
@@ -46,33 +51,31 @@ export class Acp {
    * @returns the route, perhaps another one, or why not
    * @throws the reason of `until`
    */
-  async admit(acp: readonly string[], route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
-    const environment = variables(this.config.prefix, route, about);
+  async admit(route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
+    const { argv, prefix, timeout } = this.settings;
+    const environment = variables(prefix, route, about);
     const { session } = about;
-    if (!environment) return { reply: texts.accessDenied, reason: "not UTF-8" };
-    const said = (line: string) => this.log("notice", "acp", { session, said: line });
-    const ended = await this.#programs.run(acp, environment, said, until);
-    this.log("info", "acp", { session, status: ended.how, seconds: ended.seconds });
-    if (ended.status !== 0) return denial(ended);
-    if (ended.stdout) this.log("warning", "acp", { session, ignored: ended.stdout.split("\n", 1)[0] });
-    const answered = rerouted(route, ended.answer, this.config.serverTls ?? "none");
+    if (!environment) return denial("not-utf8", "not UTF-8", replies.accessDenied);
+    const said = (line: string) => this.emit("acpSaid", { said: line }, { session });
+    const ended = await this.memory.programs.run({ argv, environment, timeout, said }, until);
+    this.emit("acpEnded", { status: ended.how, seconds: ended.seconds }, { session });
+    if (ended.status !== 0) return refusal(ended);
+    if (ended.stdout) this.emit("acpIgnored", { ignored: ended.stdout.split("\n", 1)[0] as string }, { session });
+    const answered = rerouted(route, ended.answer, this.otherwise);
     if (answered) return answered;
-    this.log("err", "acp", { session, misunderstood: ended.answer.split("\n").map(withoutSecret).join(" ") });
-    return { reply: texts.misconfigured, reason: "acp", temporary: true };
-  }
-
-  /** Ends all that still run. */
-  close(): void {
-    this.#programs.close();
+    const misunderstood = ended.answer.split("\n").map(withoutSecret).join(" ");
+    this.emit("acpMisunderstood", { misunderstood }, { session });
+    return { ...denial("acp-answer", "acp", replies.misconfigured), temporary: true };
   }
 }
 
-function denial({ status, stdout, how }: ProgramResult): Denial {
+function refusal({ status, stdout, how }: ProgramResult): Denial {
   const temporary = status === TEMPFAIL || status === null;
   const [line = ""] = stdout.split("\n", 1);
-  const own = temporary ? texts.accessUnknown : texts.accessDenied;
+  const own = temporary ? replies.accessUnknown : replies.accessDenied;
   const reply = status !== null && /^-ERR(?: |\r?$)/.test(line) ? withKnownCode(line) : own;
-  return { reply, reason: `acp: ${how}`, temporary: temporary || isTemporary(reply) };
+  const code = temporary ? "acp-failed" : "acp-denied";
+  return { ...denial(code, `acp: ${how}`, reply), temporary: temporary || isTemporary(reply) };
 }
 
 /** The acp's environment: ours, less what is for us alone, and its variables; null: a value is not UTF-8. */
@@ -112,7 +115,7 @@ function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | nul
   for (const line of answer.split("\n")) {
     if (line === "") continue;
     const [, name, value = ""] = /^([A-Z]+)=(.*)$/.exec(line) ?? [];
-    if (/[\x00-\x1f\x7f]/.test(line) || value.length > WORD_BOUND) return null;
+    if (hasControl(line) || value.length > WORD_BOUND) return null;
     const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
     const port = name === "SERVERPORT" ? parsePort(value) : null;
     if (host !== null) to.host = host;

@@ -1,6 +1,7 @@
 /**
- * The client log: `DIR/<client ip>` tells of the last successful login of each client, for POP-before-SMTP
- * (SPEC section 5). Each file is one line, replaced as a whole; a symbolic link in its place is replaced, not followed.
+ * The client log: `DIR/<client ip>` tells of the last successful login of each client, for POP-before-SMTP (the manual's
+ * section "Client Logging"). Each file is one line, replaced as a whole; a symbolic link in its place is replaced, not
+ * followed.
  */
 
 import { constants } from "node:fs";

@@ -7,6 +7,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 
+/** A program that is to run. */
+export interface ProgramCall {
+  readonly argv: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** How long it may run, in milliseconds. */
+  readonly timeout: number;
+  /** Gets the lines of its stderr (latin1). */
+  readonly said: (line: string) => void;
+}
+
 /** How a program ended, and what it had said (latin1). */
 export interface ProgramResult {
   /** The exit status; null: there is none (a signal, the time limit, a failure to start). */
@@ -54,28 +64,19 @@ export class Programs {
   readonly #waiting: (() => void)[] = [];
   readonly #groups = new Set<number>();
 
-  /** @param timeout for one run, in seconds */
-  constructor(private readonly timeout: number) {}
-
   /**
    * Runs a program with an empty stdin.
    *
-   * @param said gets the lines of its stderr
-   * @param until ends it
+   * @param until ends it, with its reason
    * @throws the reason of `until`
    */
-  async run(
-    argv: readonly string[],
-    environment: NodeJS.ProcessEnv,
-    said: (line: string) => void,
-    until: AbortSignal,
-  ): Promise<ProgramResult> {
+  async run(program: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
     if (this.#running >= AT_ONCE) await this.#turn(until);
     else this.#running++;
     try {
       for (let wait = this.#wait(); wait > 0 && !until.aborted; wait = this.#wait()) await pause(wait);
       if (until.aborted) throw until.reason;
-      return await this.#run(argv, environment, said, until);
+      return await this.#run(program, until);
     } finally {
       const next = this.#waiting.shift();
       if (next) next();
@@ -113,12 +114,7 @@ export class Programs {
     for (const group of this.#groups) kill(group);
   }
 
-  #run(
-    argv: readonly string[],
-    env: NodeJS.ProcessEnv,
-    said: (line: string) => void,
-    until: AbortSignal,
-  ): Promise<ProgramResult> {
+  #run({ argv, environment: env, timeout, said }: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
     const [program = "", ...words] = argv;
     const began = Date.now();
     const starting = performance.now();
@@ -135,7 +131,7 @@ export class Programs {
       const timer = setTimeout(() => {
         stop();
         settle(null, "time limit");
-      }, this.timeout * 1000);
+      }, timeout);
       const gone = () => {
         stop();
         reject(until.reason);

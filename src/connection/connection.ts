@@ -1,25 +1,26 @@
 /**
- * A peer as lines and chunks: the only code that touches a stream, with its two halves, reader.ts and writer.ts.
+ * A peer as lines and chunks. This file is the face of its folder, whose files alone touch the stream of a client or a
+ * server: reader.ts and writer.ts are the connection's halves, relay.ts is a body on its way.
  *
  * - What had arrived can still be read when the peer is gone; what is written to a peer that is gone is dropped.
- * - Waiting ends in one of three ways: the peer delivers, the input ends, or `fail` says why not. Deadlines call `fail`.
+ * - A wait ends in one of three ways: octets arrive, the input ends, or `fail` says why not. Deadlines call `fail`.
  * - A multi-line body is one awaited call, `relay`; inside, octets flow by callback, whole chunks at a time.
  */
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { now, unwatch, type Watched, watch } from "../base/clock";
-import { type Blame, Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
+import { NEVER, now, unwatch, type Watched, watch } from "../base/clock";
+import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
+import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
 import { type Handshake, handshake } from "./handshake";
 import { type OVERLONG, Reader } from "./reader";
+import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
+import { Writer } from "./writer";
 
+export { peerClosed } from "./failures";
 export { reasonOf } from "./handshake";
 export { OVERLONG } from "./reader";
-
-import { type End, Relay, type Sink, type Source } from "./relay";
-import { Writer } from "./writer";
 
 export interface Endpoint {
   /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
@@ -27,30 +28,32 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** How long a closed connection waits for the peer's end, in milliseconds, so that our last words are not reset away. */
+/** How long a closed connection waits for the peer's end, in milliseconds: a reset would destroy what was said last. */
 const LINGER = 2000;
 
-const NEVER = Number.POSITIVE_INFINITY;
+/** Shown a line that was read ("<") or written (">"). */
+type Trace = (direction: "<" | ">", line: string) => void;
+
 export class Connection implements Watched, Source, Sink {
-  /** When the input awaited now must be there, by the clock of deadline.ts; Infinity: it is not the peer's turn. */
+  /** When the input awaited now must be there, by the clock of clock.ts; NEVER: it is not the peer's turn. */
   deadline = NEVER;
   /** When all must be over, by the same clock, whatever else goes on. */
   limit = NEVER;
-  /** How long the peer may take to accept octets, or the next chunk of a body may take to come; in milliseconds. */
+  /** How long the peer may take to accept octets, or the next chunk of a body may take to come, in milliseconds. */
   patience = NEVER;
-  /** Called once: nobody is there to read answers any more, or the connection was made to fail. */
-  onLost: ((failure: Failure) => void) | null = null;
+  /** Called once: the peer is gone and all its input is here, or the connection was made to fail. */
+  onOver: ((failure: Failure) => void) | null = null;
 
-  #gone = false;
+  #hungUp = false;
   #closing = false;
   #failure: Failure | null = null;
   #relay: Relay | null = null;
-  #trace: ((direction: "<" | ">", line: string) => void) | null = null;
+  #trace: Trace | null = null;
   #stream!: Duplex;
   #handshake: Handshake | null = null;
-  /** The halves, for the relay alone. */
+  readonly #writer: Writer;
+  /** For the relay alone. */
   readonly reader: Reader;
-  readonly writer: Writer;
   buffers: ReadBuffers | null;
 
   /**
@@ -60,38 +63,38 @@ export class Connection implements Watched, Source, Sink {
   constructor(
     /** The stream that it began with; it closes last. */
     readonly stream: Duplex,
-    readonly role: Blame,
+    readonly role: Role,
     readonly peer: Endpoint,
     readonly local: Endpoint,
     buffers: ReadBuffers | null = null,
   ) {
     this.buffers = buffers;
     this.reader = new Reader(stream, buffers);
-    this.writer = new Writer(stream, () => this.#lose());
+    this.#writer = new Writer(stream, () => this.#hangUp());
     this.#attach(stream);
     watch(this);
   }
 
-  /** The TLS version that is spoken, as Node names it; "": the peer is spoken to in clear. */
+  /** The TLS version that is spoken, as Node names it; "": the connection is in clear. */
   get tls(): string {
     const socket = this.#stream as Partial<TLSSocket>;
     return socket.encrypted ? (socket.getProtocol?.() ?? "") : "";
   }
 
   /** Shown each line that is read by `line`, and each that is written by `say` or goes before a relayed body. */
-  set trace(trace: (direction: "<" | ">", line: string) => void) {
+  set trace(trace: Trace) {
     this.#trace = trace;
-    this.reader.heard = (line) => trace("<", line);
+    this.reader.onLine = (line) => trace("<", line);
   }
 
-  /** Whether nobody reads our answers any more: reset, timed out, closed. A mere end of input is not gone. */
-  get gone(): boolean {
-    return this.#gone;
+  /** Whether the peer reads no more: reset, timed out, closed. The end of its input alone does not mean that. */
+  get hungUp(): boolean {
+    return this.#hungUp;
   }
 
-  /** Whether it is gone and all that it had said is here: nothing will come of it any more. */
-  get lost(): boolean {
-    return this.#gone && this.reader.ended;
+  /** Whether the peer has hung up and all its input is here: nothing more will come of this connection. */
+  get over(): boolean {
+    return this.#hungUp && this.reader.ended;
   }
 
   /** How many octets have arrived and were not taken yet. */
@@ -131,49 +134,64 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /**
-   * Writes octets (a string is latin1). Returns a promise only if the peer is slower than we are; it resolves when the
-   * peer has caught up or is gone, and rejects with a Failure if that takes longer than `patience`.
+   * Writes octets (a string is latin1). Returns a promise only if the peer is slower than the gateway; it resolves when
+   * the peer has caught up or has hung up, and rejects with a Failure if that takes longer than `patience`.
    */
   write(octets: string | Buffer): Promise<void> | undefined {
-    this.writer.send(octets);
-    return this.writer.full ? this.writer.emptied(this.patience) : undefined;
+    this.#writer.send(octets);
+    return this.#writer.full ? this.#writer.emptied(this.patience) : undefined;
+  }
+
+  /** As a sink of a relay. */
+  send(octets: string | Buffer): void {
+    this.#writer.send(octets);
+  }
+
+  /** As a sink of a relay. */
+  get empty(): boolean {
+    return this.#writer.empty;
+  }
+
+  /** As a sink of a relay; rejects if it takes longer than `patience`. */
+  emptied(): Promise<void> {
+    return this.#writer.emptied(this.patience);
   }
 
   /**
-   * Passes on what arrives here, up to and with what `end` finds, to another connection, and no faster than that one
-   * takes it. If that one is gone the octets are read all the same, and dropped.
+   * Passes on what arrives here, up to and with what `end` finds, to a sink, and no faster than the sink takes it. If
+   * the sink is a connection whose peer has hung up, the octets are read all the same, and dropped.
    *
    * @param head a line that goes before it
    * @returns how many octets the body had
-   * @throws Failure of this side: the input ended, stood still or was made to fail; of the other: it stood still
+   * @throws Failure of this side: the input ended, stood still or was made to fail; of the sink: it stood still
    */
-  relay(to: Connection, end: End, head: string): Promise<number> {
-    to.#trace?.(">", head);
+  relay(to: Sink, end: BodyEnd, head: string): Promise<number> {
+    if (to instanceof Connection) to.#trace?.(">", head);
     const relay = new Relay(this, to, end, () => {
       this.#relay = null;
     });
     this.#relay = relay;
     relay.start(`${head}\r\n`);
     if (this.#failure) this.#relay?.fail(this.#failure);
-    else if (this.reader.ended) this.#relay?.fail(this.#cutOff());
+    else if (this.reader.ended) this.#relay?.fail(peerCutOff(this.role));
     return relay.done;
   }
 
   /**
-   * Puts TLS between: what had arrived before belongs to the handshake, and thus fails it if it was said in clear.
+   * Puts TLS between. What had arrived before goes to the handshake, and so fails it if it was said in clear.
    *
    * @param open makes a TLS socket of the stream so far
    * @throws Failure if the handshake does not come about, or not before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
-    if (!this.writer.empty) await this.writer.emptied(this.patience);
+    if (!this.#writer.empty) await this.#writer.emptied(this.patience);
     if (this.#failure) throw this.#failure;
     this.reader.release();
     const tls = open(this.#stream);
     this.buffers = null;
     this.#attach(tls);
     this.reader.move(tls);
-    this.writer.move(tls);
+    this.#writer.move(tls);
     this.#handshake = handshake(tls, this.role);
     await this.#handshake.done;
     this.#handshake = null;
@@ -187,20 +205,20 @@ export class Connection implements Watched, Source, Sink {
     this.limit = NEVER;
     this.#handshake?.fail(failure);
     this.reader.fail(failure);
-    this.writer.fail(failure);
+    this.#writer.fail(failure);
     this.#relay?.fail(failure);
-    this.#lost(failure);
+    this.#tellOver(failure);
   }
 
   /**
-   * Says no more: sends what was written, lingers for the peer's end, and is gone. Input is dropped from now on.
+   * Says no more: sends what was written, waits a little for the peer's end, and closes. Input is dropped from now on.
    *
    * @param within how long the peer may take to accept what is still to be sent, in milliseconds
    */
   close(within = LINGER): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.onLost = null;
+    this.onOver = null;
     this.reader.close();
     this.deadline = now() + within;
     this.#stream.end(() => {
@@ -208,71 +226,54 @@ export class Connection implements Watched, Source, Sink {
     });
   }
 
-  /** Gone at once: what is still to be sent is lost. */
+  /** Closes at once: what is still to be sent is lost. */
   destroy(): void {
     this.#closing = true;
-    this.onLost = null;
+    this.onOver = null;
     this.#stream.destroy();
   }
 
   /** Part of the clock: ends what is overdue. */
   sweep(at: number): void {
     if (at >= this.deadline && this.#closing) this.#stream.destroy();
-    else if (at >= this.deadline || at >= this.limit) this.fail(this.#silent());
-    else if (at >= this.writer.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
+    else if (at >= this.deadline || at >= this.limit) this.fail(peerSilent(this.role));
+    else if (at >= this.#writer.deadline) this.fail(peerSlow(this.role));
   }
 
-  #silent(): Failure {
-    return new Failure(this.role, `${this.role} is silent`, this.role === "server" ? texts.serverSilent : null);
-  }
-
-  #cutOff(): Failure {
-    return new Failure(this.role, `${this.role} closed the connection inside a response`);
-  }
-
-  /** There will be no more input. */
-  #finish(): void {
-    if (this.reader.ended) return;
-    this.reader.end();
-    this.#relay?.fail(this.#cutOff());
-    this.#lostIfClosed();
-  }
-
-  /** Listens for the end of a stream; that of a stream which TLS has taken over is the TLS socket's affair. */
+  /** Listens for the end of a stream; the end of a stream that TLS has taken over is the TLS socket's. */
   #attach(stream: Duplex): void {
     this.#stream = stream;
     stream.on("error", () => {});
     stream.on("end", () => {
-      if (stream === this.#stream) this.#finish();
+      if (stream === this.#stream) this.#endInput();
     });
     stream.on("close", () => {
       if (stream !== this.#stream) return;
       unwatch(this);
-      this.#finish();
-      this.#lose();
+      this.#endInput();
+      this.#hangUp();
     });
   }
 
-  /** Nobody reads any more; but what had arrived before may not all have been read. */
-  #lose(): void {
-    if (this.#gone) return;
-    this.#gone = true;
-    this.writer.close();
-    this.#lostIfClosed();
+  /** There will be no more input. */
+  #endInput(): void {
+    if (this.reader.ended) return;
+    this.reader.end();
+    this.#relay?.fail(peerCutOff(this.role));
+    if (this.over) this.#tellOver(peerClosed(this.role));
   }
 
-  #lostIfClosed(): void {
-    if (this.lost) this.#lost(closed(this.role));
+  /** The peer reads no more; but what had arrived before may not all have been read. */
+  #hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    this.#writer.close();
+    if (this.over) this.#tellOver(peerClosed(this.role));
   }
 
-  #lost(failure: Failure): void {
-    const { onLost } = this;
-    this.onLost = null;
-    onLost?.(failure);
+  #tellOver(failure: Failure): void {
+    const { onOver } = this;
+    this.onOver = null;
+    onOver?.(failure);
   }
-}
-
-/** The failure of a peer that has left. */
-export function closed(role: Blame): Failure {
-  return new Failure(role, `${role} closed the connection`);
 }

@@ -20,9 +20,9 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 export class Reader {
-  /** Shown each line that is taken. */
-  heard: ((line: string) => void) | null = null;
-  /** Gets each chunk at once; one from a buffers is only valid until the next read. */
+  /** Called with each line that is taken. */
+  onLine: ((line: string) => void) | null = null;
+  /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
   #octets: Buffer = NOTHING;
@@ -44,7 +44,7 @@ export class Reader {
     else stream.on("data", this.#data);
   }
 
-  /** Gives up the stream, and all that was read from it too early: it is for whom the stream is handed to. */
+  /** Gives up the stream, and gives back to it what was read too early: that is for the stream's next reader. */
   release(): void {
     if (this.#buffers) this.#buffers.deliver = () => true;
     else this.#stream.off("data", this.#data);
@@ -91,7 +91,7 @@ export class Reader {
       if (at >= 0) {
         const line = this.#octets.toString("latin1", 0, at > 0 && this.#octets[at - 1] === CR ? at - 1 : at);
         this.take(at + 1);
-        this.heard?.(line);
+        this.onLine?.(line);
         return line;
       }
       searched = this.#octets.length;
@@ -117,7 +117,7 @@ export class Reader {
     return taken;
   }
 
-  /** Keeps a chunk until it is taken; one from a buffers only lives until the next read, so it is copied. */
+  /** Keeps a chunk until it is taken; a chunk from `buffers` is copied, since the next read overwrites it. */
   keep(chunk: Buffer): void {
     if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
     else this.#octets = this.#buffers ? Buffer.from(chunk) : chunk;

@@ -1,43 +1,43 @@
 /**
- * One multi-line body on its way from one connection to another: octets flow by callback, whole chunks at a time, and
- * no faster than the other side takes them. The only waiting is done by who awaits `done`.
+ * One multi-line body on its way from a connection to a sink: octets flow by callback, whole chunks at a time, and no
+ * faster than the sink takes them. Only the caller that awaits `done` waits.
  */
 
-import { now } from "../base/clock";
+import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
 import type { Reader } from "./reader";
-import type { Writer } from "./writer";
 
 /** Finds the end of what is relayed: the offset just behind it, or -1 if all of the chunk belongs to it. */
-export interface End {
+export interface BodyEnd {
   find(chunk: Buffer): number;
 }
 
-/** A connection's clock, as the relay sets it: whose turn it is, and for how long. */
-export interface Paced {
-  deadline: number;
-  readonly patience: number;
-}
-
 /** Where octets come from. */
-export interface Source extends Paced {
+export interface Source {
+  /** When the next octets must be there, by the clock of clock.ts; the relay sets it while the body is under way. */
+  deadline: number;
+  /** How long the next octets may take, in milliseconds. */
+  readonly patience: number;
   readonly reader: Reader;
   readonly buffers: ReadBuffers | null;
 }
 
-/** Where they go. */
-export interface Sink extends Pick<Paced, "patience"> {
-  readonly writer: Writer;
+/** Where octets go: another connection, or whatever else takes a body. */
+export interface Sink {
+  /** Takes octets (a string is latin1), whose memory it may use until it is empty. */
+  send(octets: string | Buffer): void;
+  /** Whether nothing is on its way any more. */
+  readonly empty: boolean;
+  /** Resolves when it is empty; rejects with a Failure if that takes too long. */
+  emptied(): Promise<void>;
 }
 
 /** Up to here a status line is copied in front of its body's first chunk: one segment instead of two. */
 const JOIN_BOUND = 16 * 1024;
 
-const NEVER = Number.POSITIVE_INFINITY;
-
 export class Relay {
-  /** How many octets the body had, when all of it is on its way. Rejects with the Failure of either side. */
+  /** How many octets the body had, when all of it has left. Rejects with the Failure of either side. */
   readonly done: Promise<number>;
   #octets = 0;
   #over = false;
@@ -48,7 +48,7 @@ export class Relay {
   constructor(
     private readonly from: Source,
     private readonly to: Sink,
-    private readonly end: End,
+    private readonly end: BodyEnd,
     private readonly ended: () => void,
   ) {
     this.done = new Promise((resolve, reject) => {
@@ -64,7 +64,7 @@ export class Relay {
     reader.sink = (chunk) => this.#pass(chunk, "");
     this.from.deadline = now() + this.from.patience;
     if (first.length > 0) this.#pass(first, head);
-    else this.to.writer.send(head);
+    else this.to.send(head);
     if (!this.#over) buffers?.lease();
   }
 
@@ -75,20 +75,20 @@ export class Relay {
     this.#reject(failure);
   }
 
-  /** Hands a chunk on, behind `head`; finds the body's end; stops reading while the other side is slow. */
+  /** Hands a chunk on, behind `head`; finds the body's end; stops reading while the sink is slow. */
   #pass(chunk: Buffer, head: string): void {
     const { from, to } = this;
     const at = this.end.find(chunk);
     const part = at < 0 ? chunk : chunk.subarray(0, at);
     this.#octets += part.length;
     if (head && part.length <= JOIN_BOUND) {
-      to.writer.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
+      to.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
     } else {
-      if (head) to.writer.send(head);
-      to.writer.send(part);
+      if (head) to.send(head);
+      to.send(part);
     }
     // All of it must have left before the next read, which goes into the same memory.
-    const slow = to.writer.empty ? null : to.writer.emptied(to.patience);
+    const slow = to.empty ? null : to.emptied();
     from.deadline = slow ? NEVER : now() + from.patience;
     if (at >= 0) {
       this.#leave(slow === null);

@@ -1,20 +1,19 @@
 /**
- * The writing half of a connection: octets go out at once; who writes more than the peer takes is asked to wait.
- *
- * A write that fails does not end the reading half: a client may send QUIT and reset the connection while an answer is
- * on its way to it, and a stream that destroys itself for the answer's sake would throw the QUIT away unread.
+ * The writing half of a connection: octets are sent at once; a caller that writes more than the peer accepts is asked to
+ * wait. A write that fails does not end the reading half (afterreset.ts).
  */
 
 import type { Duplex } from "node:stream";
-import { now } from "../base/clock";
+import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
+import { survivesFailedWrites } from "./afterreset";
 
-/** Octets written and not yet accepted by the system before the writer is asked to wait. */
+/** Octets written and not yet accepted by the system before the caller is asked to wait. */
 const BOUND = 16 * 1024;
 
 export class Writer {
-  /** When the peer must have accepted all that was written, by the clock of deadline.ts; Infinity: it has. */
-  deadline = Number.POSITIVE_INFINITY;
+  /** When the peer must have accepted all that was written, by the clock of clock.ts; NEVER: it has. */
+  deadline = NEVER;
 
   #closed = false;
   #failure: Failure | null = null;
@@ -24,10 +23,10 @@ export class Writer {
   };
   #stream!: Duplex;
 
-  /** @param lost told when a write has failed: nobody reads any more */
+  /** @param failed told when a write has failed: the peer reads no more */
   constructor(
     stream: Duplex,
-    private readonly lost: () => void,
+    private readonly failed: () => void,
   ) {
     this.move(stream);
   }
@@ -35,18 +34,10 @@ export class Writer {
   /** Goes on with another stream. */
   move(stream: Duplex): void {
     this.#stream = stream;
-    const write = stream._write;
-    const writev = stream._writev;
-    type Done = Parameters<typeof write>[2];
-    const swallowed = (done: Done) => (fault?: Error | null) => {
-      if (fault) this.lost();
-      done();
-    };
-    stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, swallowed(done));
-    if (writev) stream._writev = (pieces, done) => writev.call(stream, pieces, swallowed(done));
+    survivesFailedWrites(stream, this.failed);
   }
 
-  /** Whether so much is on its way that the writer should wait for `emptied`. */
+  /** Whether so much is on its way that the caller should wait for `emptied`. */
   get full(): boolean {
     return !this.#closed && this.#stream.writableLength >= BOUND;
   }
@@ -64,7 +55,7 @@ export class Writer {
   }
 
   /**
-   * Resolves when the peer has accepted all of it, or is gone; rejects when the connection fails.
+   * Resolves when the peer has accepted all of it, or reads no more; rejects when the connection fails.
    *
    * @param patience how long that may take, in milliseconds; the connection watches the deadline
    */
@@ -79,7 +70,7 @@ export class Writer {
     return this.#wait.promise;
   }
 
-  /** Nobody reads any more: what is written from now on is dropped, and nobody waits. */
+  /** The peer reads no more: what is written from now on is dropped, and no wait goes on. */
   close(): void {
     this.#closed = true;
     this.#settle(null);
@@ -94,7 +85,7 @@ export class Writer {
   #settle(failure: Failure | null): void {
     const wait = this.#wait;
     this.#wait = null;
-    this.deadline = Number.POSITIVE_INFINITY;
+    this.deadline = NEVER;
     if (failure) wait?.reject(failure);
     else wait?.resolve();
   }

@@ -20,21 +20,21 @@ type Answer = string | Buffer;
 
 interface DemoCommand {
   readonly state: "AUTHORIZATION" | "TRANSACTION" | "both";
-  readonly takes: Arguments;
+  readonly takes: DemoArguments;
   readonly answer: (dialogue: Dialogue, first: string, second: string) => Answer;
 }
 
-interface Arguments {
+interface DemoArguments {
   readonly pattern: RegExp;
   readonly words: string;
 }
 
-const NOTHING: Arguments = { pattern: /^ *$/, words: "takes no argument" };
-const NAME: Arguments = { pattern: /^(.*[^ ]) *$/, words: "takes a name" };
-const PASSWORD: Arguments = { pattern: /^(.+)$/, words: "takes a password" };
-const MESSAGE: Arguments = { pattern: /^ *([0-9]{1,10}) *$/, words: "takes a message number" };
-const ANY_MESSAGE: Arguments = { pattern: /^ *([0-9]{1,10})? *$/, words: "takes at most one message number" };
-const COUNT: Arguments = {
+const NOTHING: DemoArguments = { pattern: /^ *$/, words: "takes no argument" };
+const NAME: DemoArguments = { pattern: /^(.*[^ ]) *$/, words: "takes a name" };
+const PASSWORD: DemoArguments = { pattern: /^(.+)$/, words: "takes a password" };
+const MESSAGE: DemoArguments = { pattern: /^ *([0-9]{1,10}) *$/, words: "takes a message number" };
+const ANY_MESSAGE: DemoArguments = { pattern: /^ *([0-9]{1,10})? *$/, words: "takes at most one message number" };
+const COUNT: DemoArguments = {
   pattern: /^ *([0-9]{1,10}) +([0-9]{1,10}) *$/,
   words: "takes a message number and a number of lines",
 };

@@ -1,7 +1,7 @@
 /**
  * A real little POP3 server: what --demo puts behind the gateway, and what tests take for an honest upstream.
  * One coroutine per connection reads commands, and reads on only while the client takes the answers; so a connection
- * never holds more than one chunk of input, and one answer beyond OUTPUT_BOUND. Maildrops live in memory.
+ * never holds more than one chunk of input, and one answerAll beyond OUTPUT_BOUND. Maildrops live in memory.
  */
 
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -26,7 +26,7 @@ export interface DemoOptions {
   readonly messages?: readonly Buffer[];
   /** The passwords that let in, whatever the user name. Default: `demo` alone. */
   readonly passwords?: readonly string[];
-  /** The lines that answer CAPA; null: CAPA is unknown. Pipelined commands are answered in any case. */
+  /** The lines that answerAll CAPA; null: CAPA is unknown. Pipelined commands are answered in any case. */
   readonly capabilities?: readonly string[] | null;
   /** How long a client may be silent, in seconds; at least 600 by RFC 1939, 3, and by default. */
   readonly timeout?: number;
@@ -101,7 +101,7 @@ async function converse(socket: Socket, dialogue: Dialogue): Promise<void> {
   socket.write(dialogue.greeting);
   try {
     for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      await answer(socket, dialogue, lines.in(chunk));
+      await answerAll(socket, dialogue, lines.in(chunk));
       if (dialogue.over) break;
     }
   } catch (thrown) {
@@ -113,7 +113,7 @@ async function converse(socket: Socket, dialogue: Dialogue): Promise<void> {
 }
 
 /** Answers commands in their order, in as few packets as may be, and waits while too much is on its way. */
-async function answer(socket: Socket, dialogue: Dialogue, lines: readonly (string | null)[]): Promise<void> {
+async function answerAll(socket: Socket, dialogue: Dialogue, lines: readonly (string | null)[]): Promise<void> {
   socket.cork();
   for (const line of lines) {
     // Nobody who was timed out or closed may still reach UPDATE with a QUIT that was waiting.
@@ -137,12 +137,12 @@ function taken(socket: Socket, octets: string | Buffer): Promise<void> {
   });
 }
 
-/** Ends our side; then what the client still says is thrown away, lest a reset overtake our last answer. */
+/** Ends our side; then what the client still says is thrown away, lest a reset overtake our last answerAll. */
 function leave(socket: Socket): void {
   if (socket.destroyed) return;
   socket.end();
   socket.resume();
-  // After the last answer is out: a slow reader has all the time that `timeout` gives.
+  // After the last answerAll is out: a slow reader has all the time that `timeout` gives.
   socket.once("finish", () => {
     const impatient = setTimeout(() => socket.destroy(), LINGER);
     socket.once("close", () => clearTimeout(impatient));

@@ -1,20 +1,15 @@
-/**
- * The daemon's door: its own listeners.
- */
+/** The daemon: it accepts clients on listeners of its own. */
 
 import { lookup } from "node:dns/promises";
 import { isIP, type ListenOptions } from "node:net";
 import type { ListenAddress } from "../config/settings";
-import type { Gateway } from "../gateway/gateway";
-import { Listener } from "./listener";
+import type { Listener } from "./listener";
 
 export class Daemon {
-  readonly #gateway: Gateway;
   readonly #listener: Listener;
 
-  constructor(gateway: Gateway) {
-    this.#gateway = gateway;
-    this.#listener = new Listener(gateway);
+  constructor(listener: Listener) {
+    this.#listener = listener;
   }
 
   /** Where it listens, once it does. */
@@ -24,12 +19,12 @@ export class Daemon {
 
   /**
    * Listens everywhere that was asked for. Names are looked up before, so that all sockets are bound in one turn of the
-   * event loop, and root can be dropped in it, too: before a client is read.
+   * event loop. The caller drops root in the same turn: before a client is read.
    *
-   * @throws Error of the first place where it can't
+   * @throws Error of the first address where it can't
    */
   async open(): Promise<void> {
-    const { listen } = this.#gateway.config;
+    const { listen } = this.#listener.gateway.service;
     const places = await Promise.all(listen.map(located));
     await Promise.all(places.map((place, index) => this.#listener.listen(place, listen[index]?.tls)));
   }
@@ -40,7 +35,7 @@ export class Daemon {
     await this.#listener.closed;
   }
 
-  /** Accepts nobody any more, lets sessions end for a while, and ends those that do not; called again, ends all. */
+  /** Accepts no client any more, lets sessions end for a while, and ends those that do not; called again, ends all. */
   close(): Promise<void> {
     return this.#listener.close();
   }

@@ -1,16 +1,17 @@
 /**
- * Where clients come in, whichever the door: listens on what it is given, lets them in as far as the limits go, knows
- * all who are inside, and ends in an orderly way.
+ * Where clients come in, whoever starts the gateway: listens on what it is given, accepts clients as far as the limits go,
+ * knows all that are inside, and ends in an orderly way.
  */
 
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import { plainAddress } from "../base/address";
+import { AT_ONCE, PIPES } from "../access/programs";
+import { type HostPort, plainAddress } from "../base/address";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
-import { Limits } from "./limits";
+import { SessionLimits, type TurnAway } from "./limits";
 
 /** Connections that the system may hold ready for us. */
 const BACKLOG = 1024;
@@ -31,8 +32,10 @@ const LAST_WORDS = 100;
 export class Listener {
   /** Resolves when `close` has done its work. */
   readonly closed: Promise<void>;
-  readonly #gateway: Gateway;
-  readonly #limits: Limits;
+  /** Serves new clients; a reload replaces it, while running sessions keep the one that they began with. */
+  gateway: Gateway;
+  readonly #limits = new SessionLimits();
+  readonly #drain: number;
   readonly #servers: Server[] = [];
   /** All of whom something is left: a connection, or a session that carries out what its client had said. */
   readonly #inside = new Set<Connection>();
@@ -41,10 +44,10 @@ export class Listener {
   #resolveClosed = () => {};
   #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
 
-  constructor(gateway: Gateway) {
-    this.#gateway = gateway;
-    this.#limits = new Limits(gateway.config.maxSessions, gateway.config.maxPerClient);
-    gateway.onLogin = (client) => this.#limits.loggedIn(client);
+  /** @param drain how long sessions may go on after `close`, in milliseconds */
+  constructor(gateway: Gateway, drain: number) {
+    this.gateway = gateway;
+    this.#drain = drain;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -52,7 +55,7 @@ export class Listener {
 
   /** The ports that it listens on. */
   get ports(): readonly number[] {
-    return this.#servers.map((server) => placeOf(server).port);
+    return this.#servers.map((server) => addressOf(server).port);
   }
 
   /**
@@ -62,7 +65,6 @@ export class Listener {
    * @throws the system's error
    */
   async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
-    this.#gateway.prepare();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, tls));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -72,32 +74,38 @@ export class Listener {
       });
     });
     // Out of descriptors, say: the next client may have more luck.
-    server.on("error", (error) => this.#gateway.log("err", "accept", { reason: error.message }));
+    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: error.message }));
     this.#servers.push(server);
-    this.#gateway.listeners = [...this.#gateway.listeners, placeOf(server)];
+    this.addOwn(addressOf(server));
+  }
+
+  /** Names an address that leads to this process: a login that would be led there is refused. */
+  addOwn(place: HostPort): void {
+    const { memory } = this.gateway;
+    memory.listeners = [...memory.listeners, place];
   }
 
   /** Tells the log where it listens, and what may be in the way of so many sessions. */
   announce(): void {
-    for (const { host, port } of this.#servers.map(placeOf)) {
-      this.#gateway.log("info", "listen", { interface: host, port });
+    for (const { host, port } of this.#servers.map(addressOf)) {
+      this.gateway.emit("listen", { interface: host, port });
     }
-    const { maxSessions, acp } = this.#gateway.config;
-    const needed = maxSessions * DESCRIPTORS + SPARE_DESCRIPTORS + (acp ? pipesOfPrograms() : 0);
+    const { limits, access } = this.gateway.service;
+    const needed = limits.sessions * DESCRIPTORS + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
     const bound = descriptorBound();
     // libuv turns clients away in silence when there are none left.
     if (this.#servers.length > 0 && bound !== null && bound < needed) {
-      const reason = `${bound} open files are too few for ${maxSessions} sessions: they may need ${needed}`;
-      this.#gateway.log("warning", "listen", { reason });
+      const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
+      this.gateway.emit("fewDescriptors", { code: "open-files", reason });
     }
   }
 
   /** Serves a client, whatever the limits say; resolves when nothing is left of the connection. */
   async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
-    await this.#enter(client, this.#isKnown(client) ? this.#gateway.serve(client, tls) : undefined);
+    await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined);
   }
 
-  /** Resolves when nobody has been inside for so long (in milliseconds); never once `close` was called. */
+  /** Resolves when no client has been inside for so long (in milliseconds); never once `close` was called. */
   untilIdle(within: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closing) return;
@@ -107,7 +115,7 @@ export class Listener {
   }
 
   /**
-   * Accepts nobody any more and lets sessions end; those that have not after `drainTimeout` are closed.
+   * Accepts nobody any more and lets sessions end; those that have not ended after the drain time are closed.
    * Called again: all are closed at once.
    */
   async close(): Promise<void> {
@@ -118,7 +126,7 @@ export class Listener {
     this.#closing = true;
     clearTimeout(this.#idle?.timer);
     this.#idle = null;
-    const timer = setTimeout(() => this.#endSessions(), this.#gateway.config.drainTimeout * 1000);
+    const timer = setTimeout(() => this.#endSessions(), this.#drain);
     for (const server of this.#servers) server.close();
     this.#leaving();
     await this.closed;
@@ -127,7 +135,7 @@ export class Listener {
 
   /** The sessions first, so that each ends with its reason; then what is left of their connections. */
   #endSessions(): void {
-    for (const client of this.#inside) client.fail(new Failure("nobody", "gateway is shutting down"));
+    for (const client of this.#inside) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
     setTimeout(() => {
       for (const client of this.#inside) client.destroy();
     }, LAST_WORDS);
@@ -136,9 +144,13 @@ export class Listener {
   #accept(socket: Socket, tls: TlsMode): void {
     const client = clientOf(socket);
     if (!this.#isKnown(client)) return;
-    const refusal = this.#limits.admit(client);
-    if (refusal !== null) this.#turnAway(client, refusal, tls);
-    else void this.#enter(client, this.#gateway.serve(client, tls)).then(() => this.#limits.leave(client));
+    const refused = this.#limits.admit(client, this.gateway.service.limits);
+    if (refused !== null) {
+      this.#turnAway(client, refused, tls);
+      return;
+    }
+    const onLogin = () => this.#limits.loggedIn(client);
+    void this.#enter(client, this.gateway.serve(client, { tls, onLogin })).then(() => this.#limits.leave(client));
   }
 
   /**
@@ -147,16 +159,14 @@ export class Listener {
    */
   #isKnown(client: Connection): boolean {
     if (client.peer.address !== "" || client.local.address === "") return true;
-    this.#gateway.log("info", "refused", {
-      interface: client.local.address,
-      reason: "client has reset the connection",
-    });
+    const reason = "client has reset the connection";
+    this.gateway.emit("resetEarly", { interface: client.local.address, code: "reset", reason });
     client.destroy();
     return false;
   }
 
-  #turnAway(client: Connection, refusal: string, tls: TlsMode): void {
-    this.#gateway.log("notice", "refused", { client: client.peer.address, reason: refusal });
+  #turnAway(client: Connection, { code, reply }: TurnAway, tls: TlsMode): void {
+    this.gateway.emit("turnedAway", { client: client.peer.address, code, reason: reply });
     // A client that expects TLS could not read it.
     if (tls === "tls" || this.#turnedAway >= TURNED_AWAY_BOUND) {
       client.destroy();
@@ -165,7 +175,7 @@ export class Listener {
     this.#turnedAway++;
     void this.#enter(
       client,
-      client.say(refusal)?.catch(() => {}),
+      client.say(reply)?.catch(() => {}),
     ).then(() => this.#turnedAway--);
     client.close();
   }
@@ -193,12 +203,6 @@ export class Listener {
   }
 }
 
-/** What programs may need of descriptors at once; loaded only where there are any. */
-function pipesOfPrograms(): number {
-  const { AT_ONCE, PIPES } = require("../access/programs") as typeof import("../access/programs.js");
-  return AT_ONCE * PIPES;
-}
-
 /** A client on a socket; without a network both addresses are "". */
 export function clientOf(socket: Socket): Connection {
   const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
@@ -207,7 +211,7 @@ export function clientOf(socket: Socket): Connection {
 }
 
 /** Where a server listens; a socket in the file system has no host and no port. */
-function placeOf(server: Server): { host: string; port: number } {
+function addressOf(server: Server): { host: string; port: number } {
   const place = server.address();
   return typeof place === "object" && place !== null
     ? { host: place.address, port: place.port }

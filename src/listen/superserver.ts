@@ -1,17 +1,18 @@
 /**
- * What a superserver hands over (SPEC section 10): a connection or a pipe is one session, which no limit touches; a
- * listening socket is served like the daemon's own. inetd wants its listening socket back when nobody has been there
- * for a while; a socket of systemd is ours for life.
+ * The descriptors that a superserver passes (the manual's section "Superserver Mode"). A connection or a pipe is one
+ * session, to which no limit of sessions applies; a listening socket is served like the daemon's own. inetd takes its
+ * listening socket back when no client has come for a while; one of systemd is kept.
  *
- * A connection that arrives while we stop to listen is lost to nobody: it waits in the socket, which inetd has too.
+ * A connection that arrives while the gateway stops to listen is not lost: it waits in the socket, which inetd has too.
  */
 
 import { Socket } from "node:net";
-import { faultOfTls, type TlsMode } from "../config/settings";
-import type { Connection } from "../connection/connection";
-import type { Gateway } from "../gateway/gateway";
+import { faultOfTls } from "../config/rules";
+import type { TlsMode } from "../config/settings";
+import { Connection } from "../connection/connection";
+import { PipePair } from "../connection/pair";
 import { type DescriptorKind, isSameDescriptor, isSocket, kindOf, vacate } from "../process/descriptor";
-import { clientOf, Listener } from "./listener";
+import { clientOf, type Listener } from "./listener";
 
 /** How long inetd's listening socket is kept without a session, in milliseconds. */
 const IDLE = 60_000;
@@ -21,7 +22,7 @@ const FIRST_PASSED = 3;
 
 const STANDARD = [0, 1, 2] as const;
 
-/** A descriptor that was passed over. */
+/** A descriptor that was passed. */
 export interface PassedDescriptor {
   readonly fd: number;
   readonly kind: DescriptorKind & ("connection" | "listener" | "pipe");
@@ -32,10 +33,10 @@ export interface PassedDescriptor {
 }
 
 /**
- * What was passed over to this process: by systemd's protocol, else as standard input. Takes systemd's variables out of
- * the environment, since they are meant for no child of ours.
+ * The descriptors that were passed to this process: by systemd's protocol, else as standard input. Takes systemd's
+ * variables out of the environment, since they are not for the gateway's children.
  *
- * @throws Error if there is nothing that could be served; the message is one line for who has typed the command
+ * @throws Error if there is none that could be served; the message is one line for the person who typed the command
  */
 export function passedDescriptors(environment: NodeJS.ProcessEnv = process.env): readonly PassedDescriptor[] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = environment;
@@ -66,26 +67,24 @@ function passed(fd: number, name: string): PassedDescriptor {
 }
 
 export class Superserver {
-  readonly #gateway: Gateway;
   readonly #passed: readonly PassedDescriptor[];
   readonly #idle: number;
   readonly #listener: Listener;
 
   /**
    * @param idle how long inetd's listening socket is kept without a session, in milliseconds
-   * @throws Error in one line if TLS is not set as what was passed over wants it
+   * @throws Error in one line if TLS is not set as the descriptors want it
    */
-  constructor(gateway: Gateway, passed: readonly PassedDescriptor[], idle = IDLE) {
-    this.#gateway = gateway;
+  constructor(listener: Listener, passed: readonly PassedDescriptor[], idle = IDLE) {
+    this.#listener = listener;
     this.#passed = passed;
     this.#idle = idle;
     const modes = passed.map((one) => this.#tls(one));
-    const fault = faultOfTls(gateway.config, modes);
+    const fault = faultOfTls(listener.gateway.service, modes);
     if (fault !== null) throw new Error(fault);
-    this.#listener = new Listener(gateway);
   }
 
-  /** Serves all that was passed over, and resolves when that is over. @throws the system's error if it can't listen */
+  /** Serves all that was passed, and resolves when that is over. @throws the system's error if it can't listen */
   async serve(): Promise<void> {
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#converse(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
@@ -106,30 +105,25 @@ export class Superserver {
 
   /** How TLS comes in: as systemd's name of the socket says, else as the option does. */
   #tls({ name }: PassedDescriptor): TlsMode {
-    return name === "none" || name === "starttls" || name === "tls" ? name : this.#gateway.config.clientTls;
+    return name === "none" || name === "starttls" || name === "tls" ? name : this.#listener.gateway.service.clients.tls;
   }
 
   #converse(passed: PassedDescriptor): Promise<void> {
-    const client = open(passed);
+    const client = clientOn(passed);
     const { address: host, port } = client.local;
-    this.#gateway.listeners = [...this.#gateway.listeners, { host, port }];
+    this.#listener.addOwn({ host, port });
     return this.#listener.serve(client, this.#tls(passed));
   }
 }
 
 /** The client on a descriptor; when its stream has closed, so has the descriptor. */
-function open({ fd, kind }: PassedDescriptor): Connection {
-  if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) return onPipes();
+function clientOn({ fd, kind }: PassedDescriptor): Connection {
+  if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) {
+    const nowhere = { address: "", port: 0 };
+    return new Connection(new PipePair(), "client", nowhere, nowhere);
+  }
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }).setNoDelay(true);
   const standard = STANDARD.filter((one) => one === fd || isSameDescriptor(one, fd));
   socket.once("close", () => standard.forEach(vacate));
   return clientOf(socket);
-}
-
-/** The class is only loaded where it is used: under inetd every millisecond counts, for each session. */
-function onPipes(): Connection {
-  const { PipePair } = require("../connection/pair") as typeof import("../connection/pair.js");
-  const { Connection: Client } = require("../connection/connection") as typeof import("../connection/connection.js");
-  const nowhere = { address: "", port: 0 };
-  return new Client(new PipePair(), "client", nowhere, nowhere);
 }

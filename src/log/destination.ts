@@ -3,7 +3,7 @@
  * The formatter (../log.ts) has escaped every value already; what a line means to a log daemon does not hang on that.
  */
 
-import type { Level } from "./line";
+import type { Level } from "./events";
 
 export interface Destination {
   /** Takes one line without its end; never blocks and never throws. */

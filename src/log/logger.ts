@@ -10,7 +10,7 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { plain, severities, TAG } from "./destination";
-import type { Level } from "./line";
+import type { Level } from "./events";
 import type { OpenWire, WireEvents } from "./outlet";
 
 /** Octets of a message's text: logger takes 1024 and makes a second message of the rest; its header wants some, too. */

@@ -8,6 +8,7 @@
  */
 
 import { constants, fstatSync, openSync, write } from "node:fs";
+import { Socket } from "node:net";
 import type { OpenWire, Wire, WireEvents } from "./outlet";
 import { overSocket } from "./socket";
 
@@ -25,7 +26,6 @@ export function descriptorWire(descriptor: number): OpenWire {
     const file = first ?? ours();
     if (!stream) return overFile(file, tell);
     first = null;
-    const { Socket } = require("node:net") as typeof import("node:net");
     const socket = new Socket({ fd: file, readable: false, writable: true });
     // Not end(): that would shut the socket down for all who share it.
     return overSocket(socket, tell, (done) => {

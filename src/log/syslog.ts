@@ -5,11 +5,14 @@
  */
 
 import { hostname } from "node:os";
-import type { MessageOptions, Transport as Way } from "syslog-client";
+import { Client, type MessageOptions, Transport, type Transport as Way } from "syslog-client";
 import type { SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities, TAG } from "./destination";
-import { type Level, line } from "./line";
+import type { Level } from "./events";
+import { line } from "./line";
 import { Outlet } from "./outlet";
+import { tcpWire } from "./tcp";
+import { udpWire } from "./udp";
 
 /** Octets of a message (RFC 3164, 4.1), over TCP without its line end. */
 const MESSAGE_BOUND = 1024;
@@ -17,10 +20,7 @@ const MESSAGE_BOUND = 1024;
 /** @param facility its number */
 export function openSyslog(target: SyslogTarget, facility: number): Destination {
   const tcp = target.transport === "tcp";
-  const dial = tcp
-    ? (require("./tcp") as typeof import("./tcp.js")).tcpWire(target.host, target.port)
-    : (require("./udp") as typeof import("./udp.js")).udpWire(target.host, target.port);
-  const { Client, Transport } = require("syslog-client") as typeof import("syslog-client");
+  const open = tcp ? tcpWire(target.host, target.port) : udpWire(target.host, target.port);
   // Anew for each message: the package writes into them. A facility that is 0 it takes from here only.
   const fresh = (level: Level): MessageOptions => ({ facility, severity: severities[level] });
 
@@ -46,7 +46,7 @@ export function openSyslog(target: SyslogTarget, facility: number): Destination 
   });
   // Nothing of ours emits one; but without a listener it would end the process.
   client.on("error", () => {});
-  const outlet = new Outlet(dial, (messages) =>
+  const outlet = new Outlet(open, (messages) =>
     client.buildFormattedMessage(line("lost", { messages }), fresh("warning")),
   );
   return {

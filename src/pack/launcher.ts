@@ -9,9 +9,7 @@
 
 import { join } from "node:path";
 import { safeStandardStreams } from "../process/descriptor";
-import { readPack, runPack } from "./script";
-
-type Program = typeof import("../app/program.js");
+import { type Program, readPack, runPack } from "./script";
 
 // As in main.ts. In the bundle __dirname is the folder of main.js.
 const stderrIsClient = safeStandardStreams();

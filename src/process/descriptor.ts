@@ -1,13 +1,15 @@
 /**
  * What a file descriptor is, told by looking at it, and standard streams that nobody can hurt the client with.
  *
- * Loads nothing but node:fs, since this is the first act of main: whatever fails later must fail in silence.
+ * Loads nothing but modules of Node, since this is the first act of main: whatever fails later must fail in silence.
  * A peer's address tells a connection. What has none the system's tables of sockets tell, on Linux: they are slow, 8 ms
  * on a machine with room for many connections. Of the table of TCP only the beginning is read, where the listeners are:
  * all of it took 26 ms with 20,000 connections in TIME_WAIT.
  */
 
 import { closeSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
+import { Socket } from "node:net";
+import { isatty } from "node:tty";
 
 /**
  * - connection: a TCP connection, also one whose client is gone already
@@ -32,7 +34,7 @@ export function kindOf(fd: number): DescriptorKind {
   const stats = look(fd);
   if (stats?.isFIFO()) return "pipe";
   if (stats?.isSocket()) return fd <= STDERR && hasPeer(fd) ? "connection" : kindOfSocket(String(stats.ino));
-  return stats?.isCharacterDevice() && isTerminal(fd) ? "terminal" : "other";
+  return stats?.isCharacterDevice() && isatty(fd) ? "terminal" : "other";
 }
 
 /** Whether this is a socket of any kind: octets go in and out. */
@@ -91,17 +93,11 @@ function look(fd: number): Stats | null {
   }
 }
 
-/** Loaded only where there may be a terminal. */
-function isTerminal(fd: number): boolean {
-  return (require("node:tty") as typeof import("node:tty")).isatty(fd);
-}
-
 /**
  * Whether the system knows a peer with an address. Only for standard streams: Node asks through a handle, with which it
  * would close any other descriptor.
  */
 function hasPeer(fd: number): boolean {
-  const { Socket } = require("node:net") as typeof import("node:net");
   try {
     const handle = new Socket({ fd, readable: false, writable: false });
     const known = handle.remoteAddress !== undefined;
@@ -119,7 +115,7 @@ function kindOfSocket(inode: string): DescriptorKind {
   if (unix) return "other";
   // A connection that was reset is in no table any more, so it is what is left when all else is excluded.
   const datagrams = `${table("udp")}\n${table("udp6")}`.split("\n");
-  return datagrams.some((line) => row(line).owner === inode) ? "other" : "connection";
+  return datagrams.some((line) => columnsOf(line).owner === inode) ? "other" : "connection";
 }
 
 /** Whether a table of TCP has this socket as a listening one. They come before all others. */
@@ -133,7 +129,7 @@ function listens(name: string, inode: string): boolean {
       const lines = (rest + page.toString("latin1", 0, octets)).split("\n");
       rest = lines.pop() as string;
       for (const line of lines) {
-        const { state, owner } = row(line);
+        const { state, owner } = columnsOf(line);
         if (owner === inode && state === LISTENING) return true;
         if (state !== LISTENING && state !== HEADING) return false;
       }
@@ -145,7 +141,7 @@ function listens(name: string, inode: string): boolean {
 }
 
 /** A line of a table of TCP or UDP: the columns `st` and `inode`. */
-function row(line: string): { state: string | undefined; owner: string | undefined } {
+function columnsOf(line: string): { state: string | undefined; owner: string | undefined } {
   const [, , , state, , , , , , owner] = line.trim().split(/ +/);
   return { state, owner };
 }

@@ -1,5 +1,5 @@
 /**
- * CAPA: what a server says that it can do (RFC 2449, 5).
+ * CAPA: what a server says that it can do, and what the gateway tells its clients (RFC 2449, 5).
  */
 
 import { cleaned } from "./response";
@@ -16,7 +16,7 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
   return new Set(lines.map((line) => (line.split(" ", 1)[0] ?? "").toUpperCase()));
 }
 
-/** What of a server's list a client gets: what this gateway lets through (SPEC section 6). */
+/** The capabilities of a server that a client is told: what the gateway lets through. */
 const PASSED: ReadonlySet<string> = new Set([
   "TOP",
   "UIDL",

@@ -1,15 +1,16 @@
 /**
  * Command lines: one table says which commands exist and what their arguments look like; what is not in it is
  * unsupported and never forwarded. A command is written to the server anew from its parsed form.
- * Lines are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; SPEC section 3.
+ * Lines are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; STLS: RFC 2595.
  */
 
-import { texts } from "./response";
+import { hasControl } from "./octets";
+import { replies } from "./replies";
 
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
 export const COMMAND_LIMIT = 255;
 
-/** The commands that only an option permits. */
+/** The commands that only an option, or a listener that offers STLS, permits. */
 export type Optional = "CAPA" | "STLS";
 
 /** What a command takes behind its verb. `text` is verbatim behind one blank. */
@@ -53,6 +54,8 @@ export type State = "AUTHORIZATION" | "TRANSACTION";
 
 /** A command that is permitted, with sound arguments. */
 export class Command {
+  readonly kind = "command";
+
   constructor(
     /** In capitals. */
     readonly verb: string,
@@ -68,10 +71,12 @@ export class Command {
   }
 }
 
-/** A command that goes nowhere: what the client is told, and whether it counts as not permitted. */
+/** A command that is not carried out. */
 export interface Rejection {
+  /** "unsupported": the command is not permitted, and counts as such; "faulty": a permitted one with a fault in it. */
+  readonly kind: "unsupported" | "faulty";
+  /** The status line for the client. */
   readonly reply: string;
-  readonly unsupported: boolean;
 }
 
 /**
@@ -79,28 +84,29 @@ export interface Rejection {
  *
  * @param line latin1, without its line end
  * @param opened the optional commands that are permitted
- * @returns the command, or the refusal that the client is to be told
+ * @returns the command, or why it is not carried out
  */
 export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Rejection {
-  if (/[\x00-\x1f\x7f]/.test(line)) return { reply: texts.controlOctet, unsupported: false };
+  if (hasControl(line)) return { kind: "faulty", reply: replies.controlOctet };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);
   const row = TABLE.get(verb);
-  if (!row || (row.optional && !opened.includes(verb as Optional)))
-    return { reply: texts.unsupported, unsupported: true };
+  if (!row || (row.optional && !opened.includes(verb as Optional))) {
+    return { kind: "unsupported", reply: replies.unsupported };
+  }
   const rest = blank < 0 ? null : line.slice(blank + 1);
   const argument = row.takes === "text" ? verbatim(verb, rest) : numbers(row.takes, rest);
-  if (argument === undefined) return { reply: `-ERR ${verb} ${REASONS[row.takes]}`, unsupported: false };
-  // Clients that know CAPA may try what they like before they log in (SPEC section 3).
+  if (argument === undefined) return { kind: "faulty", reply: `-ERR ${verb} ${REASONS[row.takes]}` };
+  // Clients that know CAPA try a NOOP before they log in.
   if (verb === "NOOP" && opened.includes("CAPA")) return new Command(verb, null, false);
   if (row.state !== "both" && row.state !== state) {
-    return { reply: state === "AUTHORIZATION" ? texts.loginFirst : texts.loggedIn, unsupported: false };
+    return { kind: "faulty", reply: state === "AUTHORIZATION" ? replies.loginFirst : replies.loggedIn };
   }
   const multiline = row.multiline === "always" || (row.multiline === "without argument" && argument === null);
   return new Command(verb, argument, multiline);
 }
 
-/** The first word in capitals; "" if it is not all letters of ASCII: others have capitals that look like ours. */
+/** The first word in capitals; "" if it is not all letters of ASCII, since others have capitals that are ASCII. */
 function verbOf(line: string): string {
   return /^[A-Za-z]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
 }
@@ -129,8 +135,8 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
 }
 
 /**
- * What of an unsupported line may be told: its first word if that is plainly a word, else only its length. A word with
- * PASS or AUTH at its front may have lost a blank.
+ * What the log gets of an unsupported line: its first word if that is plainly a word, else only its length. A word that
+ * begins with PASS or AUTH may be a secret that has lost its blank.
  *
  * @param secret whether the line may be one, whatever it looks like
  */

@@ -1,7 +1,16 @@
 /**
- * What a name and a password are made of: `proxy-user:user@server`, `proxy-password:password` (SPEC section 4).
- * All latin1; nothing is trimmed or folded here.
+ * Credentials, and what the name and the password in them are made of: `proxy-user:user@server` and
+ * `proxy-password:password` (the manual's sections "Server Selection" and "Proxy Authentication").
+ * All is latin1; nothing is trimmed or folded here.
  */
+
+/** Complete credentials of a client: those of USER and PASS. */
+export interface Credentials {
+  readonly kind: "password";
+  /** As the client gave it. */
+  readonly user: string;
+  readonly password: string;
+}
 
 /** A name without its server part. */
 export interface Selection {
@@ -10,7 +19,7 @@ export interface Selection {
   readonly server: string | null;
 }
 
-/** Splits at the last character that is one of the delimiters: `joe@example.org@mail.host` is joe@example.org's. */
+/** Splits at the last character that is one of the delimiters: joe@example.org@mail.host selects mail.host. */
 export function splitServer(name: string, delimiters: string): Selection {
   for (let at = name.length - 1; at >= 0; at--) {
     if (!delimiters.includes(name[at] as string)) continue;
@@ -19,7 +28,7 @@ export function splitServer(name: string, delimiters: string): Selection {
   return { name, server: null };
 }
 
-/** Credentials for the gateway, and those for the server. */
+/** A login for the gateway itself, and one for the server. */
 export interface ProxyLogin {
   /** Both "" if the name has no colon. */
   readonly proxyUser: string;
@@ -28,9 +37,7 @@ export interface ProxyLogin {
   readonly password: string;
 }
 
-/**
- * Splits at the first colon. The password is split only if the name was; one without a colon goes whole to the server.
- */
+/** Splits at the first colon. The password is split only if the name was; one without a colon is the server's. */
 export function splitProxy(name: string, password: string): ProxyLogin {
   const at = name.indexOf(":");
   if (at < 0) return { proxyUser: "", proxyPassword: "", user: name, password };

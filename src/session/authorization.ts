@@ -3,17 +3,18 @@
  * commands are answered here, strictly one at a time.
  */
 
-import { closed, OVERLONG } from "../connection/connection";
+import { OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT } from "../protocol/command";
+import type { Credentials } from "../protocol/credentials";
 import { Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
-import type { Credentials, Session } from "./session";
+import { replies } from "../protocol/replies";
+import type { Session } from "./session";
 
-/** The first octet of a TLS handshake: somebody took us for port 995. */
+/** The first octet of a TLS handshake: the client takes this port for one with TLS. */
 const TLS_HANDSHAKE = 0x16;
 
-/** First lines of browsers and mail senders that were led here, by mistake or to attack what they talk to. */
+/** First lines of browsers and mail senders that were led here, by mistake or for an attack. */
 const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
 
 /**
@@ -21,33 +22,33 @@ const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
  * @throws Failure if it left, was too slow, or is not a POP3 client
  */
 export async function authorization(session: Session): Promise<Credentials | null> {
-  const { downstream } = session;
+  const { client } = session;
   let user: string | null = null;
-  if ((await downstream.peek()) === TLS_HANDSHAKE) throw foreign("TLS");
+  if ((await client.peek()) === TLS_HANDSHAKE) throw foreign("TLS");
   for (let first = true; ; first = false) {
-    const line = await downstream.line(COMMAND_LIMIT);
-    if (line === null) throw closed("client");
-    if (first && FOREIGN.test(line === OVERLONG ? downstream.ahead : line)) throw foreign("HTTP or SMTP");
+    const line = await client.line(COMMAND_LIMIT);
+    if (line === null) throw peerClosed("client");
+    if (first && FOREIGN.test(line === OVERLONG ? client.ahead : line)) throw foreign("HTTP or SMTP");
     session.owed = true;
     const command = await session.parse(line, "AUTHORIZATION");
-    if ("unsupported" in command) {
-      if (session.tooMany) throw session.tooManyUnsupported();
-      await downstream.say(command.reply);
+    if (command.kind !== "command") {
+      if (session.unsupported.tooMany) throw session.unsupported.failure();
+      await client.say(command.reply);
     } else if (command.verb === "QUIT") {
-      await downstream.say(texts.bye);
+      await client.say(replies.bye);
       return null;
-    } else if (command.verb === "STLS" && downstream.tls === "") {
-      await downstream.say(texts.beginTls);
-      await session.needs.secureClient(downstream);
+    } else if (command.verb === "STLS" && client.tls === "") {
+      await client.say(replies.beginTls);
+      await session.startTls();
       // What was said in clear may have been said by anybody.
       user = null;
     } else if (command.verb === "USER" && session.mayLogIn) {
       user = command.argument;
-      await downstream.say(texts.passwordRequired);
+      await client.say(replies.passwordRequired);
     } else if (command.verb === "PASS" && session.mayLogIn && user !== null) {
-      return { user, password: command.argument ?? "" };
+      return { kind: "password", user, password: command.argument ?? "" };
     } else {
-      await downstream.say(...answer(session, command.verb));
+      await client.say(...answer(session, command.verb));
     }
     session.owed = false;
   }
@@ -55,17 +56,17 @@ export async function authorization(session: Session): Promise<Credentials | nul
 
 /** What else there is to say to a permitted command. */
 function answer(session: Session, verb: string): string[] {
-  const { downstream, mayLogIn } = session;
+  const { client, mayLogIn } = session;
   if (verb === "CAPA") {
-    const startTls = session.tls === "starttls" && downstream.tls === "";
-    return [texts.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), "."];
+    const startTls = session.tls === "starttls" && client.tls === "";
+    return [replies.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), "."];
   }
-  if (verb === "NOOP") return [texts.nothing];
-  if (verb === "STLS") return [texts.tlsAlready];
-  return [mayLogIn ? texts.userFirst : texts.stlsFirst];
+  if (verb === "NOOP") return [replies.nothing];
+  if (verb === "STLS") return [replies.tlsAlready];
+  return [mayLogIn ? replies.userFirst : replies.stlsFirst];
 }
 
 /** Closes without a word: nothing that a stranger sent is echoed, nor answered. */
 function foreign(protocol: string): Failure {
-  return new Failure("client", `not a POP3 client: ${protocol}`);
+  return new Failure("client", "not-pop3", `not a POP3 client: ${protocol}`);
 }

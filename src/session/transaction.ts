@@ -6,15 +6,17 @@
  * one command at a time, unless it is known to list PIPELINING.
  */
 
-import { now } from "../base/clock";
-import { type Connection, closed, OVERLONG } from "../connection/connection";
+import { NEVER, now } from "../base/clock";
+import { type Connection, OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
 import { COMMAND_LIMIT, Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
-import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
+import { replies } from "../protocol/replies";
+import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
+import type { Route } from "./needs";
 import { list } from "./serverlogin";
-import type { Route, Session } from "./session";
+import type { Session, SessionEnd } from "./session";
 
 /** So many commands may be unanswered by a server that knows PIPELINING. */
 const PIPELINE_BOUND = 64;
@@ -22,17 +24,19 @@ const PIPELINE_BOUND = 64;
 /** How long a server that spoke out of turn may take to finish its line, for the log; in milliseconds. */
 const STRAY_LINE = 5000;
 
+const QUIT: SessionEnd = { code: "quit", reason: "quit" };
+
 const NO_CAPABILITIES = parseCapabilities([]);
 
 /** The CAPA that is ours: its answer is not for the client. */
 const OUR_CAPA = new Command("CAPA", null, true);
 
 /**
- * @returns why it ended: "quit", or that the client closed its side
+ * @returns how it ended: by QUIT, or because the client closed its side
  * @throws Failure for every other end
  */
-export async function transaction(session: Session, upstream: Connection): Promise<string> {
-  const both = new Transaction(session, upstream);
+export async function transaction(session: Session, server: Connection): Promise<SessionEnd> {
+  const both = new Transaction(session, server);
   try {
     return await Promise.race([both.commands(), both.responses()]);
   } finally {
@@ -48,9 +52,9 @@ export function hasQuit(lines: string): boolean {
 class Transaction {
   /** What the client is owed, in order: unanswered commands, and our own answers behind them. */
   readonly #due: (Command | string)[] = [];
-  readonly #upstream: Connection;
-  readonly #downstream: Connection;
-  readonly #server: Route;
+  readonly #server: Connection;
+  readonly #client: Connection;
+  readonly #route: Route;
   /** How long either side has for its turn, in milliseconds. */
   readonly #turn: number;
   /** A command of the client that waits for room. */
@@ -60,14 +64,14 @@ class Transaction {
 
   constructor(
     private readonly session: Session,
-    upstream: Connection,
+    server: Connection,
   ) {
-    this.#upstream = upstream;
-    this.#downstream = session.downstream;
-    this.#server = session.route as Route;
-    this.#turn = session.needs.config.timeout * 1000;
-    this.#downstream.onLost = (failure) => this.#clientLost(failure);
-    if (this.#downstream.lost) this.#clientLost(closed("client"));
+    this.#server = server;
+    this.#client = session.client;
+    this.#route = session.route as Route;
+    this.#turn = session.needs.service.limits.inactivity;
+    this.#client.onOver = (failure) => this.#clientOver(failure);
+    if (this.#client.over) this.#clientOver(peerClosed("client"));
     this.#nextTurn();
   }
 
@@ -77,42 +81,42 @@ class Transaction {
   }
 
   /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
-  async commands(): Promise<string> {
+  async commands(): Promise<SessionEnd> {
     const { session } = this;
     for (;;) {
-      const line = await this.#downstream.line(COMMAND_LIMIT);
+      const line = await this.#client.line(COMMAND_LIMIT);
       if (line === null) break;
       const command = await session.parse(line, "TRANSACTION");
-      if (command instanceof Command) {
+      if (command.kind === "command") {
         await this.#send(command);
         if (this.#quitting) break;
-      } else if (session.tooMany) {
+      } else if (session.unsupported.tooMany) {
         while (this.#due.length > 0) await this.#progress();
-        throw session.tooManyUnsupported();
+        throw session.unsupported.failure();
       } else {
         while (this.#due.length >= PIPELINE_BOUND) await this.#progress();
         await this.#answer(command.reply);
       }
     }
     while (this.#due.length > 0) await this.#progress();
-    return this.#quitting ? "quit" : "client closed the connection";
+    return this.#quitting ? QUIT : { code: "closed", reason: "client closed the connection" };
   }
 
   /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
-  async responses(): Promise<string> {
+  async responses(): Promise<SessionEnd> {
     for (;;) {
       const line = await this.#heard();
       const command = this.#due[0];
       if (line === null) throw this.#serverLost();
-      if (line === OVERLONG) throw new Failure("server", "server sent a line of more than 4096 octets");
-      if (!isStatus(line)) throw new Failure("server", `server does not speak POP3: ${line}`);
-      if (!(command instanceof Command)) throw new Failure("server", `server spoke out of turn: ${line}`);
+      if (line === OVERLONG) throw notPop3(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
+      if (!isStatus(line)) throw notPop3(`server does not speak POP3: ${line}`);
+      if (!(command instanceof Command)) throw outOfTurn(line);
       if (command === OUR_CAPA) await this.#learn(line);
       else if (command.verb === "CAPA") await this.#passCapabilities(line);
       else await this.#pass(command, line);
       this.#due.shift();
-      while (typeof this.#due[0] === "string") await this.#downstream.say(this.#due.shift() as string);
-      if (command.verb === "QUIT") return "quit";
+      while (typeof this.#due[0] === "string") await this.#client.say(this.#due.shift() as string);
+      if (command.verb === "QUIT") return QUIT;
       this.#nextTurn();
     }
   }
@@ -120,16 +124,16 @@ class Transaction {
   /** The server's next line; what it says unasked is its last word, also if it is only half a line. */
   async #heard(): Promise<string | null | typeof OVERLONG> {
     try {
-      return await this.#upstream.line(SERVER_STATUS_LIMIT);
+      return await this.#server.line(SERVER_STATUS_LIMIT);
     } catch (thrown) {
-      throw this.#stray ? new Failure("server", `server spoke out of turn: ${this.#upstream.ahead}`) : thrown;
+      throw this.#stray ? outOfTurn(this.#server.ahead) : thrown;
     }
   }
 
   #serverLost(): Failure {
-    const { ahead } = this.#upstream;
+    const { ahead } = this.#server;
     const reason = `server closed the connection${ahead && `: ${ahead}`}`;
-    return new Failure("server", reason, this.#stray ? null : texts.serverLost);
+    return new Failure("server", "server-closed", reason, this.#stray ? null : replies.serverLost);
   }
 
   /** Hands one response on, and counts what it did. */
@@ -137,16 +141,16 @@ class Transaction {
     const { session } = this;
     const positive = isPositive(line);
     if (positive && command.multiline) {
-      session.inside = true;
-      session.octets += await this.#upstream.relay(this.#downstream, new MultilineEnd(), cleaned(line));
-      session.inside = false;
+      session.insideResponse = true;
+      session.octets += await this.#server.relay(this.#client, new MultilineEnd(), cleaned(line));
+      session.insideResponse = false;
     } else {
-      await this.#downstream.say(cleaned(line));
+      await this.#client.say(cleaned(line));
     }
     // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
     if (!positive && command.verb === "QUIT") session.deleted = 0;
     if (!positive) return;
-    if (command.verb === "RETR" && !this.#downstream.gone) session.retrieved++;
+    if (command.verb === "RETR" && !this.#client.hungUp) session.retrieved++;
     else if (command.verb === "RETR") return;
     else if (command.verb === "DELE") session.deleted++;
     else if (command.verb === "RSET") session.deleted = 0;
@@ -160,7 +164,7 @@ class Transaction {
     this.#quitting = command.verb === "QUIT";
     this.#due.push(command);
     if (this.#due.length === 1) this.#nextTurn();
-    await this.#upstream.say(command.toString());
+    await this.#server.say(command.toString());
   }
 
   /** Answers in the client's order. */
@@ -170,31 +174,31 @@ class Transaction {
       return;
     }
     this.#nextTurn();
-    await this.#downstream.say(reply);
+    await this.#client.say(reply);
   }
 
   /** Waits until the server may get another command, asking it first whether it knows PIPELINING. */
   async #room(next: Command): Promise<void> {
     const { needs } = this.session;
     // Nothing follows QUIT, so there is nothing to learn for it.
-    if (needs.capabilities(this.#server) === undefined && next.verb !== "QUIT") {
+    if (needs.capabilities(this.#route) === undefined && next.verb !== "QUIT") {
       while (this.#due.length > 0 || this.#stray) await this.#progress();
       // Should the question be the end of the session, then it was the last time that this server was asked.
-      needs.learned(this.#server, NO_CAPABILITIES);
+      needs.learned(this.#route, NO_CAPABILITIES);
       this.#due.push(OUR_CAPA);
       this.#nextTurn();
-      this.#upstream.deadline = now() + Math.min(this.#turn, needs.config.greetingTimeout * 1000);
-      await this.#upstream.say(OUR_CAPA.toString());
+      this.#server.deadline = now() + Math.min(this.#turn, needs.service.limits.greeting);
+      await this.#server.say(OUR_CAPA.toString());
       while (this.#due.length > 0) await this.#progress();
     }
-    const bound = () => (needs.capabilities(this.#server)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
+    const bound = () => (needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
     while (this.#due.length >= bound() || this.#stray) await this.#progress();
   }
 
   /** Takes the answer to a CAPA: what this server can do is known then. @returns its list; null: it has none */
   async #learn(line: string): Promise<string[] | null> {
-    const lines = isPositive(line) ? await list(this.#upstream) : null;
-    this.session.needs.learned(this.#server, parseCapabilities(lines ?? []));
+    const lines = isPositive(line) ? await list(this.#server) : null;
+    this.session.needs.learned(this.#route, parseCapabilities(lines ?? []));
     return lines;
   }
 
@@ -202,23 +206,19 @@ class Transaction {
   async #passCapabilities(line: string): Promise<void> {
     const lines = await this.#learn(line);
     const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
-    await this.#downstream.say(texts.capabilities, ...told, ".");
+    await this.#client.say(replies.capabilities, ...told, ".");
   }
 
   /** Whether the server has said something that nobody asked for: then it gets no further command. */
   get #stray(): boolean {
-    return this.#due.length === 0 && this.#upstream.pending > 0;
+    return this.#due.length === 0 && this.#server.pending > 0;
   }
 
   /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
   #nextTurn(): void {
     const waiting = this.#due.length > 0;
-    this.#upstream.deadline = waiting
-      ? now() + this.#turn
-      : this.#stray
-        ? now() + STRAY_LINE
-        : Number.POSITIVE_INFINITY;
-    this.#downstream.deadline = waiting ? Number.POSITIVE_INFINITY : now() + this.#turn;
+    this.#server.deadline = waiting ? now() + this.#turn : this.#stray ? now() + STRAY_LINE : NEVER;
+    this.#client.deadline = waiting ? NEVER : now() + this.#turn;
     if (this.#stray) return;
     this.#progressed?.();
     this.#progressed = null;
@@ -226,7 +226,7 @@ class Transaction {
 
   /** Resolves when `due` has become shorter. */
   #progress(): Promise<void> {
-    if (this.#stray) this.#upstream.deadline = now() + STRAY_LINE;
+    if (this.#stray) this.#server.deadline = now() + STRAY_LINE;
     return new Promise((resolve) => {
       this.#progressed = resolve;
     });
@@ -236,12 +236,20 @@ class Transaction {
    * The client reads no more. What it had sent before counts all the same if a QUIT is among it: then the server gets
    * all of it, and some time for it. Else the session ends here, without a QUIT.
    */
-  #clientLost(failure: Failure): void {
-    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#downstream.ahead);
-    if (quit && failure.blame === "client" && this.#downstream.gone) {
-      this.#upstream.limit = now() + this.session.needs.config.quitTimeout * 1000;
+  #clientOver(failure: Failure): void {
+    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.ahead);
+    if (quit && failure.blame === "client" && this.#client.hungUp) {
+      this.#server.limit = now() + this.session.needs.service.limits.quit;
     } else {
-      this.#upstream.fail(failure);
+      this.#server.fail(failure);
     }
   }
+}
+
+function notPop3(reason: string): Failure {
+  return new Failure("server", "server-protocol", reason);
+}
+
+function outOfTurn(said: string): Failure {
+  return new Failure("server", "out-of-turn", `server spoke out of turn: ${said}`);
 }

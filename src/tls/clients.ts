@@ -1,6 +1,6 @@
 /**
- * TLS towards clients: certificates with their keys, chosen by the name that a client asks for (SNI). They are read
- * while root may still have to, and again on demand; what can't be used then leaves the old ones in place.
+ * TLS towards clients: certificates with their keys, chosen by the name that a client asks for (SNI). The files are read
+ * when this is made, while root may still have to.
  */
 
 import { constants, type X509Certificate } from "node:crypto";
@@ -12,8 +12,9 @@ import {
   type SecureContextOptions,
   TLSSocket,
 } from "node:tls";
-import type { Config, TlsVersion } from "../config/settings";
-import { matching, readPem } from "./pem";
+import type { Warning } from "../base/warning";
+import type { ClientSettings, TlsVersion } from "../config/settings";
+import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
 
 /** The one protocol that is spoken here (RFC 7301; IANA's registry); a client may also say none. */
@@ -35,43 +36,40 @@ interface Pair {
   readonly context: SecureContext;
 }
 
-export class Certificates {
-  readonly #config: Config;
-  #pairs: readonly Pair[];
+export class ClientTls {
+  readonly #settings: ClientSettings;
+  readonly #pairs: readonly Pair[];
 
   /** @throws Error in one line, with the file, if one can't be read or used */
-  constructor(config: Config) {
-    this.#config = config;
-    this.#pairs = this.#read();
+  constructor(settings: ClientSettings) {
+    this.#settings = settings;
+    this.#pairs = readPairs(settings);
   }
 
   /** Each certificate in words: its file, whom it names, and until when. */
   get names(): string[] {
     return this.#pairs.map(({ leaf }, index) => {
       const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
-      return `${this.#config.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
+      return `${this.#settings.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
     });
   }
 
   /** What is worth a warning at the start. */
-  get warnings(): string[] {
-    const { tlsMin, certificates } = this.#config;
+  get warnings(): Warning[] {
+    const { tlsMin, certificates } = this.#settings;
     const now = Date.now();
     const invalid = this.#pairs.flatMap(({ leaf }, index) => {
       const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
-      return valid ? [] : [`${certificates[index]?.cert}: not valid at this time`];
+      const reason = `${certificates[index]?.cert}: not valid at this time`;
+      return valid ? [] : [{ code: "certificate-invalid", reason }];
     });
-    return tlsMin === "1.0" || tlsMin === "1.1" ? [...invalid, `TLS ${tlsMin} is not secure`] : invalid;
+    if (tlsMin !== "1.0" && tlsMin !== "1.1") return invalid;
+    return [...invalid, { code: "tls-old-version", reason: `TLS ${tlsMin} is not secure` }];
   }
 
-  /** Their files. */
+  /** The files that were read. */
   get files(): string[] {
-    return this.#config.certificates.flatMap(({ cert, key }) => [cert, key]);
-  }
-
-  /** Reads the files again; new handshakes use them. @throws Error as the constructor; the old ones stay then */
-  reload(): void {
-    this.#pairs = this.#read();
+    return this.#settings.certificates.flatMap(({ cert, key }) => [cert, key]);
   }
 
   /** Puts TLS over a client's connection. */
@@ -79,7 +77,7 @@ export class Certificates {
     return new TLSSocket(raw as ConstructorParameters<typeof TLSSocket>[0], {
       isServer: true,
       secureContext: (this.#pairs[0] as Pair).context,
-      SNICallback: (name, done) => done(null, this.#named(name)),
+      SNICallback: (name, done) => done(null, this.#contextFor(name)),
       ALPNProtocols: ALPN,
       requestCert: false,
       rejectUnauthorized: false,
@@ -87,39 +85,33 @@ export class Certificates {
   }
 
   /** The first whose certificate has the name, else the first of all. */
-  #named(name: string): SecureContext {
+  #contextFor(name: string): SecureContext {
     return (this.#pairs.find(({ leaf }) => leaf.checkHost(name.toLowerCase())) ?? (this.#pairs[0] as Pair)).context;
-  }
-
-  #read(): Pair[] {
-    const { certificates, tlsMin } = this.#config;
-    const files = certificates.map(({ cert, key }) => ({ cert, key, chain: readPem(cert), secret: readPem(key) }));
-    const leaves = files.map((one) => named(one, () => matching(one.chain, one.secret)));
-    const [first, ...others] = leaves.map(keyKindOf);
-    const mixed = others.some((kind) => kind !== first);
-    return files.map((one, index) => {
-      const options: SecureContextOptions = {
-        ...versionOptions(tlsMin),
-        ...(index === 0 && mixed && first && leastPreferred(first, tlsMin)),
-        cert: one.chain,
-        key: one.secret,
-        // Without an empty list of authorities Node would load all of its own, for 20 ms.
-        ca: [],
-        // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
-        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-      };
-      return { leaf: leaves[index] as X509Certificate, context: named(one, () => createSecureContext(options)) };
-    });
   }
 }
 
-/** Does it, and names the files if it fails. */
-function named<Result>({ cert, key }: { readonly cert: string; readonly key: string }, act: () => Result): Result {
-  try {
-    return act();
-  } catch (thrown) {
-    throw new Error(`${cert} with ${key}: ${(thrown as Error).message}`);
-  }
+function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
+  const files = certificates.map(({ cert, key }) => ({
+    names: `${cert} with ${key}`,
+    chain: readPem(cert),
+    secret: readPem(key),
+  }));
+  const leaves = files.map((one) => naming(one.names, () => matching(one.chain, one.secret)));
+  const [first, ...others] = leaves.map(keyKindOf);
+  const mixed = others.some((kind) => kind !== first);
+  return files.map((one, index) => {
+    const options: SecureContextOptions = {
+      ...versionOptions(tlsMin),
+      ...(index === 0 && mixed && first && leastPreferred(first, tlsMin)),
+      cert: one.chain,
+      key: one.secret,
+      // Without an empty list of authorities Node would load all of its own, for 20 ms.
+      ca: [],
+      // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    };
+    return { leaf: leaves[index] as X509Certificate, context: naming(one.names, () => createSecureContext(options)) };
+  });
 }
 
 function keyKindOf({ publicKey }: X509Certificate): KeyKind | undefined {

@@ -1,5 +1,6 @@
 /**
- * TLS to servers (SPEC section 6): chain and name are verified, or a pin takes their place, before anything is said.
+ * TLS to servers: chain and name are verified, or a pin takes their place, before anything is said (the manual's section
+ * "TLS").
  *
  * Files are read when this is made, while root may still have to; the context, which costs some milliseconds, is made
  * at the first use and serves all sessions. What a server gave for resumption is kept for it.
@@ -10,8 +11,9 @@ import { existsSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { isAddress, showHostPort } from "../base/address";
-import type { Config } from "../config/settings";
-import { matching, readPem } from "./pem";
+import { Recent } from "../base/recent";
+import type { ServerSettings } from "../config/settings";
+import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
 
 /** The system's bundle of authorities, where Debian, Red Hat and Alpine have it. */
@@ -39,25 +41,33 @@ export interface ServerName {
 export class ServerTls {
   readonly #pins: ReadonlySet<string>;
   readonly #options: Parameters<typeof createSecureContext>[0];
-  readonly #sessions = new Map<string, Resumable>();
-  #context: SecureContext | null = null;
+  readonly #sessions = new Recent<Resumable>(SESSIONS_BOUND, BELIEVED);
+  readonly #files: readonly string[];
+  #made: SecureContext | null = null;
 
   /** @throws Error in one line, with the file, if one can't be read or used */
-  constructor({ serverCa, serverPins, serverCert, serverKey, serverTlsMin }: Config) {
-    this.#pins = new Set(serverPins);
+  constructor({ ca, pins, certificate, tlsMin }: ServerSettings) {
+    this.#pins = new Set(pins);
+    this.#files = [...(ca === undefined ? [] : [ca]), ...(certificate ? [certificate.cert, certificate.key] : [])];
     this.#options = {
-      ...versionOptions(serverTlsMin),
-      ...authorities(serverCa),
-      ...(serverCert !== null && { cert: readPem(serverCert) }),
-      ...(serverKey !== null && { key: readPem(serverKey) }),
+      ...versionOptions(tlsMin),
+      ...authorities(ca),
+      ...(certificate && { cert: readPem(certificate.cert), key: readPem(certificate.key) }),
     };
     // What an administrator has named is tried at once, so that a fault in it is told at the start.
-    if (serverCa !== null || serverCert !== null) this.#contextOf(serverCa ?? serverCert ?? "");
-    const { ca, cert, key } = this.#options ?? {};
+    if (this.#files.length > 0) naming(this.#files[0] as string, () => this.#context);
+    const read = this.#options ?? {};
     // Node takes a file of authorities without a certificate in it for none at all.
-    if (serverCa !== null && Buffer.isBuffer(ca)) named(serverCa, () => new X509Certificate(ca));
-    if (Buffer.isBuffer(cert) && Buffer.isBuffer(key))
-      named(`${serverCert} with ${serverKey}`, () => matching(cert, key));
+    if (ca !== undefined) naming(ca, () => new X509Certificate(read.ca as Buffer));
+    if (certificate) {
+      const names = `${certificate.cert} with ${certificate.key}`;
+      naming(names, () => matching(read.cert as Buffer, read.key as Buffer));
+    }
+  }
+
+  /** The files that were read, but for the system's. */
+  get files(): readonly string[] {
+    return this.#files;
   }
 
   /** Connects with TLS from the beginning. @param tcp where to: an address of that server */
@@ -74,7 +84,7 @@ export class ServerTls {
     const known = this.#sessions.get(showHostPort(host, port));
     const session = known && Date.now() < known.until ? known.session : null;
     return {
-      secureContext: this.#contextOf(""),
+      secureContext: this.#context,
       // An address is no server name (RFC 6066, 3); the certificate has to have it all the same.
       ...(!isAddress(host) && { servername: host }),
       rejectUnauthorized: this.#pins.size === 0,
@@ -93,7 +103,7 @@ export class ServerTls {
       else tls.destroy(new Error("the server's public key is not the one that was pinned"));
     });
     tls.on("session", (session) => {
-      if (Date.now() < until) this.#keep(name, { session, until });
+      if (Date.now() < until) this.#sessions.set(name, { session, until });
     });
     return tls;
   }
@@ -110,30 +120,16 @@ export class ServerTls {
     return key !== undefined && this.#pins.has(createHash("sha256").update(key).digest("hex"));
   }
 
-  #keep(server: string, resumable: Resumable): void {
-    this.#sessions.delete(server);
-    this.#sessions.set(server, resumable);
-    if (this.#sessions.size > SESSIONS_BOUND) this.#sessions.delete(this.#sessions.keys().next().value as string);
-  }
-
-  #contextOf(file: string): SecureContext {
-    this.#context ??= named(file, () => createSecureContext(this.#options));
-    return this.#context;
+  /** One for all sessions, made at the first use. */
+  get #context(): SecureContext {
+    this.#made ??= createSecureContext(this.#options);
+    return this.#made;
   }
 }
 
 /** The file that was named, else the system's bundle, else Node's own roots. */
-function authorities(file: string | null): { ca?: Buffer } {
-  if (file !== null) return { ca: readPem(file) };
+function authorities(file: string | undefined): { ca?: Buffer } {
+  if (file !== undefined) return { ca: readPem(file) };
   const bundle = [process.env.SSL_CERT_FILE, ...BUNDLES].find((one) => one && existsSync(one));
   return bundle ? { ca: readPem(bundle) } : {};
-}
-
-/** Does it, and names the file if it fails. */
-function named<Result>(file: string, act: () => Result): Result {
-  try {
-    return act();
-  } catch (thrown) {
-    throw new Error(`${file}: ${(thrown as Error).message}`);
-  }
 }

@@ -1,13 +1,14 @@
 /**
- * Names to addresses: the one function through which all lookups go. It asks getaddrinfo, so that /etc/hosts holds;
- * a few lookups of a dead zone would occupy every thread that can do that, so each client has only so many at a time.
+ * Names to addresses: all lookups of servers go through here. They ask getaddrinfo, so that /etc/hosts holds. A few
+ * lookups of a dead zone would occupy every thread of getaddrinfo, so each client has only so many at a time.
  */
 
 import { lookup as getaddrinfo } from "node:dns";
+import { network } from "../base/address";
 import { Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
+import { replies } from "../protocol/replies";
 
-/** Lookups at a time of one client. */
+/** The most lookups of one client at a time. */
 const PER_CLIENT = 2;
 
 /** All addresses of a name, in the order in which they are to be tried. Rejects if there are none. */
@@ -24,28 +25,24 @@ export const systemResolve: Resolve = (host) =>
 export class Lookups {
   readonly #running = new Map<string, { count: number; readonly waiting: (() => void)[] }>();
 
-  /**
-   * @param resolve how a name is looked up
-   * @param timeout after which a lookup is given up, in seconds
-   */
-  constructor(
-    private readonly resolve: Resolve,
-    private readonly timeout: number,
-  ) {}
+  /** @param resolve how a name is looked up */
+  constructor(private readonly resolve: Resolve) {}
 
   /**
    * The addresses of a name, on behalf of a client.
    *
+   * @param client its address
+   * @param timeout after which the lookup is given up, in milliseconds
    * @param until gives up, with its reason
    * @throws Failure
    */
-  addresses(host: string, client: string, until: AbortSignal): Promise<readonly string[]> {
+  addresses(host: string, client: string, timeout: number, until: AbortSignal): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       let wanted = true;
       const unknown = (why: string) =>
-        settle(new Failure("server", `${host} not found: ${why}`, texts.serverUnreachable));
+        settle(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
       const gone = () => settle(until.reason);
-      const timer = setTimeout(unknown, this.timeout * 1000, "no answer in time");
+      const timer = setTimeout(unknown, timeout, "no answer in time");
       const settle = (outcome: readonly string[] | Failure) => {
         wanted = false;
         clearTimeout(timer);
@@ -55,13 +52,14 @@ export class Lookups {
       };
       until.addEventListener("abort", gone);
       if (until.aborted) gone();
-      this.#inTurn(client, () => (wanted ? this.resolve(host) : Promise.resolve([]))).then(settle, (thrown: Error) =>
-        unknown(thrown.message),
+      this.#inTurn(network(client), () => (wanted ? this.resolve(host) : Promise.resolve([]))).then(
+        settle,
+        (thrown: Error) => unknown(thrown.message),
       );
     });
   }
 
-  /** Runs a lookup when this client has a place; the place is held until it ends, also when nobody waits for it. */
+  /** Runs a lookup when this client has a place; the place is taken until the lookup ends, whoever still waits for it. */
   async #inTurn<Result>(client: string, run: () => Promise<Result>): Promise<Result> {
     const mine = this.#running.get(client) ?? { count: 0, waiting: [] };
     this.#running.set(client, mine);

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config } from "../../src/config/settings";
 import { startGateway, type TestGateway } from "../stage/gateway";
 import { Accepting, Peer } from "../stage/peer";
+import type { Wishes } from "../stage/settings";
 
 interface Scene {
   readonly gateway: TestGateway;
@@ -18,7 +18,7 @@ interface Scene {
   loggedIn(): Promise<{ client: Peer; server: Peer }>;
 }
 
-async function scene(settings: Partial<Config>, play: (scene: Scene) => Promise<void>): Promise<void> {
+async function scene(settings: Wishes, play: (scene: Scene) => Promise<void>): Promise<void> {
   const accepting = new Accepting();
   const gateway = await startGateway(await accepting.open(), settings);
   const clients: Peer[] = [];
@@ -51,7 +51,7 @@ async function scene(settings: Partial<Config>, play: (scene: Scene) => Promise<
 }
 
 test("R1: one octet now and then before login runs into the deadline for all of it", () =>
-  scene({ loginTimeout: 1 }, async ({ gateway, connect }) => {
+  scene({ loginTimeout: 1000 }, async ({ gateway, connect }) => {
     const client = await connect();
     const began = Date.now();
     for (const octet of "USER joe\r\nUSER joe\r\nUSER joe\r\n") {
@@ -66,7 +66,7 @@ test("R1: one octet now and then before login runs into the deadline for all of 
   }));
 
 test("R7: an idle session is closed without a word, and the server gets no QUIT", () =>
-  scene({ timeout: 1 }, async ({ gateway, loggedIn }) => {
+  scene({ timeout: 1000 }, async ({ gateway, loggedIn }) => {
     const { client, server } = await loggedIn();
     await pause(600);
     await client.say("NOOP");
@@ -81,7 +81,7 @@ test("R7: an idle session is closed without a word, and the server gets no QUIT"
   }));
 
 test("a server that does not answer: the client is told, at login and later", () =>
-  scene({ timeout: 1, greetingTimeout: 1 }, async ({ connect, accepting, loggedIn }) => {
+  scene({ timeout: 1000, limits: { greeting: 1000 } }, async ({ connect, accepting, loggedIn }) => {
     const early = await connect();
     await early.ask("USER joe");
     await early.say("PASS p");
@@ -99,7 +99,7 @@ test("a server that does not answer: the client is told, at login and later", ()
   }));
 
 test("R3: a server that drips inside a body is slow, not dead; one that stands still ends the session without a word", () =>
-  scene({ timeout: 1 }, async ({ loggedIn }) => {
+  scene({ timeout: 1000 }, async ({ loggedIn }) => {
     const { client, server } = await loggedIn();
     await client.say("RETR 1");
     await server.line();
@@ -114,7 +114,7 @@ test("R3: a server that drips inside a body is slow, not dead; one that stands s
   }));
 
 test("R2: a client that reads nothing stops the server, and is closed", () =>
-  scene({ timeout: 1 }, async ({ gateway, loggedIn }) => {
+  scene({ timeout: 1000 }, async ({ gateway, loggedIn }) => {
     const { client, server } = await loggedIn();
     client.socket.pause();
     await client.say("RETR 1");
@@ -135,7 +135,7 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
   }));
 
 test("a client that pipelines for ever and reads no answer is closed", () =>
-  scene({ timeout: 1 }, async ({ gateway, connect }) => {
+  scene({ timeout: 1000 }, async ({ gateway, connect }) => {
     const client = await connect();
     client.socket.pause();
     for (let i = 0; i < 20_000 && !client.closed; i++) {
@@ -147,7 +147,7 @@ test("a client that pipelines for ever and reads no answer is closed", () =>
   }));
 
 test("L2, L10: a refused login is answered late, and later each time; the session and its server are gone then", () =>
-  scene({ refusalDelay: 0.2, refusalDelayLimit: 0.5 }, async ({ connect, accepting }) => {
+  scene({ limits: { refusal: 200, refusalMost: 500 } }, async ({ connect, accepting }) => {
     const delays: number[] = [];
     for (let i = 0; i < 3; i++) {
       const client = await connect();

@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config } from "../../src/config/settings";
 import { startGateway, type TestGateway } from "../stage/gateway";
 import { connectLoggedIn, welcome } from "../stage/login";
 import { Accepting, Peer } from "../stage/peer";
+import type { Wishes } from "../stage/settings";
 
-async function stage(t: TestContext, settings: Partial<Config> = {}): Promise<[TestGateway, Accepting]> {
+async function stage(t: TestContext, settings: Wishes = {}): Promise<[TestGateway, Accepting]> {
   const accepting = new Accepting();
   const gateway = await startGateway(await accepting.open(), settings);
   t.after(async () => {
@@ -70,7 +70,7 @@ test("a client that leaves at login without a QUIT: the login is given up", asyn
 });
 
 test("I18: what is carried out for a client that is gone has a limit, however the server drips", async (t) => {
-  const [gateway, accepting] = await stage(t, { quitTimeout: 0.5 });
+  const [gateway, accepting] = await stage(t, { limits: { quit: 500 } });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.write("RETR 1\r\nQUIT\r\n");
   await server.line();
@@ -87,7 +87,7 @@ test("I18: what is carried out for a client that is gone has a limit, however th
 });
 
 test("the second shutdown ends also those who wait for a client to read, or for an answer to QUIT", async (t) => {
-  const [gateway, accepting] = await stage(t, { drainTimeout: 60 });
+  const [gateway, accepting] = await stage(t, { drain: 60_000 });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("QUIT");
   assert.equal(await server.line(), "QUIT");
@@ -137,7 +137,7 @@ test("I7: a server that can't bear CAPA is asked once; the next session gets thr
 });
 
 test("a command that is refused is activity, too", async (t) => {
-  const [gateway, accepting] = await stage(t, { timeout: 1 });
+  const [gateway, accepting] = await stage(t, { timeout: 1000 });
   const client = await Peer.connect(gateway.port);
   await client.line();
   await client.ask("USER joe");

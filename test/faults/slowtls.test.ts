@@ -28,7 +28,8 @@ for (const client of [false, true]) {
         ...(server && { serverTls: "tls", serverCa: CERT_FILE }),
         ...(client && {
           listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
-          certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
+          tlsCerts: [CERT_FILE],
+          tlsKeys: [KEY_FILE],
         }),
       });
       const peer = client ? await Peer.connectTls(gateway.port, cert) : await Peer.connect(gateway.port);

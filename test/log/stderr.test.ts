@@ -10,8 +10,9 @@ import type { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Report } from "./chatter";
-import { chatter, plainly } from "./child";
+import { chatter } from "./child";
 import { folder, lostIn, numbersIn, until } from "./daemons";
+import { plainly } from "./opened";
 
 const options = { ...plainly, debug: true };
 const flood = { options, count: 100_000, perTurn: 500, pause: 0, more: 200 };

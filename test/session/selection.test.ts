@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Config } from "../../src/config/settings";
 import type { Resolve } from "../../src/upstream/lookup";
 import { scratch, script } from "../stage/acp";
 import { startGateway, type TestGateway } from "../stage/gateway";
 import { Accepting, Peer } from "../stage/peer";
+import type { Wishes } from "../stage/settings";
 
 interface Scene {
   readonly gateway: TestGateway;
@@ -21,7 +21,7 @@ interface Scene {
   answer(user: string, password?: string): Promise<string>;
 }
 
-async function scene(t: TestContext, settings: Partial<Config>, resolve?: Resolve): Promise<Scene> {
+async function scene(t: TestContext, settings: Wishes, resolve?: Resolve): Promise<Scene> {
   const accepting = new Accepting();
   const port = await accepting.open();
   const gateway = await startGateway(port, settings, resolve);
@@ -117,7 +117,7 @@ test("S4: never back to ourselves, however the client spells it", async (t) => {
 
 test("a default server that is this gateway is a fault of the configuration", async (t) => {
   const first = await scene(t, {});
-  first.gateway.gateway.listeners = [{ host: "127.0.0.1", port: first.port }];
+  first.gateway.gateway.memory.listeners = [{ host: "127.0.0.1", port: first.port }];
   assert.match(await first.answer("joe"), /^-ERR \[SYS\/PERM\]/);
 });
 
@@ -131,7 +131,7 @@ test("a server that can't be found or reached is no fault of the credentials", a
 });
 
 test("-q: the connection to the server comes from there; one that is not ours is told as such", async (t) => {
-  const one = await scene(t, { source4: "127.0.0.77" });
+  const one = await scene(t, { sources: ["127.0.0.77"] });
   const [, from] = await Promise.all([
     one.answer("joe"),
     one.accepting.next().then(async (server) => {
@@ -142,7 +142,7 @@ test("-q: the connection to the server comes from there; one that is not ours is
     }),
   ]);
   assert.equal(from, "127.0.0.77");
-  const other = await scene(t, { source4: "192.0.2.1" });
+  const other = await scene(t, { sources: ["192.0.2.1"] });
   assert.match(await other.answer("joe"), /^-ERR \[SYS\/PERM\]/);
 });
 

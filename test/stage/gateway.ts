@@ -3,16 +3,18 @@
  */
 
 import assert from "node:assert/strict";
-import { type Config, defaults } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
+import { Memory } from "../../src/gateway/memory";
 import { Daemon } from "../../src/listen/daemon";
-import type { Fields, Level } from "../../src/log/line";
+import { Listener } from "../../src/listen/listener";
+import { type Emit, EVENTS, type Level, type Value } from "../../src/log/events";
 import type { Resolve } from "../../src/upstream/lookup";
+import { settingsFor, type Wishes } from "./settings";
 
 export interface Entry {
   readonly level: Level;
   readonly event: string;
-  readonly fields: Fields;
+  readonly fields: Readonly<Record<string, Value | undefined>>;
 }
 
 export interface TestGateway {
@@ -25,22 +27,32 @@ export interface TestGateway {
 }
 
 /** Quick enough for tests, else as in real life. */
-const brisk: Partial<Config> = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0, stallTimeout: 0 };
+const BRISK = { refusal: 20, refusalMost: 20, stall: 0 };
+
+/** An `emit` that keeps entries. */
+export function keeping(log: Entry[]): Emit {
+  return (name, fields, origin) => {
+    const { level, event } = EVENTS[name];
+    log.push({ level, event, fields: { ...origin, ...fields } });
+  };
+}
 
 /**
  * @param server the port of the server on 127.0.0.1
  * @param resolve how names are looked up
  */
-export async function startGateway(
-  server: number,
-  settings: Partial<Config> = {},
-  resolve?: Resolve,
-): Promise<TestGateway> {
+export async function startGateway(server: number, wishes: Wishes = {}, resolve?: Resolve): Promise<TestGateway> {
   const log: Entry[] = [];
-  const listen = [{ host: "127.0.0.1", port: 0 }];
-  const config = { ...defaults, ...brisk, listen, server: { host: "127.0.0.1", port: server }, ...settings };
-  const gateway = new Gateway(config, (level, event, fields) => log.push({ level, event, fields }), resolve);
-  const daemon = new Daemon(gateway);
+  const settings = settingsFor({
+    listen: [{ host: "127.0.0.1", port: 0 }],
+    server: { host: "127.0.0.1", port: server },
+    drain: 0,
+    ...wishes,
+    limits: { ...BRISK, ...wishes.limits },
+  });
+  const memory = new Memory(resolve);
+  const gateway = new Gateway(settings.service, memory, keeping(log), settings.log.debug);
+  const daemon = new Daemon(new Listener(gateway, settings.process.drain));
   await daemon.open();
   const served = daemon.serve();
   return {
@@ -58,7 +70,7 @@ export async function startGateway(
     async close() {
       await daemon.close();
       await served;
-      gateway.close();
+      memory.close();
     },
   };
 }

@@ -160,8 +160,8 @@ test("servers that stall", { skip: lacking, concurrency: 8, timeout: 20_000 }, a
     STALLS.map(([mode, where, script]) =>
       t.test(`${mode}: ${where}`, async (t) => {
         const fake = await startFake(t, script);
-        const limits = { greetingTimeout: 1, connectTimeout: 1 };
-        const settings = { serverTls: mode, serverCa: authority(), ...limits };
+        const limits = { greeting: 1000, connect: 1000 };
+        const settings = { serverTls: mode, serverCa: authority(), limits };
         const gateway = await startInside(fake.port, settings);
         t.after(() => gateway.close());
         const client = await Peer.connect(gateway.port);

@@ -51,7 +51,8 @@ export class Stage {
       ...(this.#legs.server && { serverTls: "tls", serverCa: CERT_FILE }),
       ...(this.#legs.client && {
         listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
-        certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
+        tlsCerts: [CERT_FILE],
+        tlsKeys: [KEY_FILE],
       }),
     });
   }

@@ -66,7 +66,7 @@ async function cutEverywhere(transcript: Transcript): Promise<void> {
 
 async function playCut(transcript: Transcript, cut: Cut): Promise<void> {
   // A scripted server may wait for a command that the cut took away: then the inactivity limit ends the session.
-  const brisk = { ...transcript, settings: { ...transcript.settings, timeout: 1 } };
+  const brisk = { ...transcript, settings: { ...transcript.settings, timeout: 1000 } };
   const { clientHeard, serverHeard, closeLines, reason } = await onStage(brisk, (stage) =>
     stage.playCut(transcript, cut),
   );

@@ -1,0 +1,24 @@
+/**
+ * The one patch of a stream: a write that fails no longer destroys the stream.
+ *
+ * A client may send QUIT and reset the connection while an answer is on its way to it. That write fails, and Node
+ * destroys the whole stream for it: with autoDestroy a stream can't lose its writing half alone (nodejs/node#49073
+ * discusses this). The QUIT, which the system has taken or the stream still holds, would be lost unread, and the mails
+ * that the client has deleted would come again (RFC 1939, 6).
+ *
+ * The test of this file has a canary for each version of Node: it fails when the patch is no longer needed.
+ */
+
+import type { Duplex } from "node:stream";
+
+/** Makes writes of this stream succeed, also when they fail. @param failed told of each write that has failed */
+export function survivesFailedWrites(stream: Duplex, failed: () => void): void {
+  const { _write: write, _writev: writev } = stream;
+  type Done = Parameters<typeof write>[2];
+  const succeeded = (done: Done) => (fault?: Error | null) => {
+    if (fault) failed();
+    done();
+  };
+  stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, succeeded(done));
+  if (writev) stream._writev = (pieces, done) => writev.call(stream, pieces, succeeded(done));
+}

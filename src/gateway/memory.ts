@@ -1,0 +1,57 @@
+/**
+ * Memory: what outlives a reload of the settings, since it belongs to the process or to its clients and servers.
+ */
+
+import { Programs } from "../access/programs";
+import { Throttle } from "../access/throttle";
+import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
+import { Recent } from "../base/recent";
+import type { Capabilities } from "../protocol/capability";
+import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
+
+/** How long a server's answer to CAPA is believed, in milliseconds, and of how many servers it is kept. */
+const CAPABILITIES_AGE = 60 * 60 * 1000;
+const CAPABILITIES_BOUND = 1000;
+
+export class Memory {
+  /** Where the process itself listens. */
+  listeners: readonly HostPort[] = [];
+  readonly throttle = new Throttle();
+  readonly #capabilities = new Recent<Capabilities>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
+  #programs: Programs | null = null;
+  #lookups: Lookups | null = null;
+
+  /** @param resolve how names are looked up; default: as the system does */
+  constructor(private readonly resolve: Resolve = systemResolve) {}
+
+  /** Access control programs that run. */
+  get programs(): Programs {
+    this.#programs ??= new Programs();
+    return this.#programs;
+  }
+
+  /** Lookups under way. */
+  get lookups(): Lookups {
+    this.#lookups ??= new Lookups(this.resolve);
+    return this.#lookups;
+  }
+
+  /** What this server said to CAPA within the last hour; undefined: not known. */
+  capabilities(server: HostPort): Capabilities | undefined {
+    return this.#capabilities.get(keyOf(server));
+  }
+
+  /** Keeps what this server has just said to CAPA. */
+  learned(server: HostPort, capabilities: Capabilities): void {
+    this.#capabilities.set(keyOf(server), capabilities);
+  }
+
+  /** Ends what still runs on behalf of sessions. */
+  close(): void {
+    this.#programs?.close();
+  }
+}
+
+function keyOf({ host, port }: HostPort): string {
+  return showHostPort(host, port ?? POP3_PORT);
+}

@@ -1,0 +1,13 @@
+/**
+ * Control octets, which no line of POP3 may hold: 0x00 to 0x1F, and 0x7F. 0x80 to 0x9F are halves of UTF-8 and pass.
+ */
+
+/** Whether a text (latin1, or any string) has a control octet in it. */
+export function hasControl(text: string): boolean {
+  return /[\x00-\x1f\x7f]/.test(text);
+}
+
+/** The text without its control octets. */
+export function withoutControl(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]/g, "");
+}
