@@ -24,7 +24,7 @@ test("L10: an IPv6 client is its /64", () => {
   assert.equal(network("192.0.2.1"), "192.0.2.1");
 });
 
-test("a flood of addresses does not grow the memory without bound", () => {
+test("L10: a flood of addresses does not grow the memory without bound", () => {
   const refusals = new Refusals(2, 15);
   refusals.add("203.0.113.1", 0);
   for (let i = 0; i < 10_000; i++) refusals.add(`10.0.${i >> 8}.${i & 255}`, 0);
