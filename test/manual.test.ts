@@ -119,3 +119,12 @@ test("the manual is clean", (t) => {
   }
   assert.equal(lint.stdout + lint.stderr, "");
 });
+
+test("npm installs the manual, and the README names the package that npm packs", () => {
+  const { name, version, man } = JSON.parse(readFileSync(join(TOP, "package.json"), "utf8"));
+  // npm links manuals that are in an array only, though its documentation permits a string.
+  assert.deepEqual(man, ["man/pop3.proxy.1"]);
+  const packages = readme.match(/[\w.]+-\d+\.\d+\.\d+\.tgz/g) ?? [];
+  assert.ok(packages.length > 0);
+  assert.deepEqual([...new Set(packages)], [`${name}-${version}.tgz`]);
+});

@@ -103,7 +103,7 @@ test("A2: what is for the gateway alone is not handed on, the rest of its enviro
   assert.doesNotMatch(said, /^(?:LISTEN_|NOTIFY_SOCKET|NODE_)/m);
 });
 
-test("a value that is not UTF-8 refuses the login", async () => {
+test("A1: a value that is not UTF-8 refuses the login", async () => {
   const { outcome } = await ask(["/bin/true"], {}, { ...route, user: "j\xf6e" });
   assert.ok("reply" in outcome && outcome.reply === "-ERR [AUTH] access denied");
 });

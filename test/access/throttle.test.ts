@@ -22,7 +22,7 @@ test("L10: an IPv6 client is its /64", () => {
   assert.equal(refusals.add("2001:db8:1:3::5", LIMITS, 0), 2);
 });
 
-test("a flood of addresses does not grow the memory without bound", () => {
+test("L10: a flood of addresses does not grow the memory without bound", () => {
   const refusals = new Throttle();
   refusals.add("203.0.113.1", LIMITS, 0);
   for (let i = 0; i < 10_000; i++) refusals.add(`10.0.${i >> 8}.${i & 255}`, LIMITS, 0);

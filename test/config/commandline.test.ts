@@ -100,7 +100,7 @@ test("--version and --help print, wherever they stand", () => {
     assert.match(help.text, new RegExp(`^${heading}$`, "m"));
 });
 
-test("usage faults say in one line what is wrong", () => {
+test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
   const faults: [string[], RegExp][] = [
     [[], /no server/],
     [["-D"], /no server/],

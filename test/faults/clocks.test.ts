@@ -80,7 +80,7 @@ test("R7: an idle session is closed without a word, and the server gets no QUIT"
     assert.equal((await gateway.logged("close")).fields.reason, "client is silent");
   }));
 
-test("a server that does not answer: the client is told, at login and later", () =>
+test("R3: a server that does not answer: the client is told, at login and later", () =>
   scene({ timeout: 1000, limits: { greeting: 1000 } }, async ({ connect, accepting, loggedIn }) => {
     const early = await connect();
     await early.ask("USER joe");
@@ -134,7 +134,7 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
     assert.doesNotMatch(client.heard.slice(-200), /-ERR|^\.\r\n/m);
   }));
 
-test("a client that pipelines for ever and reads no answer is closed", () =>
+test("R6: a client that pipelines for ever and reads no answer is closed", () =>
   scene({ timeout: 1000 }, async ({ gateway, connect }) => {
     const client = await connect();
     client.socket.pause();

@@ -48,7 +48,7 @@ test("R4: idle sockets are capped, the oldest gives way, and users still get in"
   await demo.close();
 });
 
-test("when all have logged in, a newcomer is refused", async () => {
+test("R4: when all have logged in, a newcomer is refused", async () => {
   const demo = createDemoServer();
   const gateway = await startGateway(await demo.listen(), { maxSessions: 2 });
   const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
@@ -66,7 +66,7 @@ test("when all have logged in, a newcomer is refused", async () => {
   await demo.close();
 });
 
-test("one client address has only so many sessions", async () => {
+test("R5: one client address has only so many sessions", async () => {
   const demo = createDemoServer();
   const gateway = await startGateway(await demo.listen(), { maxPerClient: 2 });
   const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
@@ -78,7 +78,7 @@ test("one client address has only so many sessions", async () => {
   await demo.close();
 });
 
-test("2,000 idle sessions are held and released without a leak", { timeout: 60_000 }, async () => {
+test("R4: 2,000 idle sessions are held and released without a leak", { timeout: 60_000 }, async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const demo = createDemoServer();

@@ -59,7 +59,7 @@ test("I18: more than is read ahead, a QUIT at its end, and a reset during the lo
   assert.equal((await gateway.logged("close")).fields.reason, "quit");
 });
 
-test("a client that leaves at login without a QUIT: the login is given up", async (t) => {
+test("I11: a client that leaves at login without a QUIT: the login is given up", async (t) => {
   const [gateway, accepting] = await stage(t);
   const client = await Peer.connect(gateway.port);
   await client.write("USER joe\r\nPASS p\r\nDELE 1\r\n");

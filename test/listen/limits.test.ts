@@ -39,7 +39,7 @@ test("R4, R5: counts come back to nothing, also of those that gave way to others
   for (const one of [...all, ...again, more, other]) one.destroy();
 });
 
-test("who has logged in keeps its place, the oldest of the others gives way", () => {
+test("R4: who has logged in keeps its place, the oldest of the others gives way", () => {
   const limits = limitsOf(2, 10);
   const [user, idle, late, last] = [client("a"), client("b"), client("c"), client("d")] as const;
   limits.admit(user);

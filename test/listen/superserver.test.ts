@@ -73,7 +73,7 @@ test("a client that has reset the connection before anybody looked has no addres
   );
 });
 
-test("what a client has said before it left counts", async (t) => {
+test("I18: what a client has said before it left counts", async (t) => {
   const port = await upstream(t);
   const { client, socket } = await pair(t);
   await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");

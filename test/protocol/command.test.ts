@@ -39,7 +39,7 @@ test("I12: verbs match whole and in any case", () => {
   }
 });
 
-test("L1: what is not in the table is unsupported, bad arguments are not", () => {
+test("I13, L1: what is not in the table is unsupported, bad arguments are not", () => {
   for (const line of [
     "CAPA",
     "AUTH PLAIN",
@@ -105,7 +105,7 @@ test("I2: control octets are refused in any command, 0x80-0x9F pass", () => {
   assert.equal(outcome("USER \xc3\x84\x80\x9f", "AUTHORIZATION"), "USER \xc3\x84\x80\x9f");
 });
 
-test("whatever is forwarded is a line of the table, without control octets", () => {
+test("I2: whatever is forwarded is a line of the table, without control octets", () => {
   const line = fc.oneof(
     fc.string({ unit: fc.nat(255).map((code) => String.fromCharCode(code)) }),
     fc

@@ -26,7 +26,7 @@ test("I9, I17: a server's line is cut to 512 octets and loses its control octets
   assert.equal(cleaned("+OK \xc3\xa4\x85"), "+OK \xc3\xa4\x85");
 });
 
-test("response codes tell a refusal of the credentials from a server in trouble", () => {
+test("L3: response codes tell a refusal of the credentials from a server in trouble", () => {
   assert.equal(responseCode("-ERR [in-use] locked"), "IN-USE");
   assert.equal(responseCode("-ERR no [AUTH] here"), "");
   for (const code of ["SYS/TEMP", "SYS/PERM", "IN-USE", "LOGIN-DELAY"])

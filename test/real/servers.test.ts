@@ -37,7 +37,7 @@ for (const [name, launch, parts] of makes) {
   // They wait more than they work: for the gateway that delays a refusal, for popa3d that sleeps while it loads.
   test(name, { skip: lacking(...parts), concurrency: 4 }, async (t) => {
     await Promise.all([
-      t.test("every response is the server's own", async (t) => {
+      t.test("I4, I5: every response is the server's own", async (t) => {
         const [server, port] = await both(t, launch, drop);
         const commands = [
           "STAT",
@@ -57,7 +57,7 @@ for (const [name, launch, parts] of makes) {
         same(await converse(port, [...commands, ...fetches]), direct);
       }),
 
-      t.test("mails are what is stored", async (t) => {
+      t.test("I6: mails are what is stored", async (t) => {
         const [, port] = await both(t, launch, mails);
         const dialogue = await login(port);
         for (const [index, octets] of mails.entries()) same(await dialogue.mail(index + 1), octets);
@@ -77,7 +77,7 @@ for (const [name, launch, parts] of makes) {
         same(sorted(server.stored().map(bare)), sorted(left.map(stored)));
       }),
 
-      t.test("a session that is lost deletes nothing", async (t) => {
+      t.test("I11: a session that is lost deletes nothing", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
         const dialogue = await login(port);
         assert.match(await dialogue.ask("DELE 1"), /^\+OK/);
@@ -89,7 +89,7 @@ for (const [name, launch, parts] of makes) {
         await next.quit();
       }),
 
-      t.test("QUIT counts though the client is gone at once", async (t) => {
+      t.test("I18: QUIT counts though the client is gone at once", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
         const dialogue = await login(port);
         dialogue.send("DELE 1", "DELE 2", "QUIT");
@@ -98,7 +98,7 @@ for (const [name, launch, parts] of makes) {
         same(server.stored().map(bare), mails.slice(2, 3).map(stored));
       }),
 
-      t.test("commands in one segment are answered in order", async (t) => {
+      t.test("I7: commands in one segment are answered in order", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
         const dialogue = await login(port);
         dialogue.send("RETR 1", "XFOO", "DELE 1", "RETR 1", "QUIT");
@@ -109,7 +109,7 @@ for (const [name, launch, parts] of makes) {
         await direct.quit();
       }),
 
-      t.test("a wrong password is refused in the server's words", async (t) => {
+      t.test("L3: a wrong password is refused in the server's words", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 1));
         const texts = [];
         for (const each of [server.port, port]) {
@@ -150,7 +150,7 @@ test("two clients at once get their mails", { skip: lacking("dovecot") }, async 
   );
 });
 
-test("CAPA, AUTH and the rest never reach the server", { skip: lacking("dovecot") }, async (t) => {
+test("L1: CAPA, AUTH and the rest never reach the server", { skip: lacking("dovecot") }, async (t) => {
   const [, port] = await both(t, startDovecot, mails.slice(0, 1));
   const dialogue = await Dialogue.open(port);
   for (const command of ["CAPA", "AUTH PLAIN", "STLS"]) {

@@ -55,7 +55,7 @@ async function welcome(accepting: Accepting): Promise<string[]> {
 
 const NOT_PERMITTED = "-ERR [AUTH] server not permitted";
 
-test("a server on the list is reached, with its part of the name and all of the password", async (t) => {
+test("L5, L6: a server on the list is reached, with its part of the name and all of the password", async (t) => {
   const { accepting, port, answer, gateway } = await scene(t, { select: true, servers: "127.0.0.*:*", server: null });
   const [reply, told] = await Promise.all([answer(`joe@example.org@127.0.0.1:${port}`, " p:w "), welcome(accepting)]);
   assert.equal(reply, "+OK fine");
@@ -115,13 +115,13 @@ test("S4: never back to ourselves, however the client spells it", async (t) => {
   }
 });
 
-test("a default server that is this gateway is a fault of the configuration", async (t) => {
+test("S4: a default server that is this gateway is a fault of the configuration", async (t) => {
   const first = await scene(t, {});
   first.gateway.gateway.memory.listeners = [{ host: "127.0.0.1", port: first.port }];
   assert.match(await first.answer("joe"), /^-ERR \[SYS\/PERM\]/);
 });
 
-test("a server that can't be found or reached is no fault of the credentials", async (t) => {
+test("L3: a server that can't be found or reached is no fault of the credentials", async (t) => {
   const { answer } = await scene(t, { select: true, servers: "*:*,127.*" }, async (host) => {
     if (host === "dead.example") return ["127.0.0.1"];
     throw new Error("queryA ENOTFOUND");

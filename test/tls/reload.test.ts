@@ -65,7 +65,7 @@ test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 30_000 }, a
   assert.match((await gateway.saying(/ info close .*retrieved=1.*/))[0], /reason=quit/);
 });
 
-test("a key that only root can read is warned of, since SIGHUP can't read it again", {
+test("R8: a key that only root can read is warned of, since SIGHUP can't read it again", {
   skip: lacking || (process.getuid?.() !== 0 && "only root has such a key"),
   timeout: 30_000,
 }, async (t) => {

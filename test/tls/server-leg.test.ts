@@ -61,14 +61,14 @@ const STARTTLS: readonly (readonly [string, Script, RegExp])[] = [
   ["resets instead of a greeting", async (caller) => caller.reset(), /closed the connection at login|no connection/],
   ["refuses service", opening("-ERR not today\r\n"), /refuses service/],
   ["speaks TLS instead of a greeting", opening(`${SERVER_HELLO}\n`), /does not speak POP3/],
-  ["says two lines for a greeting", opening("+OK ready\r\n+OK injected\r\n"), /spoke out of turn: \+OK injected/],
+  ["T2: says two lines for a greeting", opening("+OK ready\r\n+OK injected\r\n"), /spoke out of turn: \+OK injected/],
   ["T3: refuses CAPA", capa("-ERR unknown command\r\n"), /refuses CAPA/],
   ["T3: has no STLS in CAPA: stripped", capa("+OK\r\nTOP\r\nUSER\r\n.\r\n"), /does not offer STLS/],
   ["T3: has only words that look like it", capa("+OK\r\nXSTLS\r\nSTLSX\r\nSASL STLS\r\n.\r\n"), /does not offer STLS/],
   ["answers CAPA with garbage", capa("STLS\r\n.\r\n"), /does not speak POP3/],
   ["answers CAPA without an end", capa(`+OK\r\n${"X\r\n".repeat(500)}`), /no sound answer to CAPA/],
   ["answers CAPA with an endless line", capa(`+OK\r\nSTLS${"S".repeat(5000)}`), /no sound answer to CAPA/],
-  ["injects behind CAPA", capa(`${STLS_OFFERED}+OK injected\r\n`), /spoke out of turn: \+OK injected/],
+  ["T2: injects behind CAPA", capa(`${STLS_OFFERED}+OK injected\r\n`), /spoke out of turn: \+OK injected/],
   ["closes inside CAPA", (caller) => closeAt(caller, "CAPA", "+OK\r\nSTLS\r\n"), /no sound answer to CAPA/],
   ["T3: refuses STLS", stls("-ERR no TLS today\r\n"), /refuses STLS: -ERR no TLS today/],
   ["answers STLS with garbage", stls("Certainly, sir\r\n"), /does not speak POP3: Certainly, sir/],
@@ -86,11 +86,11 @@ const STARTTLS: readonly (readonly [string, Script, RegExp])[] = [
     /TLS with server failed/,
   ],
   [
-    "goes on in clear",
+    "T3: goes on in clear",
     agreed((caller) => hearHello(caller).then(() => caller.say("+OK\r\n"))),
     /TLS with server failed/,
   ],
-  ["speaks TLS too early", stls(`+OK begin TLS\r\n${SERVER_HELLO}`), /said something between/],
+  ["T2: speaks TLS too early", stls(`+OK begin TLS\r\n${SERVER_HELLO}`), /said something between/],
   ["closes instead of the answer to STLS", (caller) => closeAt(caller, "STLS"), /closed the connection at login/],
   ["closes instead of the answer to CAPA", (caller) => closeAt(caller, "CAPA"), /closed the connection at login/],
   ["closes before the handshake", agreed((caller) => caller.end()), /TLS with server failed/],
@@ -121,7 +121,7 @@ async function closeAt(caller: Caller, line: "CAPA" | "STLS", answer = ""): Prom
 }
 
 const TLS: readonly (readonly [string, Script, RegExp])[] = [
-  ["speaks plain POP3", opening("+OK ready\r\n"), /no connection: .*wrong version number/i],
+  ["T3: speaks plain POP3", opening("+OK ready\r\n"), /no connection: .*wrong version number/i],
   ["closes at once", async (caller) => caller.end(), /no connection: /],
   ["resets at once", async (caller) => caller.reset(), /no connection: /],
   ["closes in the handshake", (caller) => hearHello(caller).then(() => caller.end()), /no connection: /],
@@ -155,7 +155,7 @@ const STALLS: readonly (readonly [Mode, string, Script])[] = [
   ["tls", "in the handshake", opening(SERVER_HELLO)],
 ];
 
-test("servers that stall", { skip: lacking, concurrency: 8, timeout: 20_000 }, async (t) => {
+test("R3: servers that stall", { skip: lacking, concurrency: 8, timeout: 20_000 }, async (t) => {
   await Promise.all(
     STALLS.map(([mode, where, script]) =>
       t.test(`${mode}: ${where}`, async (t) => {

@@ -32,7 +32,7 @@ async function server(t: TestContext, kind: Kind, maxVersion: SecureVersion, set
 }
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-  test(`a server resumes for an hour, with ${version}`, { skip: lacking, timeout: 20_000 }, async (t) => {
+  test(`T8: a server resumes for an hour, with ${version}`, { skip: lacking, timeout: 20_000 }, async (t) => {
     const connect = await server(t, "good", version, { ca: authority() });
     t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
     assert.equal(await connect(), false);
@@ -45,7 +45,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   });
 }
 
-test("nobody resumes beyond the last day of a certificate, unless it is pinned", {
+test("T8: nobody resumes beyond the last day of a certificate, unless it is pinned", {
   skip: lacking,
   timeout: 20_000,
 }, async (t) => {

@@ -55,7 +55,7 @@ function peak(pid: number): number {
   return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) / 1024;
 }
 
-test("a large mail under TLS on both legs, with a slow reader, octet for octet", LIMITS, async (t) => {
+test("I6, R2: a large mail under TLS on both legs, with a slow reader, octet for octet", LIMITS, async (t) => {
   const { gateway, port, fake } = await between(t, withMail(MAIL));
   const { peer, tls } = await loginSecure(t, port);
   const before = peak(gateway.pid);
@@ -81,7 +81,7 @@ test("a large mail under TLS on both legs, with a slow reader, octet for octet",
   assert.deepEqual(await gateway.ended(), ["quit"]);
 });
 
-test("a client that closes its side at once still gets all answers, whether TLS or TCP says so", LIMITS, async (t) => {
+test("I18: a client that closes its side at once gets all answers, whether TLS or TCP says so", LIMITS, async (t) => {
   for (const side of ["TLS", "TCP"] as const) {
     const { port, fake, gateway } = await between(t, withMail(MAIL.slice(0, AWKWARD.length * 20 + 20)));
     const { peer, raw } = await loginSecure(t, port);
@@ -97,7 +97,7 @@ test("a client that closes its side at once still gets all answers, whether TLS 
   }
 });
 
-test("an idle session ends at the inactivity limit, without a word", LIMITS, async (t) => {
+test("R7: an idle session ends at the inactivity limit, without a word", LIMITS, async (t) => {
   const { port, fake, gateway } = await between(t, withMail(""), "-t", "1");
   const { peer } = await loginSecure(t, port);
   const began = Date.now();
