@@ -6,15 +6,15 @@
  *   X: (closes)      this side ends its input (FIN); for the gateway: it must, and nothing else may have come
  *   X: (resets)      a RST
  *   # text           a comment
- *   with {...}       settings of the gateway's Config, as JSON
+ *   with {...}       settings of the gateway, as JSON
  *
  * A line ends in CRLF, unless it ends in `\c`; `\0`, `\r`, `\n`, `\t`, `\\` and `\xNN` are octets, `{text*n}` repeats.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../../src/config/settings";
 import { Command, parseCommand } from "../../src/protocol/command";
+import type { Settings } from "../stage/gateway";
 
 export type Step =
   | { readonly by: "peer" | "gateway"; readonly octets: string }
@@ -22,7 +22,7 @@ export type Step =
 
 export interface Transcript {
   readonly name: string;
-  readonly settings: Partial<Config>;
+  readonly settings: Settings;
   readonly client: readonly Step[];
   readonly server: readonly Step[];
 }
@@ -38,7 +38,7 @@ export function transcripts(): Transcript[] {
 export function parse(name: string, text: string): Transcript {
   const client: Step[] = [];
   const server: Step[] = [];
-  let settings: Partial<Config> = {};
+  let settings: Settings = {};
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*(?:#.*)?$/.test(line)) continue;
     const step = /^(\s*)([CS]):(?: (.*))?$/.exec(line);
