@@ -2,6 +2,7 @@
  * Plays a transcript: a scripted client and a scripted server with a real gateway between them, over real sockets.
  */
 
+import { AssertionError } from "node:assert/strict";
 import { Accepting } from "../stage/accepting";
 import { startGateway, type TestGateway, underTls } from "../stage/gateway";
 import { cert, key } from "../stage/localhost";
@@ -125,8 +126,9 @@ function shortened(steps: readonly Step[], cut: Cut): Step[] {
   for (const step of steps) {
     if (step.by === "peer" && "octets" in step) {
       if (step.octets.length >= left) {
-        if (left > 0) kept.push({ by: "peer", octets: step.octets.slice(0, left) });
-        kept.push({ by: "peer", end: cut.how });
+        const { where } = step;
+        if (left > 0) kept.push({ by: "peer", where, octets: step.octets.slice(0, left) });
+        kept.push({ by: "peer", where, end: cut.how });
         return kept;
       }
       left -= step.octets.length;
@@ -144,9 +146,17 @@ async function perform(peer: Peer, steps: readonly Step[], style: Style): Promis
       else if (step.end === "closes") peer.end();
       else peer.reset();
     } else {
-      await ("octets" in step ? peer.expect(step.octets) : peer.expectEnd());
+      await ("octets" in step ? peer.expect(step.octets) : peer.expectEnd()).catch((thrown: Error) => {
+        throw located(thrown, step.where);
+      });
     }
   }
+}
+
+/** The failure of a step, with its place in front of the message. */
+function located(thrown: Error, where: string): Error {
+  const message = `${where}: ${thrown.message}`;
+  return thrown instanceof AssertionError ? new AssertionError({ message }) : new Error(message, { cause: thrown });
 }
 
 /** This step's octets and those of the steps that follow it without a pause; "" if it was part of such a run. */
