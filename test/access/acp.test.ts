@@ -8,6 +8,7 @@ import { Programs } from "../../src/access/programs";
 import type { Emit, Value } from "../../src/log/events";
 import type { Denial, Route } from "../../src/session/needs";
 import { alive, scratch, script } from "../stage/acp";
+import { until as untilHolds } from "../stage/waiting";
 
 const route: Route = {
   kind: "route",
@@ -187,7 +188,7 @@ test("a client that is gone ends its acp", async (t) => {
   const pids = join(scratch(t), "pids");
   const until = new AbortController();
   const asked = ask(script(t, `echo $$ > ${pids}`, "sleep 60"), {}, route, until.signal);
-  while (!existsSync(pids) || readFileSync(pids).length === 0) await pause(5);
+  await untilHolds(() => existsSync(pids) && readFileSync(pids).length > 0, "the program's pid");
   until.abort(new Error("gone"));
   await assert.rejects(asked, /gone/);
   await pause(50);

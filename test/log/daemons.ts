@@ -3,7 +3,6 @@
  * stalled, or killed; and what a test needs to ask them.
  */
 
-import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
@@ -13,14 +12,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../stage/waiting";
 
-/** Waits until it holds. @throws after 5 s, with what `what` says then */
-export async function until(holds: () => boolean, what: () => unknown = () => holds): Promise<void> {
-  for (const start = Date.now(); !holds(); await sleep(5)) {
-    if (Date.now() - start > 5000) assert.fail(`waited in vain: ${String(what()).slice(0, 1000)}`);
-  }
-}
+export { until };
 
 /** A folder of the test's own. */
 export function folder(t: TestContext): string {

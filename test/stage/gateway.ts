@@ -1,48 +1,75 @@
 /**
- * A gateway inside the test's process: a Daemon on a free loopback port, whose log is kept.
+ * A gateway inside the test's process, on free ports of 127.0.0.1. What tests of whole gateways need of src/ is here.
  */
 
-import assert from "node:assert/strict";
+import type { Settings } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
 import { Memory } from "../../src/gateway/memory";
 import { Daemon } from "../../src/listen/daemon";
 import { Listener } from "../../src/listen/listener";
-import { type Emit, EVENTS, type Level, type Value } from "../../src/log/events";
+import { type Emit, EVENTS } from "../../src/log/events";
+import { line } from "../../src/log/line";
 import type { Resolve } from "../../src/upstream/lookup";
+import { atEnd } from "./ending";
+import { CERT_FILE, KEY_FILE } from "./localhost";
+import { type Ending, Running } from "./running";
 import { settingsFor, type Wishes } from "./settings";
 
-export interface Entry {
-  readonly level: Level;
-  readonly event: string;
-  readonly fields: Readonly<Record<string, Value | undefined>>;
-}
-
-export interface TestGateway {
-  readonly port: number;
-  readonly log: Entry[];
-  readonly gateway: Gateway;
-  /** Resolves when an entry of this event is in the log, also one that is there already. @throws after 5 s */
-  logged(event: string, count?: number): Promise<Entry>;
-  close(): Promise<void>;
-}
+export type { Entry } from "./running";
+export type { Wishes } from "./settings";
+export type { Resolve };
 
 /** Quick enough for tests, else as in real life. */
 const BRISK = { refusal: 20, refusalMost: 20, stall: 0 };
 
-/** An `emit` that keeps entries. */
-export function keeping(log: Entry[]): Emit {
-  return (name, fields, origin) => {
-    const { level, event } = EVENTS[name];
-    log.push({ level, event, fields: { ...origin, ...fields } });
+export interface StartOptions extends Ending {
+  /** How names are looked up. */
+  readonly resolve?: Resolve;
+}
+
+export class TestGateway extends Running {
+  readonly memory: Memory;
+  readonly #daemon: Daemon;
+  #served: Promise<void> | null = null;
+  #lines = "";
+
+  constructor({ service, log, process: own }: Settings, resolve?: Resolve) {
+    super();
+    this.memory = new Memory(resolve);
+    const emit: Emit = (name, fields, origin) => {
+      const { level, event } = EVENTS[name];
+      this.log.push({ level, event, fields: { ...origin, ...fields } });
+      this.#lines += `- ${level} ${line(name, fields, origin)}\n`;
+    };
+    const gateway = new Gateway(service, this.memory, emit, log.debug);
+    this.#daemon = new Daemon(new Listener(gateway, own.drain));
+  }
+
+  override get ports(): readonly number[] {
+    return this.#daemon.ports;
+  }
+
+  override readonly said = (): string => this.#lines;
+
+  async open(): Promise<void> {
+    await this.#daemon.open();
+    this.#served = this.#daemon.serve();
+  }
+
+  /** Ends it as a signal would: called again, it waits for no session. */
+  readonly close = async (): Promise<void> => {
+    await this.#daemon.close();
+    await this.#served;
+    this.memory.close();
   };
 }
 
-/**
- * @param server the port of the server on 127.0.0.1
- * @param resolve how names are looked up
- */
-export async function startGateway(server: number, wishes: Wishes = {}, resolve?: Resolve): Promise<TestGateway> {
-  const log: Entry[] = [];
+/** @param server the port of the server on 127.0.0.1 */
+export async function startGateway(
+  server: number,
+  wishes: Wishes = {},
+  { t, resolve }: StartOptions = {},
+): Promise<TestGateway> {
   const settings = settingsFor({
     listen: [{ host: "127.0.0.1", port: 0 }],
     server: { host: "127.0.0.1", port: server },
@@ -50,27 +77,20 @@ export async function startGateway(server: number, wishes: Wishes = {}, resolve?
     ...wishes,
     limits: { ...BRISK, ...wishes.limits },
   });
-  const memory = new Memory(resolve);
-  const gateway = new Gateway(settings.service, memory, keeping(log), settings.log.debug);
-  const daemon = new Daemon(new Listener(gateway, settings.process.drain));
-  await daemon.open();
-  const served = daemon.serve();
+  const gateway = new TestGateway(settings, resolve);
+  await gateway.open();
+  if (t) atEnd(t, gateway.close);
+  return gateway;
+}
+
+/** Wishes for TLS on these legs, with the certificate for localhost. */
+export function underTls({ client, server }: { readonly client: boolean; readonly server: boolean }): Wishes {
   return {
-    port: daemon.ports[0] as number,
-    log,
-    gateway,
-    async logged(event, count = 1) {
-      for (let tries = 0; tries < 1000; tries++) {
-        const entries = log.filter((entry) => entry.event === event);
-        if (entries.length >= count) return entries[count - 1] as Entry;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      return assert.fail(`no ${event} in the log: ${JSON.stringify(log)}`);
-    },
-    async close() {
-      await daemon.close();
-      await served;
-      memory.close();
-    },
+    ...(server && { serverTls: "tls", serverCa: CERT_FILE }),
+    ...(client && {
+      listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
+      tlsCerts: [CERT_FILE],
+      tlsKeys: [KEY_FILE],
+    }),
   };
 }

@@ -6,7 +6,7 @@
  *   X: (closes)      this side ends its input (FIN); for the gateway: it must, and nothing else may have come
  *   X: (resets)      a RST
  *   # text           a comment
- *   with {...}       what is to be set differently, as JSON (stage/settings.ts)
+ *   with {...}       settings of the gateway, as JSON
  *
  * A line ends in CRLF, unless it ends in `\c`; `\0`, `\r`, `\n`, `\t`, `\\` and `\xNN` are octets, `{text*n}` repeats.
  */
@@ -14,11 +14,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, parseCommand } from "../../src/protocol/command";
-import type { Wishes } from "../stage/settings";
+import type { Wishes } from "../stage/gateway";
 
-export type Step =
-  | { readonly by: "peer" | "gateway"; readonly octets: string }
-  | { readonly by: "peer" | "gateway"; readonly end: "closes" | "resets" };
+export type Step = {
+  readonly by: "peer" | "gateway";
+  /** The step's place, as file:line. */
+  readonly where: string;
+} & ({ readonly octets: string } | { readonly end: "closes" | "resets" });
 
 export interface Transcript {
   readonly name: string;
@@ -42,21 +44,22 @@ export function parse(name: string, text: string): Transcript {
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*(?:#.*)?$/.test(line)) continue;
     const step = /^(\s*)([CS]):(?: (.*))?$/.exec(line);
-    if (step) (step[1] ? server : client).push(parseStep((step[2] === "C") === !step[1], step[3] ?? ""));
+    const where = `test/transcripts/${name}.txt:${index + 1}`;
+    if (step) (step[1] ? server : client).push(parseStep((step[2] === "C") === !step[1], where, step[3] ?? ""));
     else if (line.startsWith("with ")) settings = JSON.parse(line.slice(5));
-    else throw new Error(`${name}:${index + 1}: not a line of a transcript: ${line}`);
+    else throw new Error(`${where}: not a line of a transcript: ${line}`);
   }
   return { name, settings, client, server };
 }
 
-function parseStep(byPeer: boolean, text: string): Step {
+function parseStep(byPeer: boolean, where: string, text: string): Step {
   const by = byPeer ? "peer" : "gateway";
   const end = /^\((closes|resets)\)$/.exec(text)?.[1];
-  if (end) return { by, end: end as "closes" | "resets" };
+  if (end) return { by, where, end: end as "closes" | "resets" };
   const octets = unescaped(
     text.replace(/\{([^{}]+)\*(\d+)\}/g, (_, piece: string, count) => piece.repeat(Number(count))),
   );
-  return { by, octets: octets.endsWith("\\c") ? octets.slice(0, -2) : `${octets}\r\n` };
+  return { by, where, octets: octets.endsWith("\\c") ? octets.slice(0, -2) : `${octets}\r\n` };
 }
 
 function unescaped(text: string): string {
