@@ -1,6 +1,6 @@
 /**
- * TLS towards clients: certificates with their keys, chosen by the name that a client asks for (SNI). The files are read
- * when this is made, while root may still have to.
+ * TLS towards clients: certificates with their keys, chosen by the name that a client asks for (SNI; RFC 6066, 3). The
+ * constructor reads the files, before root is dropped.
  */
 
 import { constants, type X509Certificate } from "node:crypto";
@@ -17,10 +17,10 @@ import type { ClientSettings, TlsVersion } from "../config/settings";
 import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
 
-/** The one protocol that is spoken here (RFC 7301; IANA's registry); a client may also say none. */
+/** The only ALPN protocol that is accepted (RFC 7301; IANA's registry); a client may also send none. */
 const ALPN = ["pop3"];
 
-/** The kinds of keys, as Node names them, and their signatures, as OpenSSL does. */
+/** The kinds of keys, by Node's names, with their signature algorithms, by OpenSSL's names. */
 const SIGNATURES = {
   ec: "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1",
   ed25519: "ed25519",
@@ -36,17 +36,18 @@ interface Pair {
   readonly context: SecureContext;
 }
 
+/** The certificates for clients. */
 export class ClientTls {
   readonly #settings: ClientSettings;
   readonly #pairs: readonly Pair[];
 
-  /** @throws Error in one line, with the file, if one can't be read or used */
+  /** @throws Error in one line, with the file, if a file can't be read or used */
   constructor(settings: ClientSettings) {
     this.#settings = settings;
     this.#pairs = readPairs(settings);
   }
 
-  /** Each certificate in words: its file, whom it names, and until when. */
+  /** A text for each certificate: its file, its names, and its last day. */
   get names(): string[] {
     return this.#pairs.map(({ leaf }, index) => {
       const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
@@ -54,17 +55,17 @@ export class ClientTls {
     });
   }
 
-  /** What is worth a warning at the start. */
+  /** The warnings for the start: certificates that are not valid now, and old TLS versions. */
   get warnings(): Warning[] {
     const { tlsMin, certificates } = this.#settings;
     const now = Date.now();
     const invalid = this.#pairs.flatMap(({ leaf }, index) => {
       const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
-      const reason = `${certificates[index]?.cert}: not valid at this time`;
+      const reason = `${certificates[index]?.cert}: not valid at this time, from ${leaf.validFrom} to ${leaf.validTo}`;
       return valid ? [] : [{ code: "certificate-invalid", reason }];
     });
     if (tlsMin !== "1.0" && tlsMin !== "1.1") return invalid;
-    return [...invalid, { code: "tls-old-version", reason: `TLS ${tlsMin} is not secure` }];
+    return [...invalid, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
   }
 
   /** The files that were read. */
@@ -84,12 +85,13 @@ export class ClientTls {
     });
   }
 
-  /** The first whose certificate has the name, else the first of all. */
+  /** The first certificate that has the name, else the first of all. */
   #contextFor(name: string): SecureContext {
     return (this.#pairs.find(({ leaf }) => leaf.checkHost(name.toLowerCase())) ?? (this.#pairs[0] as Pair)).context;
   }
 }
 
+/** @throws Error in one line, with the file */
 function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
   const files = certificates.map(({ cert, key }) => ({
     names: `${cert} with ${key}`,
@@ -105,9 +107,9 @@ function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
       ...(index === 0 && mixed && first && leastPreferred(first, tlsMin)),
       cert: one.chain,
       key: one.secret,
-      // Without an empty list of authorities Node would load all of its own, for 20 ms.
+      // Without a list of authorities Node loads its own, which takes 20 ms.
       ca: [],
-      // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
+      // Renegotiation lets a client demand any number of handshakes, which cost the gateway more than the client.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     };
     return { leaf: leaves[index] as X509Certificate, context: naming(one.names, () => createSecureContext(options)) };
@@ -119,9 +121,9 @@ function keyKindOf({ publicKey }: X509Certificate): KeyKind | undefined {
 }
 
 /**
- * What makes a kind of key the one that is preferred the least. To the first certificate Node adds the one that a name
- * has chosen, and replaces it only if its key is of the same kind; of two kinds OpenSSL takes the one that it prefers
- * (nodejs/node#54235).
+ * The options by which OpenSSL prefers every other kind of key to this one. Node adds the certificate of the requested
+ * name to the first certificate, and replaces the first one only if its key is of the same kind. Of two kinds OpenSSL
+ * takes the one that it prefers, whatever the name is (nodejs/node#54235).
  */
 function leastPreferred(kind: KeyKind, lowest: TlsVersion): SecureContextOptions {
   const { ciphers = DEFAULT_CIPHERS } = versionOptions(lowest);

@@ -70,9 +70,9 @@ test("R8: a key that only root can read is warned of, since SIGHUP can't read it
   const [certFile, keyFile] = [fileOf("rooted.pem", cert), fileOf("rooted.key", key)];
   chmodSync(keyFile, 0o600);
   const gateway = await startBeforeDemo(t, ["/tls"], withCertificates({ certFile, keyFile }));
-  await gateway.saying(/ warning tls reason=".*rooted\.key: SIGHUP can't read it again/);
+  await gateway.saying(/ warning tls code=unreadable reason=".*rooted\.key: SIGHUP can't read it again/);
   assert.doesNotMatch(gateway.said(), /rooted\.pem: SIGHUP/);
-  assert.match(await hangUp(gateway), / err reload reason=.*rooted\.key/);
+  assert.match(await hangUp(gateway), / err reload code=reload reason=.*rooted\.key/);
   const shown = (await connectTls(gateway.port, {}, t)).tls?.getPeerX509Certificate()?.raw;
   assert.deepEqual(shown, rawOf({ cert }));
 });
