@@ -1,25 +1,27 @@
 /**
- * Credentials, and what the name and the password in them are made of: `proxy-user:user@server` and
- * `proxy-password:password` (the manual's sections "Server Selection" and "Proxy Authentication").
- * All is latin1; nothing is trimmed or folded here.
+ * Credentials, and the parts of their name and password: `proxy-user:user@server` and `proxy-password:password` (the
+ * manual's sections "Server Selection" and "Proxy Authentication"). All texts are latin1; nothing is trimmed, and no
+ * case is changed.
  */
 
-/** Complete credentials of a client: those of USER and PASS. */
+/** The complete credentials of a client. */
 export interface Credentials {
   readonly kind: "password";
-  /** As the client gave it. */
+  /** The argument of USER. */
   readonly user: string;
+  /** The argument of PASS. */
   readonly password: string;
 }
 
-/** A name without its server part. */
-export interface Selection {
+/** The parts of a name: user and server. */
+interface Selection {
+  /** The name before the delimiter. */
   readonly name: string;
-  /** What stands behind the delimiter, as typed; null: there is none, or nothing. */
+  /** The text after the delimiter, unchecked; null: there is no delimiter, or no text. */
   readonly server: string | null;
 }
 
-/** Splits at the last character that is one of the delimiters: joe@example.org@mail.host selects mail.host. */
+/** Splits a name at the last delimiter: joe@example.org@mail.host selects mail.host. @param delimiters characters */
 export function splitServer(name: string, delimiters: string): Selection {
   for (let at = name.length - 1; at >= 0; at--) {
     if (!delimiters.includes(name[at] as string)) continue;
@@ -28,16 +30,19 @@ export function splitServer(name: string, delimiters: string): Selection {
   return { name, server: null };
 }
 
-/** A login for the gateway itself, and one for the server. */
+/** The login for the gateway itself, and the login for the server. */
 export interface ProxyLogin {
-  /** Both "" if the name has no colon. */
+  /** The login for the gateway; both "" if the name has no colon. */
   readonly proxyUser: string;
   readonly proxyPassword: string;
   readonly user: string;
   readonly password: string;
 }
 
-/** Splits at the first colon. The password is split only if the name was; one without a colon is the server's. */
+/**
+ * Splits a name and a password at their first colons. The password is split only if the name has a colon; a password
+ * without a colon is the server's.
+ */
 export function splitProxy(name: string, password: string): ProxyLogin {
   const at = name.indexOf(":");
   if (at < 0) return { proxyUser: "", proxyPassword: "", user: name, password };

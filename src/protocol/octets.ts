@@ -1,8 +1,8 @@
 /**
- * Control octets, which no line of POP3 may hold: 0x00 to 0x1F, and 0x7F. 0x80 to 0x9F are halves of UTF-8 and pass.
+ * Control octets, which a line of POP3 must not have: 0x00 to 0x1F, and 0x7F. 0x80 to 0x9F are parts of UTF-8 and pass.
  */
 
-/** Whether a text (latin1, or any string) has a control octet in it. */
+/** Whether a text (latin1, or any string) has a control octet. */
 export function hasControl(text: string): boolean {
   return /[\x00-\x1f\x7f]/.test(text);
 }

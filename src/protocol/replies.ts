@@ -1,9 +1,10 @@
 /**
- * Every line that the gateway itself says to a client, without its CRLF, but for the reasons why an argument is refused
- * (command.ts). None holds the word "error": old clients take it for a failure.
- * Response codes: RFC 2449, 8.1 and RFC 3206.
+ * Every line that the gateway itself sends to a client, without its CRLF, except the refusals of arguments
+ * (command.ts). No line has the word "error", which old clients take for a failure. Response codes: RFC 2449, 8.1 and
+ * RFC 3206.
  */
 
+/** The status lines, by what they mean. */
 export const replies = {
   beginTls: "+OK begin TLS negotiation",
   capabilities: "+OK capability list follows",
