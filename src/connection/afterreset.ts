@@ -6,12 +6,12 @@
  * discusses this). The QUIT, which the system has taken or the stream still holds, would be lost unread, and the mails
  * that the client has deleted would come again (RFC 1939, 6).
  *
- * The test of this file has a canary for each version of Node: it fails when the patch is no longer needed.
+ * test/connection/afterreset.test.ts also tests Node without the patch: it fails when the patch is no longer needed.
  */
 
 import type { Duplex } from "node:stream";
 
-/** Makes writes of this stream succeed, also when they fail. @param failed told of each write that has failed */
+/** Makes all writes of this stream succeed, for the stream. @param failed called for each write that has failed */
 export function survivesFailedWrites(stream: Duplex, failed: () => void): void {
   const { _write: write, _writev: writev } = stream;
   type Done = Parameters<typeof write>[2];

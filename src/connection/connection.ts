@@ -1,9 +1,10 @@
 /**
- * A peer as lines and chunks. This file is the face of its folder, whose files alone touch the stream of a client or a
- * server: reader.ts and writer.ts are the connection's halves, relay.ts is a body on its way.
+ * A connection to a client or a server, as lines and chunks. This file is the interface of its folder; only the files
+ * of the folder use the stream of a client or a server. reader.ts and writer.ts are the connection's halves, relay.ts
+ * relays a multi-line body.
  *
- * - What had arrived can still be read when the peer is gone; what is written to a peer that is gone is dropped.
- * - A wait ends in one of three ways: octets arrive, the input ends, or `fail` says why not. Deadlines call `fail`.
+ * - Octets that arrived before the peer closed can still be read; octets written afterwards are dropped.
+ * - A wait ends in one of three ways: octets arrive, the input ends, or `fail` gives a reason. Deadlines call `fail`.
  * - A multi-line body is one awaited call, `relay`; inside, octets flow by callback, whole chunks at a time.
  */
 
@@ -22,26 +23,28 @@ export { peerClosed } from "./failures";
 export { reasonOf } from "./handshake";
 export { OVERLONG } from "./reader";
 
+/** One end of a connection. */
 export interface Endpoint {
   /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
   readonly address: string;
   readonly port: number;
 }
 
-/** How long a closed connection waits for the peer's end, in milliseconds: a reset would destroy what was said last. */
+/** How long a closing connection waits for the peer to close, in milliseconds: a reset could lose the last reply. */
 const LINGER = 2000;
 
 /** Shown a line that was read ("<") or written (">"). */
 type Trace = (direction: "<" | ">", line: string) => void;
 
+/** A connection to a client or a server. */
 export class Connection implements Watched, Source, Sink {
-  /** When the input awaited now must be there, by the clock of clock.ts; NEVER: it is not the peer's turn. */
+  /** When the expected input must have arrived, by the clock of clock.ts; NEVER: no input is expected. */
   deadline = NEVER;
-  /** When all must be over, by the same clock, whatever else goes on. */
+  /** When the connection fails in any case, by the same clock. */
   limit = NEVER;
-  /** How long the peer may take to accept octets, or the next chunk of a body may take to come, in milliseconds. */
+  /** How long the peer may take to accept octets, or to send the next chunk of a body, in milliseconds. */
   patience = NEVER;
-  /** Called once: the peer is gone and all its input is here, or the connection was made to fail. */
+  /** Called once, when the peer has hung up and all its input has arrived, or when the connection fails. */
   onOver: ((failure: Failure) => void) | null = null;
 
   #hungUp = false;
@@ -52,16 +55,17 @@ export class Connection implements Watched, Source, Sink {
   #stream!: Duplex;
   #handshake: Handshake | null = null;
   readonly #writer: Writer;
-  /** For the relay alone. */
+  /** For relay.ts only. */
   readonly reader: Reader;
+  /** For relay.ts only. */
   buffers: ReadBuffers | null;
 
   /**
-   * @param role who the peer is, to whom its failures are blamed
+   * @param role who the peer is, for the failures
    * @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks
    */
   constructor(
-    /** The stream that it began with; it closes last. */
+    /** The first stream, below TLS; it closes last. */
     readonly stream: Duplex,
     readonly role: Role,
     readonly peer: Endpoint,
@@ -75,24 +79,26 @@ export class Connection implements Watched, Source, Sink {
     watch(this);
   }
 
-  /** The TLS version that is spoken, as Node names it; "": the connection is in clear. */
+  /** The TLS version in use, as Node names it; "": the connection is in clear. */
   get tls(): string {
     const socket = this.#stream as Partial<TLSSocket>;
     return socket.encrypted ? (socket.getProtocol?.() ?? "") : "";
   }
 
-  /** Shown each line that is read by `line`, and each that is written by `say` or goes before a relayed body. */
+  /** Called with each line that `line` reads, that `say` writes, or that goes before a relayed body. */
   set trace(trace: Trace) {
     this.#trace = trace;
     this.reader.onLine = (line) => trace("<", line);
   }
 
-  /** Whether the peer reads no more: reset, timed out, closed. The end of its input alone does not mean that. */
+  /**
+   * Whether the peer does not read any more: a reset, a timeout or a close. The end of input alone is no sign of it.
+   */
   get hungUp(): boolean {
     return this.#hungUp;
   }
 
-  /** Whether the peer has hung up and all its input is here: nothing more will come of this connection. */
+  /** Whether the peer has hung up and all its input has arrived. */
   get over(): boolean {
     return this.#hungUp && this.reader.ended;
   }
@@ -102,7 +108,7 @@ export class Connection implements Watched, Source, Sink {
     return this.reader.pending;
   }
 
-  /** What has arrived and was not taken yet, as latin1. */
+  /** The octets that have arrived and were not taken yet, as latin1. */
   get ahead(): string {
     return this.reader.ahead;
   }
@@ -115,7 +121,7 @@ export class Connection implements Watched, Source, Sink {
   /**
    * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
    *
-   * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
+   * @param limit the most octets of the line, with its line end; a longer line gives OVERLONG, as soon as that is known
    * @throws Failure
    */
   line(limit: number): Promise<string | null | typeof OVERLONG> {
@@ -134,36 +140,37 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /**
-   * Writes octets (a string is latin1). Returns a promise only if the peer is slower than the gateway; it resolves when
-   * the peer has caught up or has hung up, and rejects with a Failure if that takes longer than `patience`.
+   * Writes octets (a string is latin1). Returns a promise only if the peer is slower than the gateway. The promise
+   * resolves when the peer has accepted all octets or has hung up, and rejects with a Failure after `patience`.
    */
   write(octets: string | Buffer): Promise<void> | undefined {
     this.#writer.send(octets);
     return this.#writer.full ? this.#writer.emptied(this.patience) : undefined;
   }
 
-  /** As a sink of a relay. */
+  /** Part of Sink: writes octets, and does not wait. */
   send(octets: string | Buffer): void {
     this.#writer.send(octets);
   }
 
-  /** As a sink of a relay. */
+  /** Part of Sink. */
   get empty(): boolean {
     return this.#writer.empty;
   }
 
-  /** As a sink of a relay; rejects if it takes longer than `patience`. */
+  /** Part of Sink: rejects with a Failure after `patience`. */
   emptied(): Promise<void> {
     return this.#writer.emptied(this.patience);
   }
 
   /**
-   * Passes on what arrives here, up to and with what `end` finds, to a sink, and no faster than the sink takes it. If
-   * the sink is a connection whose peer has hung up, the octets are read all the same, and dropped.
+   * Relays a body from this connection to a sink, no faster than the sink takes it. If the sink is a connection whose
+   * peer has hung up, the body is read all the same, and dropped.
    *
-   * @param head a line that goes before it
+   * @param end finds the end of the body, which is relayed, too
+   * @param head a line before the body, without CRLF
    * @returns how many octets the body had
-   * @throws Failure of this side: the input ended, stood still or was made to fail; of the sink: it stood still
+   * @throws Failure if this side's input ends, stops for longer than `patience`, or fails, or if the sink stops
    */
   relay(to: Sink, end: BodyEnd, head: string): Promise<number> {
     if (to instanceof Connection) to.#trace?.(">", head);
@@ -178,10 +185,11 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /**
-   * Puts TLS between. What had arrived before goes to the handshake, and so fails it if it was said in clear.
+   * Puts TLS over the stream. Octets that arrived before go to the handshake, so the handshake fails if the peer sent
+   * them in clear.
    *
-   * @param open makes a TLS socket of the stream so far
-   * @throws Failure if the handshake does not come about, or not before `deadline`
+   * @param open makes a TLS socket over the stream
+   * @throws Failure if the handshake fails, or is not done before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
     if (!this.#writer.empty) await this.#writer.emptied(this.patience);
@@ -197,7 +205,7 @@ export class Connection implements Watched, Source, Sink {
     this.#handshake = null;
   }
 
-  /** Ends every wait on this connection, now and later, with this reason. The first reason stays. */
+  /** Rejects every wait on this connection, now and later, with this reason. Later calls do nothing. */
   fail(failure: Failure): void {
     if (this.#failure || this.#closing) return;
     this.#failure = failure;
@@ -211,9 +219,10 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /**
-   * Says no more: sends what was written, waits a little for the peer's end, and closes. Input is dropped from now on.
+   * Closes: sends the octets that were written, waits LINGER for the peer to close, and closes the stream. Input is
+   * dropped from now on.
    *
-   * @param within how long the peer may take to accept what is still to be sent, in milliseconds
+   * @param within how long the peer may take to accept the unsent octets, in milliseconds
    */
   close(within = LINGER): void {
     if (this.#closing) return;
@@ -226,21 +235,21 @@ export class Connection implements Watched, Source, Sink {
     });
   }
 
-  /** Closes at once: what is still to be sent is lost. */
+  /** Closes at once: octets that are not sent yet are lost. */
   destroy(): void {
     this.#closing = true;
     this.onOver = null;
     this.#stream.destroy();
   }
 
-  /** Part of the clock: ends what is overdue. */
+  /** Part of Watched: fails or closes the connection if a deadline has passed. @param at the time, by `now` */
   sweep(at: number): void {
     if (at >= this.deadline && this.#closing) this.#stream.destroy();
     else if (at >= this.deadline || at >= this.limit) this.fail(peerSilent(this.role));
     else if (at >= this.#writer.deadline) this.fail(peerSlow(this.role));
   }
 
-  /** Listens for the end of a stream; the end of a stream that TLS has taken over is the TLS socket's. */
+  /** Uses a stream from now on. The events of a stream below TLS do not count: the TLS socket emits its own. */
   #attach(stream: Duplex): void {
     this.#stream = stream;
     stream.on("error", () => {});
@@ -255,7 +264,7 @@ export class Connection implements Watched, Source, Sink {
     });
   }
 
-  /** There will be no more input. */
+  /** No input will arrive any more. */
   #endInput(): void {
     if (this.reader.ended) return;
     this.reader.end();
@@ -263,7 +272,7 @@ export class Connection implements Watched, Source, Sink {
     if (this.over) this.#tellOver(peerClosed(this.role));
   }
 
-  /** The peer reads no more; but what had arrived before may not all have been read. */
+  /** The peer does not read any more, but octets that it has sent may still arrive. */
   #hangUp(): void {
     if (this.#hungUp) return;
     this.#hungUp = true;

@@ -1,4 +1,4 @@
-/** The wait for a TLS handshake, and in words why one fails. */
+/** The wait for a TLS handshake, and the reason in words why a handshake has failed. */
 
 import type { TLSSocket } from "node:tls";
 import type { Failure } from "../protocol/failure";
@@ -29,7 +29,7 @@ export function handshake(tls: TLSSocket, role: Role): Handshake {
   return { done, fail };
 }
 
-/** What OpenSSL says in words, without its numbers and file names; else what the system says. */
+/** OpenSSL's reason in words, without its numbers and file names; else the system's message. */
 export function reasonOf(fault: Error & { readonly reason?: string }): string {
   return fault.reason ?? fault.message;
 }

@@ -1,6 +1,6 @@
 /**
- * One multi-line body on its way from a connection to a sink: octets flow by callback, whole chunks at a time, and no
- * faster than the sink takes them. Only the caller that awaits `done` waits.
+ * Relays one multi-line body from a connection to a sink: by callbacks, whole chunks at a time, and no faster than the
+ * sink takes them. Only the caller awaits, once for the whole body.
  */
 
 import { NEVER, now } from "../base/clock";
@@ -8,14 +8,14 @@ import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
 import type { Reader } from "./reader";
 
-/** Finds the end of what is relayed: the offset just behind it, or -1 if all of the chunk belongs to it. */
+/** Finds the end of the body: the offset after it; -1: all of the chunk belongs to the body. */
 export interface BodyEnd {
   find(chunk: Buffer): number;
 }
 
-/** Where octets come from. */
+/** The side that a body comes from. */
 export interface Source {
-  /** When the next octets must be there, by the clock of clock.ts; the relay sets it while the body is under way. */
+  /** When the next octets must have arrived, by the clock of clock.ts; the relay sets it during the body. */
   deadline: number;
   /** How long the next octets may take, in milliseconds. */
   readonly patience: number;
@@ -23,28 +23,31 @@ export interface Source {
   readonly buffers: ReadBuffers | null;
 }
 
-/** Where octets go: another connection, or whatever else takes a body. */
+/** The side that a body goes to: another connection, or a test's. */
 export interface Sink {
-  /** Takes octets (a string is latin1), whose memory it may use until it is empty. */
+  /** Takes octets (a string is latin1). The sink may use their memory until it is empty. */
   send(octets: string | Buffer): void;
-  /** Whether nothing is on its way any more. */
+  /** Whether all octets have been sent. */
   readonly empty: boolean;
-  /** Resolves when it is empty; rejects with a Failure if that takes too long. */
+  /** Resolves when the sink is empty; rejects with a Failure if that takes too long. */
   emptied(): Promise<void>;
 }
 
-/** Up to here a status line is copied in front of its body's first chunk: one segment instead of two. */
+/** The size of a first chunk, in octets, up to which it is joined to the status line: one segment instead of two. */
 const JOIN_BOUND = 16 * 1024;
 
+/** The relay of one body. */
 export class Relay {
-  /** How many octets the body had, when all of it has left. Rejects with the Failure of either side. */
+  /**
+   * Resolves with the size of the body, in octets, when the sink has sent it. Rejects with a Failure of either side.
+   */
   readonly done: Promise<number>;
   #octets = 0;
   #over = false;
   #resolve!: (octets: number) => void;
   #reject!: (failure: Failure) => void;
 
-  /** @param ended told when no chunk is the relay's any more */
+  /** @param ended called when the relay takes no chunk any more */
   constructor(
     private readonly from: Source,
     private readonly to: Sink,
@@ -57,7 +60,7 @@ export class Relay {
     });
   }
 
-  /** Begins with what is there. @param head goes before it */
+  /** Begins with the octets that have arrived. @param head a line before the body, with its CRLF */
   start(head: string): void {
     const { reader, buffers } = this.from;
     const first = reader.take(reader.pending);
@@ -68,14 +71,14 @@ export class Relay {
     if (!this.#over) buffers?.lease();
   }
 
-  /** Ends it before its end. */
+  /** Ends the relay before the end of the body. */
   fail(failure: Failure): void {
     if (this.#over) return;
     this.#leave(false);
     this.#reject(failure);
   }
 
-  /** Hands a chunk on, behind `head`; finds the body's end; stops reading while the sink is slow. */
+  /** Sends a chunk, after `head`; finds the end of the body; stops reading while the sink is slow. */
   #pass(chunk: Buffer, head: string): void {
     const { from, to } = this;
     const at = this.end.find(chunk);
@@ -87,7 +90,7 @@ export class Relay {
       if (head) to.send(head);
       to.send(part);
     }
-    // All of it must have left before the next read, which goes into the same memory.
+    // All octets of the chunk must be sent before the next read, which goes into the same memory.
     const slow = to.empty ? null : to.emptied();
     from.deadline = slow ? NEVER : now() + from.patience;
     if (at >= 0) {
@@ -100,7 +103,7 @@ export class Relay {
       from.reader.pause();
       slow.then(
         () => {
-          // The end may have come meanwhile: TLS delivers what it has decrypted already.
+          // The body may have ended meanwhile: a TLS socket still delivers the octets that it has decrypted.
           if (!this.#over) from.deadline = now() + from.patience;
           from.reader.resume();
         },
@@ -109,7 +112,7 @@ export class Relay {
     }
   }
 
-  /** @param free whether the memory of the last chunk is not in use any more */
+  /** Takes no chunk any more. @param free whether the memory of the last chunk is free */
   #leave(free: boolean): void {
     this.#over = true;
     this.from.reader.sink = null;

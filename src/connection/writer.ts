@@ -1,6 +1,6 @@
 /**
- * The writing half of a connection: octets are sent at once; a caller that writes more than the peer accepts is asked to
- * wait. A write that fails does not end the reading half (afterreset.ts).
+ * The writing half of a connection. Octets are sent at once; a caller that writes faster than the peer accepts octets
+ * should wait. A write that fails does not end the reading half (afterreset.ts).
  */
 
 import type { Duplex } from "node:stream";
@@ -8,11 +8,12 @@ import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import { survivesFailedWrites } from "./afterreset";
 
-/** Octets written and not yet accepted by the system before the caller is asked to wait. */
+/** How many octets may be written and not yet accepted by the system before the caller should wait. */
 const BOUND = 16 * 1024;
 
+/** Writes to a stream. */
 export class Writer {
-  /** When the peer must have accepted all that was written, by the clock of clock.ts; NEVER: it has. */
+  /** When the peer must have accepted all octets, by the clock of clock.ts; NEVER: no caller waits for that. */
   deadline = NEVER;
 
   #closed = false;
@@ -23,7 +24,7 @@ export class Writer {
   };
   #stream!: Duplex;
 
-  /** @param failed told when a write has failed: the peer reads no more */
+  /** @param failed called when a write has failed: the peer does not read any more */
   constructor(
     stream: Duplex,
     private readonly failed: () => void,
@@ -31,18 +32,18 @@ export class Writer {
     this.move(stream);
   }
 
-  /** Goes on with another stream. */
+  /** Writes to another stream from now on. */
   move(stream: Duplex): void {
     this.#stream = stream;
     survivesFailedWrites(stream, this.failed);
   }
 
-  /** Whether so much is on its way that the caller should wait for `emptied`. */
+  /** Whether so many octets are unsent that the caller should wait for `emptied`. */
   get full(): boolean {
     return !this.#closed && this.#stream.writableLength >= BOUND;
   }
 
-  /** Whether nothing is on its way any more: the memory of what was sent is free. */
+  /** Whether all octets are sent, so that their memory is free. */
   get empty(): boolean {
     return this.#closed || this.#stream.writableLength === 0;
   }
@@ -55,9 +56,9 @@ export class Writer {
   }
 
   /**
-   * Resolves when the peer has accepted all of it, or reads no more; rejects when the connection fails.
+   * Resolves when the peer has accepted all octets, or does not read any more; rejects when the connection fails.
    *
-   * @param patience how long that may take, in milliseconds; the connection watches the deadline
+   * @param patience how long that may take, in milliseconds; sets `deadline`, after which the connection fails
    */
   emptied(patience: number): Promise<void> {
     this.deadline = now() + patience;
@@ -70,13 +71,13 @@ export class Writer {
     return this.#wait.promise;
   }
 
-  /** The peer reads no more: what is written from now on is dropped, and no wait goes on. */
+  /** The peer does not read any more: octets that are written from now on are dropped, and waits resolve. */
   close(): void {
     this.#closed = true;
     this.#settle(null);
   }
 
-  /** Ends the wait, now and later, with this reason. */
+  /** Rejects every wait, now and later, with this reason. */
   fail(failure: Failure): void {
     this.#failure = failure;
     this.#settle(failure);
