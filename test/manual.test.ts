@@ -87,7 +87,7 @@ test("the manual's examples, and the README's, are command lines that are unders
   for (const line of [...examples, ...recipes] as string[]) {
     const words = line.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
     // The programs of examples are where the reader has put them; here, they are in the repository.
-    const argv = words.map((word) => word.replace("/usr/local/lib/acp-examples", join(TOP, "acp-examples")));
+    const argv = words.map((word) => word.replace("/etc/pop3.proxy", join(TOP, "acp-examples")));
     assert.notEqual(parseCommandLine(argv, () => "").kind, "print", line);
   }
 });

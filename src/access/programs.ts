@@ -156,6 +156,8 @@ export class Programs {
         void this.#cleanUp(child);
         const closed = new Promise<void>((done) => child.once("close", done));
         await Promise.race([closed, pause(DRAIN)]);
+        // A busy event loop may come to the timer before the pipes: it reads them between two turns.
+        for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
         lines?.();
         settle(status, signal ?? `exit status ${status}`);
       });
