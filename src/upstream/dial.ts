@@ -1,6 +1,6 @@
 /**
- * From a route to a connection: the lookup of the server's name, the check of every address, and a connection to the very
- * addresses that were checked. The gateway never connects to itself.
+ * From a route to a connection: the lookup of the server's name, the check of every address, and a connection to one of
+ * the addresses that were checked. The gateway never connects to itself.
  */
 
 import { networkInterfaces } from "node:os";
@@ -13,16 +13,16 @@ import type { ServerTls } from "../tls/servers";
 import type { Lookups } from "./lookup";
 import { dialTcp } from "./tcp";
 
-/** What dialling rests on. */
-export interface DialTerms {
+/** The settings and services that dialling needs. */
+interface DialTerms {
   readonly servers: ServerSettings;
   readonly limits: Limits;
   readonly lookups: Lookups;
   /** Where this gateway itself listens. */
   readonly listeners: readonly HostPort[];
-  /** Why an address may not be dialled on a client's word; null if it may. */
+  /** Why the address of a server that a client has selected may not be dialled; null if it may. */
   guard(address: string): string | null;
-  /** TLS to servers, made when it is needed. */
+  /** TLS towards servers, made at the first call. */
   tls(): ServerTls;
 }
 
@@ -30,8 +30,9 @@ export interface DialTerms {
  * Connects to the server of a route.
  *
  * @param client the address on whose behalf the name is looked up
- * @param until gives up, with its reason
- * @throws the reason of `until`, or a Failure
+ * @param until aborts the lookup or the connection, with the signal's reason
+ * @returns the connection, or why the login is denied: an address is not permitted
+ * @throws Failure if the server is not reached; the reason of `until`
  */
 export async function dial(
   { host, port, ...route }: Route,
@@ -53,7 +54,7 @@ export async function dial(
   return dialTcp({ addresses, port, timeout: limits.connect, source4, source6, tls }, until);
 }
 
-/** Whether a connection to this address would come back to one of the gateway's own listeners. */
+/** Whether a connection to this address would reach one of the gateway's own listeners. */
 function isOwn(all: readonly HostPort[], to: string, port: number): boolean {
   const listeners = all.filter((listener) => listener.port === port);
   if (listeners.length === 0) return false;

@@ -1,5 +1,5 @@
 /**
- * Connects to a server over TCP: to the addresses of its name, in order, which were looked up and checked before.
+ * Connects to a server over TCP: to the addresses of its name in order, which the caller has looked up and checked.
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
@@ -9,34 +9,36 @@ import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { ServerName, ServerTls } from "../tls/servers";
 
+/** Where to connect, and how. */
 export interface TcpTarget {
   /** The addresses to try, in order. */
   readonly addresses: readonly string[];
   readonly port: number;
-  /** For each address to accept, in milliseconds. */
+  /** How long each address may take to accept the connection, with TLS, in milliseconds. */
   readonly timeout: number;
-  /** The source address for each address family; absent: the system's choice. */
+  /** The source address for IPv4; absent: the system's choice. */
   readonly source4?: string | undefined;
+  /** The source address for IPv6; absent: the system's choice. */
   readonly source6?: string | undefined;
-  /** TLS from the beginning, to the server of this name; null: in clear. */
+  /** TLS from the beginning, with the server of this name; null: the connection begins in clear. */
   readonly tls: { readonly by: ServerTls; readonly server: ServerName } | null;
 }
 
-/** Why an address did not take a connection. */
+/** Why there is no connection to an address. */
 interface FailedAddress {
   readonly address: string;
   readonly fault: NodeJS.ErrnoException;
-  /** The source address that it was to be, if one was chosen. */
+  /** The source address, if the settings have one. */
   readonly source: string | undefined;
-  /** Whether somebody was there: what failed is TLS. */
+  /** Whether the TCP connection was accepted, so that TLS has failed. */
   readonly reached: boolean;
 }
 
 /**
  * Connects to the first address that accepts.
  *
- * @param until gives up, with its reason
- * @throws Failure with what each address said
+ * @param until aborts the connection, with the signal's reason
+ * @throws Failure with the reason of each address; the reason of `until`; Error if the settings of TLS can't be used
  */
 export async function dialTcp(to: TcpTarget, until: AbortSignal): Promise<Connection> {
   const refusals: FailedAddress[] = [];
@@ -56,7 +58,7 @@ function failure(refusals: readonly FailedAddress[]): Failure {
       ? [first ? reasonOf(first.fault) : "no address"]
       : refusals.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`);
   const message = `no connection: ${reasons.join("; ")}`;
-  // A source address that is not ours is a fault of the configuration, not of the server.
+  // A source address that this host does not have is a fault of the settings, not of the server.
   if (first && refusals.every(({ fault, source }) => source !== undefined && fault.code === "EADDRNOTAVAIL")) {
     return new Failure("gateway", "source-address", message, replies.misconfigured);
   }
@@ -65,7 +67,7 @@ function failure(refusals: readonly FailedAddress[]): Failure {
   return new Failure("server", "unreachable", message, replies.serverUnreachable);
 }
 
-/** @throws Error if TLS itself can't be set up: that is no address's fault */
+/** Connects to one address. @throws Error if the settings of TLS can't be used: no address has caused that */
 function connectTo(
   address: string,
   { port, timeout, source4, source6, tls }: TcpTarget,
