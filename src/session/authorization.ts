@@ -1,6 +1,6 @@
 /**
- * The AUTHORIZATION state with the client, until there are complete credentials (RFC 1939, 4). No server is asked yet:
- * commands are answered here, strictly one at a time.
+ * The AUTHORIZATION state with the client, until the credentials are complete (RFC 1939, 4). There is no connection to
+ * a server yet: the gateway answers the commands itself, strictly one at a time.
  */
 
 import { OVERLONG, peerClosed } from "../connection/connection";
@@ -11,15 +11,17 @@ import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { Session } from "./session";
 
-/** The first octet of a TLS handshake: the client takes this port for one with TLS. */
+/** The first octet of a TLS handshake: the client expects TLS on this port. */
 const TLS_HANDSHAKE = 0x16;
 
-/** First lines of browsers and mail senders that were led here, by mistake or for an attack. */
+/** The first lines of HTTP and SMTP clients, which connect here by mistake or for an attack. */
 const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
 
 /**
- * @returns the credentials; null if the client said QUIT
- * @throws Failure if it left, was too slow, or is not a POP3 client
+ * Serves a client until its credentials are complete.
+ *
+ * @returns the credentials; null if the client sent QUIT
+ * @throws Failure if the client closes the connection, is too slow, or is not a POP3 client
  */
 export async function authorization(session: Session): Promise<Credentials | null> {
   const { client } = session;
@@ -40,7 +42,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
     } else if (command.verb === "STLS" && client.tls === "") {
       await client.say(replies.beginTls);
       await session.startTls();
-      // What was said in clear may have been said by anybody.
+      // A name that was sent in clear may come from an attacker on the network.
       user = null;
     } else if (command.verb === "USER" && session.mayLogIn) {
       user = command.argument;
@@ -54,7 +56,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
   }
 }
 
-/** What else there is to say to a permitted command. */
+/** The lines of the answer to any other permitted command. */
 function answer(session: Session, verb: string): string[] {
   const { client, mayLogIn } = session;
   if (verb === "CAPA") {
@@ -66,7 +68,7 @@ function answer(session: Session, verb: string): string[] {
   return [mayLogIn ? replies.userFirst : replies.stlsFirst];
 }
 
-/** Closes without a word: nothing that a stranger sent is echoed, nor answered. */
+/** The end of a session with a client that is not a POP3 client: without a reply, so that no octet of it is echoed. */
 function foreign(protocol: string): Failure {
   return new Failure("client", "not-pop3", `not a POP3 client: ${protocol}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Everything behind complete credentials: where they lead, into the server there, and through the TRANSACTION.
+ * A session from complete credentials on: the route, the login to the server, and the TRANSACTION state.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -26,7 +26,7 @@ export async function serveLogin(session: Session, credentials: Credentials): Pr
 }
 
 /**
- * To the server, and into it: the client has its answer when this returns.
+ * Connects to the server and logs in. The client has its answer when this returns.
  *
  * @returns the server, logged in; null if the login was denied
  * @throws Failure
@@ -60,7 +60,7 @@ async function reach(session: Session, credentials: Credentials): Promise<Connec
   }
 }
 
-/** Does this once when no answer is awaited any more, and no QUIT is left to be carried out. */
+/** Calls `then` once, when the client has hung up, unless it has sent a QUIT that is still to be carried out. */
 function whenOver(client: Connection, then: (failure: Failure) => void): void {
   const over = (failure: Failure) => {
     if (failure.blame === "client" && client.hungUp && hasQuit(client.ahead)) return;
@@ -70,14 +70,14 @@ function whenOver(client: Connection, then: (failure: Failure) => void): void {
   if (client.over) over(peerClosed("client"));
 }
 
-/** The same as a signal. */
+/** As `whenOver`, as a signal whose reason is the Failure. */
 function overSignal(client: Connection): AbortSignal {
   const until = new AbortController();
   whenOver(client, (failure) => until.abort(failure));
   return until.signal;
 }
 
-/** A refused login is answered late, unless it says nothing against the client, and ends the session. */
+/** Answers a denied login, late unless the denial is temporary. The session ends then. @throws Failure */
 async function deny(session: Session, who: LoginFields, denial: Omit<Denial, "kind">): Promise<null> {
   const { code, reason, reply, temporary = isTemporary(reply) } = denial;
   session.emit("denied", { ...who, code, reason, answer: session.withoutSecrets(reply) });
@@ -86,7 +86,7 @@ async function deny(session: Session, who: LoginFields, denial: Omit<Denial, "ki
   return null;
 }
 
-/** Holds an answer back. @param delay in milliseconds @throws Failure if the client does not wait for it */
+/** Waits before an answer. @param delay in milliseconds @throws Failure if the client hangs up before */
 async function holdBack(session: Session, delay: number): Promise<void> {
   const signal = overSignal(session.client);
   await pause(delay, undefined, { signal }).catch(() => {

@@ -1,6 +1,6 @@
 /**
- * What a session asks of the gateway around it, and the terms in which both speak. session/ knows no policy and no
- * network: gateway/gateway.ts provides these.
+ * The interface between a session and the gateway, and its types. session/ has no policy and no network of its own:
+ * gateway/gateway.ts provides them.
  */
 
 import type { Duplex } from "node:stream";
@@ -12,26 +12,27 @@ import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
 import type { Credentials } from "../protocol/credentials";
 
-/** Where a login goes. */
+/** The server and the credentials of a login. */
 export interface Route {
   readonly kind: "route";
+  /** A name, or an IP address without brackets. */
   readonly host: string;
   readonly port: number;
   /** The user and the password for the server. */
   readonly user: string;
   readonly password: string;
-  /** Those for the gateway itself; "" if there are none. */
+  /** The user and the password for the gateway itself; "" if there are none. */
   readonly proxyUser: string;
   readonly proxyPassword: string;
   /** How TLS comes into the connection to the server. */
   readonly tls: TlsMode;
-  /** Whether the client has chosen the server. */
+  /** Whether the client has selected the server. */
   readonly selected: boolean;
-  /** Whether only public addresses, or those on the list, may be dialled. */
+  /** Whether only addresses that are public, or on the allow list, may be dialled. */
   readonly guarded: boolean;
 }
 
-/** Why a login was denied, in stable words: `code=` of the log. Each has its line in the manual's section "Codes". */
+/** The codes of denials, which do not change: `code=` of the log. The manual's section "Codes" has a line for each. */
 export const DENIAL_CODES = [
   "acp-answer",
   "acp-denied",
@@ -46,64 +47,67 @@ export const DENIAL_CODES = [
   "server-denied",
 ] as const;
 
-/** A login that goes nowhere. */
+/** A refused login. */
 export interface Denial {
   readonly kind: "denial";
   readonly code: (typeof DENIAL_CODES)[number];
-  /** In words, for the log. */
+  /** The reason in words, for the log. */
   readonly reason: string;
   /** The status line for the client. */
   readonly reply: string;
-  /** What was asked for, if there is no route to tell it. */
+  /** The server that the client asked for, if there is no route. */
   readonly server?: string;
-  /** It says nothing against the client: the client hears it at once, and it does not count as a refused login. */
+  /** Whether the client is not to blame: it gets the reply at once, and the throttle does not count the denial. */
   readonly temporary?: boolean;
 }
 
-/** A denial. @param code as in `Denial` @param reason as in `Denial` @param reply as in `Denial` */
+/** Makes a Denial; the parameters are its fields. */
 export function denial(code: Denial["code"], reason: string, reply: string): Denial {
   return { kind: "denial", code, reason, reply };
 }
 
-/** What the gateway may know of a session. */
+/** A session, as the gateway sees it. */
 export interface Visitor {
+  /** The session's id in the log. */
   readonly id: string;
   readonly client: Connection;
-  /** The client's address. */
+  /** The client's address; "" where there is no network. */
   readonly clientAddress: string;
 }
 
+/** What a session needs of the gateway. */
 export interface Needs {
   readonly service: Service;
   /** Whether the dialogue is traced. */
   readonly trace: boolean;
   readonly emit: Emit;
-  /** The server for this login, or why there is none. */
+  /** The server for this login, or why the login is denied. */
   route(credentials: Credentials): Route | Denial;
   /**
-   * Whether the login may go there; perhaps it is to go elsewhere.
+   * Asks the acp, if there is one.
    *
-   * @param until gives up, with its reason
+   * @param until aborts, with the signal's reason
+   * @returns the route, which the acp may have changed, or why the login is denied
    * @throws the reason of `until`, or a Failure
    */
   admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial>;
-  /** Connects to a server. @param until gives up, with its reason @throws the reason of `until`, or a Failure */
+  /** Connects to a server. @param until aborts, with the signal's reason @throws the reason of `until`, or a Failure */
   dial(who: Visitor, route: Route, until: AbortSignal): Promise<Connection | Denial>;
   /** TLS over the stream of a client. */
   clientTls(raw: Duplex): TLSSocket;
-  /** TLS over the stream of a server, which verifies it. */
+  /** TLS over the stream of a server; verifies the server. */
   serverTls(raw: Duplex, route: Route): TLSSocket;
-  /** Notes a login that succeeded; the client hears of it when this resolves. Never rejects. */
+  /** Records a successful login; resolves when the client may get its answer. Never rejects. */
   loggedIn(who: Visitor, route: Route): Promise<void>;
-  /** Notes a login that was refused. @returns how long its answer is to be held back, in milliseconds */
+  /** Counts a refused login. @returns how long the answer is to be held back, in milliseconds */
   refused(who: Visitor): number;
-  /** What this server said to CAPA within the last hour; undefined: not known. */
+  /** The server's capabilities, from an answer to CAPA within the last hour; undefined: not known. */
   capabilities(server: HostPort): Capabilities | undefined;
-  /** Keeps what this server has just said to CAPA. */
+  /** Keeps the server's capabilities, from an answer to CAPA. */
   learned(server: HostPort, capabilities: Capabilities): void;
 }
 
-/** How a client came in. */
+/** How a client has connected. */
 export interface Arrival {
   /** How TLS comes into the client's connection. */
   readonly tls: TlsMode;

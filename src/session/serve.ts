@@ -10,7 +10,11 @@ import { serveLogin } from "./login";
 import type { Arrival, Needs } from "./needs";
 import { loginFields, Session, type SessionEnd } from "./session";
 
-/** Serves one client; the connection is closing when this resolves. Never rejects. */
+/**
+ * Serves one client. The connection is closing when this resolves. Never rejects.
+ *
+ * @param arrival how the client has connected
+ */
 export async function serve(client: Connection, needs: Needs, arrival: Arrival): Promise<void> {
   const session = new Session(client, needs, arrival);
   let end: SessionEnd = { code: "quit", reason: "quit" };
@@ -22,7 +26,7 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
     if (credentials) end = await serveLogin(session, credentials);
     patience = client.patience;
   } catch (thrown) {
-    end = tell(session, Failure.of(thrown));
+    end = reportFailure(session, Failure.of(thrown));
   } finally {
     client.close(patience);
     emitClose(session, end);
@@ -38,7 +42,7 @@ async function greet(session: Session): Promise<void> {
     await session.startTls();
     await client.say(greeting);
   } else {
-    // The greeting need not wait until the way to the log is open.
+    // The first log line opens the log: the greeting does not wait for that.
     const greeted = client.say(greeting);
     connected();
     await greeted;
@@ -59,14 +63,14 @@ function emitClose(session: Session, { code, reason }: SessionEnd): void {
   });
 }
 
-/** Tells the client and the log of a failure, each what is for them. */
-function tell(session: Session, failure: Failure): SessionEnd {
+/** Reports a failure to the client and to the log. @returns how the session ended */
+function reportFailure(session: Session, failure: Failure): SessionEnd {
   const { blame, code, reply } = failure;
   const reason = session.withoutSecrets(failure.message);
-  // Inside a multi-line response an -ERR would become a part of a mail; one that is not awaited would answer the wrong
+  // Inside a multi-line response an -ERR would become a part of a mail; when no answer is due, it would answer the next
   // command.
   if (reply !== null && !session.insideResponse && (session.owed || blame === "client")) {
-    session.client.say(reply)?.catch(() => {}); // it is leaving: whether it has heard this does not matter any more
+    session.client.say(reply)?.catch(() => {}); // the session ends in any case
   }
   if (blame === "server" || blame === "gateway") {
     const stack = failure.cause instanceof Error ? failure.cause.stack : undefined;

@@ -1,6 +1,6 @@
 /**
- * The AUTHORIZATION state with the server: greeting, STLS, USER, PASS, as named steps. What a server may say at each is
- * checked here; the caller passes the server's answer to the credentials on.
+ * The AUTHORIZATION state with the server: greeting, STLS, USER, PASS, as named steps. Each answer of the server is
+ * checked here; the caller sends the answer to the credentials to the client.
  */
 
 import { NEVER, now } from "../base/clock";
@@ -14,10 +14,10 @@ import type { Route } from "./needs";
 import type { Session } from "./session";
 
 /**
- * Logs in.
+ * Logs in to the server.
  *
  * @returns the server's status line to the credentials, positive or not, cleaned for the client
- * @throws Failure if the server is lost, silent, unwilling, or does not speak POP3
+ * @throws Failure if the server closes the connection, is silent, refuses service, or does not speak POP3
  */
 export async function logIn({ needs }: Session, server: Connection, route: Route): Promise<string> {
   const { limits } = needs.service;
@@ -33,7 +33,7 @@ export async function logIn({ needs }: Session, server: Connection, route: Route
 }
 
 /**
- * Everything before the login: reads the greeting, and puts TLS between where it begins with STLS.
+ * Everything before the login: reads the greeting, and begins TLS if the mode is "starttls".
  *
  * @param secure puts TLS over the connection, and verifies the server
  * @returns the greeting
@@ -49,30 +49,30 @@ export async function greeted(server: Connection, tls: TlsMode, secure: () => Pr
   return greeting;
 }
 
-/** STLS (RFC 2595, 4): required, offered and accepted, or nothing more is said to this server. */
+/** STLS (RFC 2595, 4): the server must offer and accept STLS, or it gets no credentials. @throws Failure */
 async function startTls(server: Connection, secure: () => Promise<void>): Promise<void> {
   if (!isPositive(await ask(server, "CAPA"))) throw insecure("server refuses CAPA");
   if (!parseCapabilities(await list(server)).has("STLS")) throw insecure("server does not offer STLS");
   const answer = await ask(server, "STLS");
   if (!isPositive(answer)) throw insecure(`server refuses STLS: ${answer}`);
-  if (server.pending > 0) throw insecure("server said something between STLS and TLS");
+  if (server.pending > 0) throw insecure("server sent octets in clear after its answer to STLS");
   await secure();
 }
 
-/** The lines of a multi-line response, without the termination octet. @throws Failure if it is not a sound list */
+/** The lines of a multi-line response to CAPA, without the terminating dot. @throws Failure if a limit is exceeded */
 export async function list(server: Connection): Promise<string[]> {
   const lines: string[] = [];
   for (;;) {
     const line = await server.line(CAPABILITY_LIMIT);
     if (line === ".") return lines;
     if (typeof line !== "string" || lines.length >= CAPABILITY_LINES) {
-      throw new Failure("server", "server-protocol", "server sent no sound answer to CAPA", replies.serverLost);
+      throw new Failure("server", "server-protocol", "server sent no valid answer to CAPA", replies.serverLost);
     }
     lines.push(line);
   }
 }
 
-/** Says a command and reads the answer. A server that has spoken out of turn gets no credentials. */
+/** Sends a command and reads the answer. A server that has sent a line out of turn gets no credentials. */
 async function ask(server: Connection, command: string): Promise<string> {
   if (server.pending > 0) {
     const reason = `server spoke out of turn: ${server.ahead}`;
@@ -87,8 +87,8 @@ async function status(server: Connection): Promise<string> {
   if (line === null) {
     throw new Failure("server", "server-closed", "server closed the connection at login", replies.serverLost);
   }
-  if (line === OVERLONG) throw unsoundStatus(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
-  if (!isStatus(line)) throw unsoundStatus(`server does not speak POP3: ${line}`);
+  if (line === OVERLONG) throw invalidStatus(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
+  if (!isStatus(line)) throw invalidStatus(`server does not speak POP3: ${line}`);
   return line;
 }
 
@@ -96,6 +96,6 @@ function insecure(reason: string): Failure {
   return new Failure("server", "server-tls", reason, replies.serverInsecure);
 }
 
-function unsoundStatus(reason: string): Failure {
+function invalidStatus(reason: string): Failure {
   return new Failure("server", "server-protocol", reason, replies.serverUnavailable);
 }

@@ -1,4 +1,4 @@
-/** Session: what is known about one session while it lasts. */
+/** The state of one session. */
 
 import { showServer } from "../base/address";
 import { now } from "../base/clock";
@@ -22,21 +22,26 @@ export interface SessionEnd {
 let counter = 0;
 const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toString(36)}`;
 
+/** One session of a client. */
 export class Session implements Visitor {
-  /** Unique, also among processes of one machine. */
+  /** Unique among all processes of one machine. */
   readonly id = `${START}.${(++counter).toString(36)}`;
+  /** When the session began, by the clock of clock.ts. */
   readonly began = now();
   /** How TLS comes into the client's connection. */
   readonly tls: TlsMode;
   readonly unsupported = new Unsupported((command) => this.emit("unsupported", { command }));
+  /** Where the login goes; null: the login has no route yet. */
   route: Route | null = null;
-  /** The client is owed an answer, so that it may be told of a failure. */
+  /** Whether the client waits for an answer, so that a failure may be reported to it. */
   owed = false;
-  /** A multi-line response is under way: an -ERR would become a part of a mail. */
+  /** Whether a multi-line response is being sent: an -ERR would become a part of a mail. */
   insideResponse = false;
-  /** For the closing line: messages retrieved in full, messages marked as deleted, octets of multi-line responses. */
+  /** Messages that were retrieved in full, for the closing line. */
   retrieved = 0;
+  /** Messages that were marked as deleted, for the closing line. */
   deleted = 0;
+  /** Octets of multi-line responses, for the closing line. */
   octets = 0;
 
   constructor(
@@ -45,7 +50,7 @@ export class Session implements Visitor {
     private readonly arrival: Arrival,
   ) {
     this.tls = arrival.tls;
-    // A client that reads slowly is not inactive: what the system holds for it may take its time.
+    // A client that reads slowly is not inactive: octets in the system's send buffer may take longer than `inactivity`.
     const { inactivity, stall } = needs.service.limits;
     client.patience = Math.max(inactivity, stall);
     if (needs.trace) {
@@ -56,23 +61,24 @@ export class Session implements Visitor {
     }
   }
 
-  /** Whether a login may be sent as things are: not in clear where TLS could be. */
+  /** Whether the client may log in now: not in clear where STLS is offered, unless the settings permit it. */
   get mayLogIn(): boolean {
     return this.tls === "none" || this.client.tls !== "" || this.needs.service.clients.cleartextLogin;
   }
 
+  /** The client's address; "" where there is no network. */
   get clientAddress(): string {
     return this.client.peer.address;
   }
 
   /**
-   * What a server said, for the log. If the server repeats a password there, the length alone is shown: a gap in the
-   * text could be filled in.
+   * A server's text for the log. If the text has a password in it, only its length is shown: with the password masked,
+   * the rest of the text could give the password away.
    */
   withoutSecrets(text: string): string {
     const { password = "", proxyPassword = "" } = this.route ?? {};
-    const told = [password, proxyPassword].some((secret) => secret !== "" && text.includes(secret));
-    return told ? `(${text.length} octets with a password in them)` : text;
+    const secret = [password, proxyPassword].some((one) => one !== "" && text.includes(one));
+    return secret ? `(${text.length} octets with a password in them)` : text;
   }
 
   /** Writes an event of this session to the log. */
@@ -80,7 +86,7 @@ export class Session implements Visitor {
     this.needs.emit(name, fields, { session: this.id, client: this.clientAddress });
   }
 
-  /** Shows the lines of a server's connection in the log. */
+  /** Logs the lines of a server's connection. */
   trace(server: Connection): void {
     server.trace = (direction, line) => {
       if (direction === ">") this.#emitLine("serverTold", this.unsupported.masked(line));
@@ -93,9 +99,10 @@ export class Session implements Visitor {
   }
 
   /**
-   * A line of the client as a command in this state, or why it is not carried out.
+   * Parses a line of the client.
    *
-   * @param line what `Connection.line` gave; the rest of an overlong line is skipped here, never run in part
+   * @param line the result of `Connection.line`; the rest of an overlong line is skipped, so that no part of it is run
+   * @param state the state of the session
    * @throws Failure
    */
   async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Rejection> {
@@ -111,7 +118,7 @@ export class Session implements Visitor {
     return this.needs.service.replies.capa ? ["CAPA"] : [];
   }
 
-  /** Goes on with the client under TLS. @throws Failure if the handshake does not come about in time */
+  /** Begins TLS with the client. @throws Failure if the handshake fails, or is not done in time */
   async startTls(): Promise<void> {
     const { client } = this;
     const { deadline } = client;
@@ -120,7 +127,7 @@ export class Session implements Visitor {
     client.deadline = deadline;
   }
 
-  /** The client is logged in; it hears of it when this resolves. */
+  /** Records the login. Resolves when the client may get its answer. */
   async loggedIn(route: Route): Promise<void> {
     this.arrival.onLogin?.();
     await this.needs.loggedIn(this, route);
@@ -128,13 +135,14 @@ export class Session implements Visitor {
   }
 }
 
-/** Whose login it is, and where to, as the log shows it. */
+/** The fields of a login in the log. */
 export interface LoginFields {
   readonly user: string;
   readonly "proxy-user"?: string | undefined;
   readonly server: string | undefined;
 }
 
+/** The fields of a login to this route. */
 export function loginFields(route: Route): LoginFields & { readonly server: string } {
   const { user, proxyUser, host, port } = route;
   return { user, "proxy-user": proxyUser || undefined, server: showServer(host, port) };

@@ -1,9 +1,9 @@
 /**
  * The TRANSACTION and UPDATE states (RFC 1939, 5 and 6): two loops and a list.
  *
- * The commands loop is driven by the client's lines, the responses loop by the server's; between them stands `due`,
- * what the client is owed, in order: commands that the server has yet to answer, and our own refusals. The server gets
- * one command at a time, unless it is known to list PIPELINING.
+ * The commands loop reads the client's lines, the responses loop the server's lines. The list `due` has the answers
+ * that the client waits for, in order: commands that the server has not answered yet, and the gateway's own refusals.
+ * The server gets one command at a time, unless its capabilities are known to have PIPELINING.
  */
 
 import { NEVER, now } from "../base/clock";
@@ -18,47 +18,51 @@ import type { Route } from "./needs";
 import { list } from "./serverlogin";
 import type { Session, SessionEnd } from "./session";
 
-/** So many commands may be unanswered by a server that knows PIPELINING. */
+/** How many commands a server with PIPELINING may have unanswered. */
 const PIPELINE_BOUND = 64;
 
-/** How long a server that spoke out of turn may take to finish its line, for the log; in milliseconds. */
+/** How long a server may take to end a line that it has sent out of turn, for the log, in milliseconds. */
 const STRAY_LINE = 5000;
 
 const QUIT: SessionEnd = { code: "quit", reason: "quit" };
 
 const NO_CAPABILITIES = parseCapabilities([]);
 
-/** The CAPA that is ours: its answer is not for the client. */
-const OUR_CAPA = new Command("CAPA", null, true);
+/** The gateway's own CAPA: the client does not get the answer. */
+const OWN_CAPA = new Command("CAPA", null, true);
 
 /**
- * @returns how it ended: by QUIT, or because the client closed its side
+ * Relays commands and responses until the end of the session.
+ *
+ * @param server the connection to the server, logged in
+ * @returns how the session ended: by QUIT, or because the client closed its side
  * @throws Failure for every other end
  */
 export async function transaction(session: Session, server: Connection): Promise<SessionEnd> {
-  const both = new Transaction(session, server);
+  const loops = new Transaction(session, server);
   try {
-    return await Promise.race([both.commands(), both.responses()]);
+    return await Promise.race([loops.commands(), loops.responses()]);
   } finally {
-    session.owed = both.owed;
+    session.owed = loops.owed;
   }
 }
 
-/** Whether there is a QUIT among command lines that are still to be read. */
+/** Whether a QUIT is among command lines that are not read yet. */
 export function hasQuit(lines: string): boolean {
   return /^quit *\r?$/im.test(lines);
 }
 
 class Transaction {
-  /** What the client is owed, in order: unanswered commands, and our own answers behind them. */
+  /** What the client waits for, in order: unanswered commands, and the gateway's own answers. */
   readonly #due: (Command | string)[] = [];
   readonly #server: Connection;
   readonly #client: Connection;
   readonly #route: Route;
-  /** How long either side has for its turn, in milliseconds. */
+  /** How long either side may be silent when it is its turn, in milliseconds. */
   readonly #turn: number;
-  /** A command of the client that waits for room. */
+  /** A command of the client that the server may not get yet. */
   #held: Command | null = null;
+  /** Whether QUIT was sent to the server. */
   #quitting = false;
   #progressed: (() => void) | null = null;
 
@@ -77,10 +81,10 @@ class Transaction {
 
   /** Whether the client waits for an answer. */
   get owed(): boolean {
-    return this.#held !== null || this.#due.some((one) => one !== OUR_CAPA);
+    return this.#held !== null || this.#due.some((one) => one !== OWN_CAPA);
   }
 
-  /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
+  /** Sends the client's commands to the server, until QUIT or the end of input; then waits for all answers. */
   async commands(): Promise<SessionEnd> {
     const { session } = this;
     for (;;) {
@@ -102,16 +106,16 @@ class Transaction {
     return this.#quitting ? QUIT : { code: "closed", reason: "client closed the connection" };
   }
 
-  /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
+  /** Sends the server's responses to the client, each checked against `due`, until the response to QUIT. */
   async responses(): Promise<SessionEnd> {
     for (;;) {
-      const line = await this.#heard();
+      const line = await this.#serverLine();
       const command = this.#due[0];
       if (line === null) throw this.#serverLost();
       if (line === OVERLONG) throw notPop3(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
       if (!isStatus(line)) throw notPop3(`server does not speak POP3: ${line}`);
       if (!(command instanceof Command)) throw outOfTurn(line);
-      if (command === OUR_CAPA) await this.#learn(line);
+      if (command === OWN_CAPA) await this.#learn(line);
       else if (command.verb === "CAPA") await this.#passCapabilities(line);
       else await this.#pass(command, line);
       this.#due.shift();
@@ -121,8 +125,8 @@ class Transaction {
     }
   }
 
-  /** The server's next line; what it says unasked is its last word, also if it is only half a line. */
-  async #heard(): Promise<string | null | typeof OVERLONG> {
+  /** The server's next line. Octets out of turn end the session with them in the log, even if their line has no end. */
+  async #serverLine(): Promise<string | null | typeof OVERLONG> {
     try {
       return await this.#server.line(SERVER_STATUS_LIMIT);
     } catch (thrown) {
@@ -136,7 +140,7 @@ class Transaction {
     return new Failure("server", "server-closed", reason, this.#stray ? null : replies.serverLost);
   }
 
-  /** Hands one response on, and counts what it did. */
+  /** Sends one response to the client, and counts retrieved and deleted messages. */
   async #pass(command: Command, line: string): Promise<void> {
     const { session } = this;
     const positive = isPositive(line);
@@ -147,7 +151,7 @@ class Transaction {
     } else {
       await this.#client.say(cleaned(line));
     }
-    // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
+    // A server that refuses QUIT has not deleted all messages (RFC 1939, 6).
     if (!positive && command.verb === "QUIT") session.deleted = 0;
     if (!positive) return;
     if (command.verb === "RETR" && !this.#client.hungUp) session.retrieved++;
@@ -156,7 +160,7 @@ class Transaction {
     else if (command.verb === "RSET") session.deleted = 0;
   }
 
-  /** Forwards a command as soon as the server may get it. */
+  /** Sends a command as soon as the server may get it. */
   async #send(command: Command): Promise<void> {
     this.#held = command;
     if (this.#due.length > 0 || this.#stray) await this.#room(command);
@@ -167,7 +171,7 @@ class Transaction {
     await this.#server.say(command.toString());
   }
 
-  /** Answers in the client's order. */
+  /** Sends an answer of the gateway, in the order of the client's commands. */
   async #answer(reply: string): Promise<void> {
     if (this.#due.length > 0) {
       this.#due.push(reply);
@@ -177,44 +181,44 @@ class Transaction {
     await this.#client.say(reply);
   }
 
-  /** Waits until the server may get another command, asking it first whether it knows PIPELINING. */
+  /** Waits until the server may get another command. Asks for the server's capabilities first if they are not known. */
   async #room(next: Command): Promise<void> {
     const { needs } = this.session;
-    // Nothing follows QUIT, so there is nothing to learn for it.
+    // No command follows QUIT, so PIPELINING does not matter for it.
     if (needs.capabilities(this.#route) === undefined && next.verb !== "QUIT") {
       while (this.#due.length > 0 || this.#stray) await this.#progress();
-      // Should the question be the end of the session, then it was the last time that this server was asked.
+      // If the server ends the session at this CAPA, later sessions must not ask it again.
       needs.learned(this.#route, NO_CAPABILITIES);
-      this.#due.push(OUR_CAPA);
+      this.#due.push(OWN_CAPA);
       this.#nextTurn();
       this.#server.deadline = now() + Math.min(this.#turn, needs.service.limits.greeting);
-      await this.#server.say(OUR_CAPA.toString());
+      await this.#server.say(OWN_CAPA.toString());
       while (this.#due.length > 0) await this.#progress();
     }
     const bound = () => (needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
     while (this.#due.length >= bound() || this.#stray) await this.#progress();
   }
 
-  /** Takes the answer to a CAPA: what this server can do is known then. @returns its list; null: it has none */
+  /** Reads the answer to CAPA, and keeps the server's capabilities. @returns the lines; null: CAPA was refused */
   async #learn(line: string): Promise<string[] | null> {
     const lines = isPositive(line) ? await list(this.#server) : null;
     this.session.needs.learned(this.#route, parseCapabilities(lines ?? []));
     return lines;
   }
 
-  /** Hands a server's capabilities on, cut down to what is let through here. */
+  /** Sends the client the capabilities of the server that the gateway passes on. */
   async #passCapabilities(line: string): Promise<void> {
     const lines = await this.#learn(line);
-    const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
-    await this.#client.say(replies.capabilities, ...told, ".");
+    const shown = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
+    await this.#client.say(replies.capabilities, ...shown, ".");
   }
 
-  /** Whether the server has said something that nobody asked for: then it gets no further command. */
+  /** Whether the server has sent octets out of turn: then it gets no further command. */
   get #stray(): boolean {
     return this.#due.length === 0 && this.#server.pending > 0;
   }
 
-  /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
+  /** Sets the deadline of the side whose turn it is, and wakes the commands loop. */
   #nextTurn(): void {
     const waiting = this.#due.length > 0;
     this.#server.deadline = waiting ? now() + this.#turn : this.#stray ? now() + STRAY_LINE : NEVER;
@@ -233,8 +237,8 @@ class Transaction {
   }
 
   /**
-   * The client reads no more. What it had sent before counts all the same if a QUIT is among it: then the server gets
-   * all of it, and some time for it. Else the session ends here, without a QUIT.
+   * The client has hung up, or failed. If it hung up after a QUIT, its commands are carried out within the limit
+   * `quit`, since the client has closed in the belief that they are. Else the server gets no QUIT.
    */
   #clientOver(failure: Failure): void {
     const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.ahead);

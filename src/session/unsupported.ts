@@ -1,6 +1,5 @@
 /**
- * Client lines that become commands or are refused: what is not permitted is counted, and named in the log without
- * giving a secret away.
+ * Parses the client's lines for one session. Commands that are not permitted are counted, and logged without secrets.
  */
 
 import {
@@ -15,26 +14,27 @@ import {
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 
-/** An AUTH of any kind. */
+/** An AUTH command of any mechanism. */
 const AUTH = /^auth(?: |\r?\n|$)/i;
 
-/** Commands that are not permitted: so many in a session are answered, one more ends it. */
+/** How many commands that are not permitted a session may have; one more ends it. */
 const LIMIT = 5;
 
+/** The commands of a session that are not permitted. */
 export class Unsupported {
   #count = 0;
-  /** A refused AUTH, and since then nothing that is a command: the next line may be the secret that goes with it. */
+  /** Whether AUTH was refused and no permitted command has followed: the next line may be AUTH's secret. */
   #afterAuth = false;
 
-  /** @param found told of each command that is not permitted, by a name that gives no secret away */
+  /** @param found called for each command that is not permitted, with a name for the log */
   constructor(private readonly found: (name: string) => void) {}
 
-  /** A line of the client as a command in this state, or why it is not carried out. @param opened as for parseCommand */
+  /** As `parseCommand`; counts commands that are not permitted. */
   parse(line: string, state: State, opened: readonly Optional[]): Command | Rejection {
     const parsed = parseCommand(line, state, opened);
     const secret = this.#afterAuth;
     const unsupported = parsed.kind === "unsupported";
-    // AUTH LOGIN, sent blindly, is followed by two lines: the user and the password.
+    // A client that does not wait for the answer to AUTH LOGIN sends two more lines: the user and the password.
     this.#afterAuth = unsupported && (secret || AUTH.test(line));
     if (!unsupported) return parsed;
     this.found(nameOf(line, secret));
@@ -42,23 +42,23 @@ export class Unsupported {
     return this.tooMany ? { kind: "unsupported", reply: replies.tooManyUnsupported } : parsed;
   }
 
-  /** A line that is too long to be a command. @param beginning what is there of it */
+  /** The refusal of a line that is too long. @param beginning the octets of the line that have arrived */
   overlong(beginning: string): Rejection {
     this.#afterAuth ||= AUTH.test(beginning);
     return { kind: "faulty", reply: replies.lineTooLong };
   }
 
-  /** A line as a trace may show it. */
+  /** A line for the trace, with secrets masked. */
   masked(line: string): string {
     return masked(line, this.#afterAuth);
   }
 
-  /** Whether the last command that is not permitted was one too many. */
+  /** Whether the limit is exceeded. */
   get tooMany(): boolean {
     return this.#count > LIMIT;
   }
 
-  /** How the session ends when `tooMany` says so. */
+  /** The Failure of a session in which the limit is exceeded. */
   failure(): Failure {
     return new Failure("client", "unsupported", "too many unsupported commands", replies.tooManyUnsupported);
   }
