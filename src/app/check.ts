@@ -1,7 +1,8 @@
 /**
- * --check: what would run, and whether it can, tried with the rights that sessions will have: certificates can be used, the
- * client log can be written, the acp can be run, and the default server is looked up, connected to, spoken to under TLS
- * as sessions do it, and greets. Options have been checked by the command line. Nobody logs in.
+ * --check: shows what would run, and tries whether it can. The checks have the rights that sessions will have:
+ * certificates can be used, the client log can be written, the acp can be run, and the default server is looked up,
+ * connected to, with TLS as in sessions, and sends a greeting. There is no login. The command line has checked the
+ * options before.
  */
 
 import { once } from "node:events";
@@ -22,16 +23,17 @@ import { ServerTls } from "../tls/servers";
 import { systemResolve } from "../upstream/lookup";
 import { dialTcp } from "../upstream/tcp";
 
-/** What is shown of somebody else's words, in octets. */
+/** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
 
-/** What was found, a line each, and whether it can run like that. */
-export interface Findings {
+/** The results of the checks. */
+interface Findings {
   readonly lines: readonly string[];
+  /** Whether no check has failed. */
   readonly sound: boolean;
 }
 
-/** Tries what can be tried without serving anybody. Never rejects. */
+/** Checks what can be checked without a client. The process loses root in it. Never rejects. */
 export async function check(settings: Settings): Promise<Findings> {
   const { service } = settings;
   const lines = summary(settings);
@@ -57,7 +59,7 @@ export async function check(settings: Settings): Promise<Findings> {
   return { lines, sound };
 }
 
-/** The settings that decide who gets where. */
+/** The settings that decide where clients connect, and to which servers they get. */
 function summary({ process: own, service }: Settings): string[] {
   const { listen, clients, servers, access } = service;
   const places = listen.map(({ host, port, tls }) => `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}`);
@@ -75,7 +77,7 @@ function shownTls(tls: TlsMode): string {
   return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
 }
 
-/** Whether the interfaces are this machine's; the ports may be taken, by the very daemon whose settings these are. */
+/** Tries to listen on each interface, on any port: the port itself may be in use by the daemon with these settings. */
 async function listeners({ listen }: Service): Promise<string[]> {
   for (const { host } of listen) {
     if (host === null) continue;
@@ -87,12 +89,13 @@ async function listeners({ listen }: Service): Promise<string[]> {
   return [];
 }
 
+/** Tries the directory of the pidfile: the file itself may belong to the running daemon. */
 function pidfile({ process: { pidfile: file } }: Settings): string[] {
   if (file !== undefined) accessSync(dirname(file), constants.W_OK);
   return [];
 }
 
-/** Reads the files while root may still have to, as the gateway does. */
+/** Reads the files before root is dropped, as the gateway does. */
 function serverCertificates({ servers }: Service, opened: { tls: ServerTls | null }): string[] {
   const { server, tls, ca, certificate } = servers;
   const spoken = server !== undefined && placeOf(server, tls).tls !== "none";
@@ -106,7 +109,7 @@ function certificates({ clients }: Service): string[] {
   return [...names.map((name) => `certificate ${name}`), ...warnings.map(({ reason }) => `warning: ${reason}`)];
 }
 
-/** From here on things are tried with the rights that sessions will have. */
+/** Drops root, so that the next checks have the rights of sessions. */
 function becomeUser({ process: { user } }: Settings): string[] {
   if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
   return [];
@@ -126,7 +129,11 @@ function accessControl({ access: { acp } }: Service): string[] {
   return [`access control by ${acp.argv.join(" ")}`];
 }
 
-/** @param by null: there is none, since no server wants it, or because of a fault that was told before */
+/**
+ * Connects to the default server, as sessions do, and reads its greeting.
+ *
+ * @param by null: no server needs TLS, or its files have failed the check before
+ */
 async function defaultServer({ servers, limits }: Service, by: ServerTls | null): Promise<string[]> {
   if (!servers.server) return [];
   const { host, port, tls } = placeOf(servers.server, servers.tls);

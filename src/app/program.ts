@@ -1,6 +1,6 @@
 /**
- * argv -> Settings -> Gateway -> clients. The only file that ends the process.
- * Exit status as in sysexits.h: 0, 64 (usage), 69 (it can't serve), 70 (a fault of its own), 78 (--check found one).
+ * From the command line to the end of the process. Only this file ends the process. The exit status is that of
+ * sysexits.h: 0, 64 (usage), 69 (the gateway can't serve), 70 (a fault in the gateway), 78 (--check found a fault).
  */
 
 import { version } from "../base/version";
@@ -19,9 +19,9 @@ const SOFTWARE = 70;
 const CONFIG = 78;
 
 /**
- * Does what the command line asks for, and ends the process.
+ * Does what the command line says, and ends the process.
  *
- * @param argv what stands behind the command's name
+ * @param argv the arguments after the command's name
  * @param stderrIsClient whether descriptor 2 is a client's connection
  */
 export function main(argv: readonly string[], stderrIsClient: boolean): void {
@@ -42,18 +42,18 @@ async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<v
   if (kind === "check") return checked(settings);
   const daemon = settings.service.listen.length > 0;
   const die = () => process.exit(SOFTWARE);
-  const told = (fault: string | null) => complain(fault, stderrIsClient);
+  const started = (fault: string | null) => complain(fault, stderrIsClient);
   if (!daemon || settings.log.debug || settings.process.foreground) {
-    return end(await run(settings, { stderrIsClient, told, die }));
+    return end(await run(settings, { stderrIsClient, started, die }));
   }
-  if (inBackground()) return end(await run(settings, { stderrIsClient, told: report, die }));
+  if (inBackground()) return end(await run(settings, { stderrIsClient, started: report, die }));
   const fault = await launch(argv);
   if (fault === null) process.exit(0);
-  await told(fault);
+  await complain(fault, stderrIsClient);
   process.exit(UNAVAILABLE);
 }
 
-/** @param served whether it has served to an orderly end */
+/** Ends the process. @param served whether the gateway has served until an orderly end */
 function end(served: boolean): never {
   process.exit(served ? 0 : UNAVAILABLE);
 }
@@ -63,7 +63,7 @@ async function checked(settings: Settings): Promise<void> {
   process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => process.exit(sound ? 0 : CONFIG));
 }
 
-/** Tells who has started the gateway, in one piece; under a superserver that is the log. */
+/** Writes a fault to stderr, in one write; under a superserver, where stderr is the client, to the log. */
 async function complain(fault: string | null, stderrIsClient: boolean): Promise<void> {
   if (fault === null) return;
   if (!stderrIsClient) {

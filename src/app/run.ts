@@ -1,5 +1,5 @@
 /**
- * From settings to a gateway that has served: first what only root can open, then root is dropped, then come clients.
+ * Runs the gateway with its settings: opens what only root can open, drops root, serves clients, and closes all.
  */
 
 import { accessSync, constants } from "node:fs";
@@ -19,33 +19,36 @@ import { obeySignals } from "./signals";
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
 interface Acceptor {
-  /** Opens what root may have to open. @throws Error if it can't */
+  /** Opens what only root may be permitted to open. @throws Error */
   open?(): Promise<void>;
-  /** Serves until it is over. */
+  /** Serves until the end. */
   serve(): Promise<void>;
-  /** Ends it in an orderly way; called again, at once. */
+  /** Closes in an orderly way; a second call closes at once. */
   close(): Promise<void>;
+  /** The ports that it listens on. */
   readonly ports?: readonly number[];
 }
 
-/** Who has started the gateway, and how to reach it. */
-export interface Starter {
+/** What `run` needs of the process that has started the gateway. */
+interface Starter {
   /** Whether descriptor 2 is a client's connection. */
   readonly stderrIsClient: boolean;
-  /** Learns why the gateway can't serve, or null when it does. */
-  told(fault: string | null): Promise<void>;
-  /** Ends the process for a fault of its own. */
+  /** Reports the start. @param fault null: the gateway serves; else why it can't */
+  started(fault: string | null): Promise<void>;
+  /** Ends the process after a fault in the gateway. */
   die(): void;
 }
 
-/** Undoes what was opened. */
+/** Closes something that was opened. */
 type Undo = () => unknown;
 
 /**
- * @returns whether it has served; then all is closed
+ * Runs the gateway until its end. All is closed when this resolves.
+ *
+ * @returns whether the gateway has served
  * @throws UsageFault
  */
-export async function run(settings: Settings, { stderrIsClient, told, die }: Starter): Promise<boolean> {
+export async function run(settings: Settings, { stderrIsClient, started, die }: Starter): Promise<boolean> {
   const { process: own, log } = settings;
   const opened = openLog(log, { foreground: own.foreground || log.debug, stderrIsClient });
   const { emit } = opened;
@@ -53,29 +56,35 @@ export async function run(settings: Settings, { stderrIsClient, told, die }: Sta
   const undo: Undo[] = [() => opened.close()];
   try {
     const serving = await prepare(settings, emit, undo);
-    await told(null);
+    await started(null);
     serving.announce();
     await serving.acceptor.serve();
     return true;
   } catch (thrown) {
     const reason = (thrown as Error).message;
-    // Under a superserver nobody else learns of it.
+    // Under a superserver the log is the only place for the fault.
     if (stderrIsClient) emit("start", { code: "start", reason });
     else if (thrown instanceof UsageFault) throw thrown;
-    else await told(reason);
+    else await started(reason);
     return false;
   } finally {
     for (const one of undo.reverse()) await one();
   }
 }
 
+/** A gateway that is ready to serve. */
 interface Serving {
   readonly acceptor: Acceptor;
-  /** Tells what a person, or the log, should know at the start, and obeys signals from now on. */
+  /** Logs the warnings of the start, prints the text of --demo, and handles signals from now on. */
   announce(): void;
 }
 
-/** Opens all that is needed to serve. @param undo gets what undoes it, step by step @throws Error, UsageFault */
+/**
+ * Opens all that is needed to serve, and drops root.
+ *
+ * @param undo gets the steps that close all, in the order of opening
+ * @throws Error or UsageFault; the steps in `undo` are to be run then, too
+ */
 async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Serving> {
   const { process: own, log } = settings;
   const demo = settings.service.servers.demo ? await startDemo() : null;
@@ -97,14 +106,14 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     acceptor,
     announce() {
       warn(listener.gateway, emit, daemon);
-      // Under a superserver standard output may be the client.
+      // Under a superserver standard output may be the client's connection.
       if (demo && daemon) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
       obeySignals({
         end(signal) {
           emit("end", { signal });
           void acceptor.close();
         },
-        // A daemon has no terminal that could hang up: the signal makes it read its files again.
+        // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process.
         reload: daemon || listener.gateway.files.length > 0 ? () => reload(listener, gateway, emit) : undefined,
       });
     },
@@ -115,7 +124,7 @@ function withServer(service: Service, server: Service["servers"]["server"]): Ser
   return { ...service, servers: { ...service.servers, server } };
 }
 
-/** @throws UsageFault if no descriptor was passed that could be served, or not with the TLS that is set */
+/** @throws UsageFault if a passed descriptor can't be served, or the settings of TLS do not fit it */
 function superserverOf(listener: Listener): Superserver {
   try {
     return new Superserver(listener, passedDescriptors());
@@ -124,14 +133,19 @@ function superserverOf(listener: Listener): Superserver {
   }
 }
 
-/** Finds the account to become while that can be told in time. @returns becomes it @throws Error if there is none */
+/**
+ * Looks up the account of -u, before listeners are opened.
+ *
+ * @returns drops root
+ * @throws Error if there is no such account
+ */
 function rootDropper(user: string, emit: Emit): () => void {
   if (!isRoot()) return () => {};
   if (accountOf(user).uid !== 0) return () => dropPrivileges(user);
   return () => emit("root", { code: "root", reason: "-u root: the gateway stays root" });
 }
 
-/** New clients get a gateway that has read its files again; if it can't, they get the old one. */
+/** Makes a new gateway for new clients, which reads its files again. After a fault the old gateway stays. */
 function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
   try {
     listener.gateway = gateway();
@@ -141,12 +155,12 @@ function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
   }
 }
 
-/** What prevents nothing now, but may surprise later. */
+/** Logs warnings: faults that do not prevent the start. */
 function warn({ warnings, files, service }: Gateway, emit: Emit, daemon: boolean): void {
   for (const warning of warnings) emit("warning", warning);
   const { clientLog } = service.access;
   if (clientLog !== undefined && !isPermitted(clientLog, constants.W_OK | constants.X_OK)) {
-    emit("clientLogUnusable", { code: "client-log", reason: `${clientLog} can't be written` });
+    emit("clientLogUnusable", { code: "client-log", reason: `${clientLog} can't be written: see -l and -u` });
   }
   for (const file of daemon ? files : []) {
     if (isPermitted(file, constants.R_OK)) continue;
@@ -163,7 +177,7 @@ function isPermitted(file: string, mode: number): boolean {
   }
 }
 
-/** What nothing has caught is a fault of the gateway: the log learns of it, the client does not. */
+/** Logs an uncaught exception, which is a fault in the gateway, and ends the process. The client gets no text of it. */
 function dieOfFaults({ emit, close }: OpenLog, die: () => void): void {
   process.on("uncaughtException", (fault) => {
     emit("crash", { code: "internal", reason: fault?.message ?? String(fault), stack: fault?.stack });

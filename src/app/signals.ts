@@ -1,17 +1,17 @@
-/** What signals do (the manual's section "Signals"). */
+/** The process's signals (the manual's section "Signals"). */
 
-/** What a signal may ask for. */
-export interface Orders {
-  /** SIGTERM, SIGINT. @param signal its name */
+/** The actions of signals. */
+interface Orders {
+  /** Called at SIGTERM and SIGINT. @param signal its name */
   end(signal: string): void;
-  /** SIGHUP; absent: the signal does what it does to any process. */
+  /** Called at SIGHUP; absent: SIGHUP has its default action. */
   readonly reload?: (() => void) | undefined;
 }
 
-/** From now on the process obeys signals. */
+/** Installs the handlers of signals. */
 export function obeySignals({ end, reload }: Orders): void {
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => end(signal));
-  // Else Node would open its debugger to anybody on this machine; programs that rotate logs send this signal.
+  // By default Node opens its debugger to all users of this machine; programs that rotate logs send this signal.
   process.on("SIGUSR1", () => {});
   if (reload) process.on("SIGHUP", reload);
 }
