@@ -11,8 +11,8 @@ import { settingsOf, UsageFault } from "./rules";
 import type { ListenAddress, Settings } from "./settings";
 import { listenAddress } from "./values";
 
-/** What the command line asks for. */
-export type Request =
+/** What to do, by the command line: print a text, check the settings, or run. */
+type Request =
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "check" | "run"; readonly settings: Settings };
 
@@ -20,8 +20,10 @@ export type Request =
 const HELP_GROUP = "Help:";
 
 /**
- * @param argv what stands behind the command's name
- * @param version what --version tells
+ * Parses the command line.
+ *
+ * @param argv the arguments after the command's name
+ * @param version gives the text of --version
  * @throws UsageFault
  */
 export function parseCommandLine(argv: readonly string[], version: () => string): Request {

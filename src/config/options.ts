@@ -29,7 +29,7 @@ import {
   user,
 } from "./values";
 
-/** What the options say. Absent: not given, and there is no default. Times are in milliseconds. */
+/** The values of the options. Absent: not given, and without a default. Times are in milliseconds. */
 export interface Options {
   readonly acp?: readonly string[];
   readonly acpTimeout: number;
@@ -72,6 +72,7 @@ export interface Options {
   readonly user: string;
 }
 
+/** The options' defaults. */
 export const defaults: Options = Object.freeze({
   acpTimeout: 30_000,
   brief: false,

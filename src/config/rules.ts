@@ -1,6 +1,6 @@
 /**
- * From options to settings, and what settings need of each other. Options that make no sense together are a fault, so
- * that nobody believes in a protection that is not there.
+ * From options to settings, and the rules between settings. An option without effect is a fault, so that nobody relies
+ * on a protection that does not exist.
  */
 
 import { isIPv4 } from "node:net";
@@ -18,10 +18,10 @@ import {
   type TlsMode,
 } from "./settings";
 
-/** The command line can't be run as it is; the message is one line for the person who typed it. */
+/** A fault in the command line; the message is one line for the person who typed it. */
 export class UsageFault extends Error {}
 
-/** @throws UsageFault if the options make no sense together */
+/** The settings that the options mean. @throws UsageFault if options contradict each other, or one has no effect */
 export function settingsOf(options: Options): Settings {
   const { user, foreground, pidfile, debug, brief, syslog, facility } = options;
   return {
@@ -45,7 +45,7 @@ function serviceOf(options: Options): Service {
       sessions: options.maxSessions,
       perClient: options.maxPerClient,
     },
-    // Who offers STLS has to answer CAPA, and then to everybody (RFC 2595, 4).
+    // A gateway that offers STLS must answer CAPA, on all listeners (RFC 2595, 4).
     replies: { greeting, capa: capa || modesOf(options).includes("starttls") },
   };
   if (demo && server) throw new UsageFault("--demo brings its own server: leave the operand out");
@@ -56,12 +56,12 @@ function serviceOf(options: Options): Service {
   return service;
 }
 
-/** How TLS comes into the connections of clients, as far as the options say it. */
+/** The TLS modes of all listeners, as far as the options set them. */
 function modesOf({ listen, clientTls }: Options): readonly TlsMode[] {
   return listen.length > 0 ? listen.map(({ tls }) => tls ?? "none") : [clientTls];
 }
 
-/** Whether the options alone say how clients come in; systemd may say it by a socket's name. */
+/** Whether the options alone set the TLS modes; a socket of systemd may set its mode by its name. */
 function saysHow({ listen, clientTls }: Options): boolean {
   return listen.length > 0 || clientTls !== "none";
 }
@@ -102,13 +102,14 @@ function accessOf({ select, delimiters, servers, acp, acpTimeout, prefix, client
 }
 
 /**
- * What is wrong with TLS as it was set; null: nothing. Nobody should believe that a connection is encrypted which is not.
+ * The fault in the settings of TLS towards clients, in one line; null: none. If clients speak TLS, the settings must
+ * say whether the server does, so that nobody relies on TLS where a part of the way is in clear.
  *
- * @param modes how TLS comes into the connections of clients, wherever they come in
+ * @param modes the TLS modes of all listeners
  */
 export function faultOfTls({ clients, servers, access }: Service, modes: readonly TlsMode[]): string | null {
   if (!modes.some((mode) => mode !== "none")) {
-    return clients.certificates.length > 0 ? "--tls-cert is of no use: no client comes in by TLS" : null;
+    return clients.certificates.length > 0 ? "--tls-cert is of no use: no listener has TLS" : null;
   }
   if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
   const { server, demo, tls } = servers;
@@ -118,13 +119,15 @@ export function faultOfTls({ clients, servers, access }: Service, modes: readonl
   return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
 }
 
-/** Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995. */
+/**
+ * Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995.
+ */
 function maySpeakTls({ servers, access }: Service): boolean {
   const chosen = access.selection !== undefined || access.acp !== undefined;
   return (servers.tls ?? "none") !== "none" || chosen || servers.server?.port === POP3S_PORT;
 }
 
-/** What is wrong with TLS to servers as it was set; null: nothing. */
+/** The fault in the settings of TLS towards servers, in one line; null: none. */
 function faultOfServerTls(service: Service): string | null {
   const { server, tls, ca, pins, certificate, tlsMin, demo } = service.servers;
   if (pins.length > 0 && !server) return "--server-pin needs a fixed server";

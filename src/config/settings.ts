@@ -1,6 +1,6 @@
 /**
- * Settings: all that can be set, in groups. The command line makes them (commandline.ts, rules.ts); a test may write them
- * by hand. A group or a value that was not asked for is absent. Times are in milliseconds.
+ * Settings: all that can be set, in groups. The command line makes them (commandline.ts, rules.ts); a test may write
+ * them by hand. A group or a value that was not asked for is absent. Times are in milliseconds.
  */
 
 import type { HostPort } from "../base/address";
@@ -13,6 +13,7 @@ export type TlsMode = "none" | "starttls" | "tls";
 /** A TLS version, as options name it. */
 export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
 
+/** All settings. */
 export interface Settings {
   readonly process: ProcessSettings;
   readonly log: LogSettings;
@@ -20,21 +21,22 @@ export interface Settings {
 }
 
 /** What concerns the process, whatever it serves. */
-export interface ProcessSettings {
+interface ProcessSettings {
   /** The user to run as when started by root: a name, or `uid[:gid]`. */
   readonly user: string;
   /** Whether the daemon stays in the foreground. */
   readonly foreground: boolean;
   /** Where the daemon leaves its process id. */
   readonly pidfile?: string | undefined;
-  /** How long sessions may go on after the daemon was told to end. */
+  /** How long sessions may go on after SIGTERM or SIGINT. */
   readonly drain: number;
 }
 
+/** The log. */
 export interface LogSettings {
-  /** The dialogue is traced, and the log goes to stderr. */
+  /** Whether the dialogue is traced, and the log goes to stderr. */
   readonly debug: boolean;
-  /** Neither `connect` nor `login` is logged. */
+  /** Whether `connect` and `login` are left out of the log. */
   readonly brief: boolean;
   /** Where a syslog daemon listens; absent: what the system has. */
   readonly syslog?: SyslogTarget | undefined;
@@ -42,7 +44,7 @@ export interface LogSettings {
   readonly facility: number;
 }
 
-/** Clients that come in somewhere, and where they are led. */
+/** A service: where clients connect, and which servers they get. */
 export interface Service {
   /** Where the daemon listens; empty: a superserver passes the clients. */
   readonly listen: readonly ListenAddress[];
@@ -53,6 +55,7 @@ export interface Service {
   readonly replies: ReplySettings;
 }
 
+/** Where the daemon listens. */
 export interface ListenAddress {
   /** The interface's address or name; null: all of IPv4 and IPv6. */
   readonly host: string | null;
@@ -70,24 +73,26 @@ export interface CertificateFiles {
 
 /** TLS towards clients. */
 export interface ClientSettings {
-  /** For clients of a superserver and of -D; a listener of its own says it itself. */
+  /** How TLS comes into connections of a superserver and of -D; each --listen has a mode of its own. */
   readonly tls: TlsMode;
   readonly certificates: readonly CertificateFiles[];
+  /** The lowest version. */
   readonly tlsMin: TlsVersion;
   /** Whether logins before TLS are permitted where STLS is offered. */
   readonly cleartextLogin: boolean;
 }
 
-/** Which server it is, and how it is reached. */
+/** The default server, and how servers are connected to. */
 export interface ServerSettings {
   /** The default server; absent: the client has to select one. */
   readonly server?: HostPort | undefined;
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
-  /** Source addresses of connections, for each address family; absent: the system's choice. */
+  /** The source address of connections by IPv4; absent: the system's choice. */
   readonly source4?: string | undefined;
+  /** The source address of connections by IPv6; absent: the system's choice. */
   readonly source6?: string | undefined;
-  /** TLS towards servers; absent: not said, which is none. Port 995 is always `tls`. */
+  /** TLS towards servers; absent: no option has set it, and it is `none`. Port 995 is always `tls`. */
   readonly tls?: TlsMode | undefined;
   /** The file of the authorities that may certify servers; absent: the system's. */
   readonly ca?: string | undefined;
@@ -95,19 +100,21 @@ export interface ServerSettings {
   readonly pins: readonly string[];
   /** A client certificate for servers. */
   readonly certificate?: CertificateFiles | undefined;
+  /** The lowest version. */
   readonly tlsMin: TlsVersion;
 }
 
-/** Who may go where, and who learns of it. */
+/** Which servers a client may use, and the client log. */
 export interface AccessSettings {
-  /** The client selects the server: `user@server`. */
+  /** The selection of servers by clients, as `user@server`; absent: there is none. */
   readonly selection?: SelectionSettings | undefined;
   readonly acp?: AcpSettings | undefined;
-  /** The folder of the client log. */
+  /** The directory of the client log. */
   readonly clientLog?: string | undefined;
 }
 
-export interface SelectionSettings {
+/** The selection of servers by clients. */
+interface SelectionSettings {
   /** The characters that separate user from server. */
   readonly delimiters: string;
   /** The servers that may be selected; absent: any public one. */
@@ -116,37 +123,42 @@ export interface SelectionSettings {
 
 /** The access control program. */
 export interface AcpSettings {
+  /** The program and its arguments. */
   readonly argv: readonly string[];
+  /** How long the program may run. */
   readonly timeout: number;
-  /** Prefix of its variables. */
+  /** The prefix of its variables. */
   readonly prefix: string;
 }
 
+/** Limits of time and number. */
 export interface Limits {
-  /** Without activity of client or server (RFC 1939, 3); also for the answer to PASS. */
+  /** The time without activity of client or server (RFC 1939, 3); also the time for the answer to PASS. */
   readonly inactivity: number;
-  /** From the connection to complete credentials. */
+  /** The time from the connection to complete credentials. */
   readonly login: number;
-  /** Sessions at once, in all and of one client. */
+  /** The number of sessions at once. */
   readonly sessions: number;
+  /** The number of sessions at once of one client. */
   readonly perClient: number;
-  /** For one address of a server to accept the connection. */
+  /** The time for one address of a server to accept the connection. */
   readonly connect: number;
-  /** For a server's greeting and all that comes before PASS. */
+  /** The time for a server's greeting and all that comes before PASS. */
   readonly greeting: number;
-  /** For a client to accept what was sent to it, at least; else `inactivity`. */
+  /** The time for a client to accept octets; `inactivity` if that is longer. */
   readonly stall: number;
-  /** For all that is carried out for a client that is gone, up to the answer to its QUIT. */
+  /** The time for the commands of a client that has hung up after QUIT, with the answer to QUIT. */
   readonly quit: number;
-  /** For the lookup of a server's name. */
+  /** The time for the lookup of a server's name. */
   readonly lookup: number;
   /** How long the answer to the first refused login of a client is held back; it doubles up to `refusalMost`. */
   readonly refusal: number;
+  /** The longest time that such an answer is held back. */
   readonly refusalMost: number;
 }
 
-/** What the gateway itself says. */
-export interface ReplySettings {
+/** Replies of the gateway itself. */
+interface ReplySettings {
   /** Text after "+OK " of the greeting, latin1. */
   readonly greeting: string;
   /** Whether CAPA is answered. */
@@ -164,5 +176,5 @@ export const FIXED_LIMITS = {
   refusalMost: 15_000,
 } satisfies Partial<Limits>;
 
-/** How long sessions may go on after the daemon was told to end. */
+/** How long sessions may go on after SIGTERM or SIGINT. */
 export const DRAIN = 30_000;

@@ -1,5 +1,5 @@
 /**
- * What `--syslog` and `--facility` say.
+ * The values of `--syslog` and `--facility`.
  */
 
 import { parseHostPort } from "../base/address";

@@ -12,18 +12,21 @@ import { parseServers, type ServerEntry } from "./servers";
 import type { ListenAddress, TlsMode, TlsVersion } from "./settings";
 import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
-/** A kind of value. */
+/** A kind of value of options. */
 export interface Kind<Value> {
   /** @throws Error that says what to give instead */
   parse(text: string): Value;
-  /** As it is written. */
+  /** The value as it is written on the command line. */
   show(value: Value): string;
 }
 
+/** All modes of TLS. */
 export const TLS_MODES: readonly TlsMode[] = ["none", "starttls", "tls"];
+
+/** All versions of TLS that may be the lowest one. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["1.0", "1.1", "1.2", "1.3"];
 
-/** The greatest number, of seconds and of anything else. */
+/** The greatest number that an option takes, of seconds, too. */
 const MOST = 1_000_000;
 
 /** A whole number from 1. */
