@@ -10,9 +10,10 @@ import { IPv4, IPv6 } from "ipaddr.js";
 /** The port of POP3 (RFC 1939). */
 export const POP3_PORT = 110;
 
-/** The port of POP3 over TLS (RFC 8314), on which nothing else is ever spoken. */
+/** The port of POP3 over TLS (RFC 8314). Connections to it always begin with TLS. */
 export const POP3S_PORT = 995;
 
+/** A host, perhaps with a port. */
 export interface HostPort {
   /** A name in lower case without its final dot, or an IP address without brackets. */
   readonly host: string;
@@ -23,7 +24,7 @@ export interface HostPort {
 const LABELS = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*$/;
 
 /**
- * As node:net's functions, whose pattern of IPv6 takes 3 ms to be compiled: the first test spares a session under inetd
+ * As isIPv6 of node:net, whose regular expression takes 3 ms to compile: the first test saves a session under inetd
  * that time.
  */
 const isSix = (text: string) => text.includes(":") && isIPv6(text);
@@ -41,7 +42,7 @@ export function parsePort(text: string, zero = false): number | null {
   return port <= 65535 && (port > 0 || zero) ? port : null;
 }
 
-/** A host as it is compared and dialled; null if it is not one. IPv6 addresses have no brackets here. */
+/** A host in the form in which hosts are compared and dialled, IPv6 addresses without brackets; null: it is no host. */
 export function parseHost(text: string): string | null {
   const host = text.replace(/\.$/, "");
   if (isFour(text)) return text;
@@ -107,8 +108,8 @@ export function unmapped(address: string): string {
 const NETWORK_GROUPS = 4;
 
 /**
- * Who counts as one client in limits, lookups and delays: an IPv4 address, or an IPv6 /64, which one household or host
- * has to itself.
+ * The network that counts as one client in limits, lookups and delays: an IPv4 address, or an IPv6 /64, which providers
+ * assign to one customer or host.
  *
  * @param address as `plainAddress` gives it
  */

@@ -1,7 +1,7 @@
-/** What is worth a warning to the administrator, though it prevents nothing. */
+/** A warning to the administrator: a fault that does not prevent the start. */
 export interface Warning {
-  /** In one stable word; each has its line in the manual's section "Codes". */
+  /** A code that does not change. The manual's section "Codes" has a line for each. */
   readonly code: string;
-  /** What is so, and of which file or option, in one line. */
+  /** What is wrong, with the file or the option, in one line. */
   readonly reason: string;
 }

@@ -1,7 +1,7 @@
 /**
- * The gateway: access, TLS and the way to servers, put together as what a session asks for. It is made of one service's
- * settings and the files that they name. A reload makes a new one, with the same memory; sessions keep the one that they
- * began with.
+ * The gateway: access, TLS and the connections to servers, put together as a session needs them. A gateway is made from
+ * the settings of one service and the files that they name. A reload makes a new gateway with the same memory; sessions
+ * keep the gateway that they began with.
  */
 
 import type { Duplex } from "node:stream";
@@ -23,6 +23,7 @@ import { ServerTls } from "../tls/servers";
 import { dial } from "../upstream/dial";
 import type { Memory } from "./memory";
 
+/** The gateway of one service. */
 export class Gateway implements Needs {
   readonly #routing: Routing;
   readonly #acp: Acp | null;
@@ -31,7 +32,7 @@ export class Gateway implements Needs {
 
   /**
    * @param trace whether the dialogue is traced
-   * @throws Error in one line, with the file, if one can't be read or used
+   * @throws Error in one line, with the file, if a file can't be read or used
    */
   constructor(
     readonly service: Service,
@@ -43,16 +44,16 @@ export class Gateway implements Needs {
     this.#routing = new Routing(service);
     this.#acp = access.acp ? new Acp(access.acp, servers.tls ?? "none", memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
-    // What an administrator has named is read now, while root may still have to.
+    // Files that the settings name are read now, before root is dropped.
     if ((servers.tls ?? "none") !== "none" || servers.ca !== undefined || servers.certificate) this.#tls();
   }
 
-  /** What is worth a warning at the start. */
+  /** The warnings for the start. */
   get warnings(): readonly Warning[] {
     return this.#clientTls?.warnings ?? [];
   }
 
-  /** The files that were read, and that a reload reads again. */
+  /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
     return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? [])];
   }

@@ -1,5 +1,5 @@
 /**
- * Memory: what outlives a reload of the settings, since it belongs to the process or to its clients and servers.
+ * Memory: state that a reload keeps, since it belongs to the process, its clients or its servers.
  */
 
 import { Programs } from "../access/programs";
@@ -9,10 +9,11 @@ import { Recent } from "../base/recent";
 import type { Capabilities } from "../protocol/capability";
 import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
 
-/** How long a server's answer to CAPA is believed, in milliseconds, and of how many servers it is kept. */
+/** How long a server's capabilities are kept, in milliseconds, and of how many servers. */
 const CAPABILITIES_AGE = 60 * 60 * 1000;
 const CAPABILITIES_BOUND = 1000;
 
+/** The state of a process. */
 export class Memory {
   /** Where the process itself listens. */
   listeners: readonly HostPort[] = [];
@@ -24,29 +25,29 @@ export class Memory {
   /** @param resolve how names are looked up; default: as the system does */
   constructor(private readonly resolve: Resolve = systemResolve) {}
 
-  /** Access control programs that run. */
+  /** The access control programs that run. */
   get programs(): Programs {
     this.#programs ??= new Programs();
     return this.#programs;
   }
 
-  /** Lookups under way. */
+  /** The lookups that run. */
   get lookups(): Lookups {
     this.#lookups ??= new Lookups(this.resolve);
     return this.#lookups;
   }
 
-  /** What this server said to CAPA within the last hour; undefined: not known. */
+  /** As `Needs.capabilities`. */
   capabilities(server: HostPort): Capabilities | undefined {
     return this.#capabilities.get(keyOf(server));
   }
 
-  /** Keeps what this server has just said to CAPA. */
+  /** As `Needs.learned`. */
   learned(server: HostPort, capabilities: Capabilities): void {
     this.#capabilities.set(keyOf(server), capabilities);
   }
 
-  /** Ends what still runs on behalf of sessions. */
+  /** Kills the access control programs that still run. */
   close(): void {
     this.#programs?.close();
   }
