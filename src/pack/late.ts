@@ -1,10 +1,11 @@
 /**
- * Imports that load at their first use. What the greeting does not need is evaluated behind it, which under inetd, where
- * each session is a process, is a third of the time to the greeting (bench:start).
+ * Imports that load at their first use. What the greeting does not need is evaluated behind it, which under inetd,
+ * where each session is a process, is a third of the time to the greeting (bench:start).
  *
  * tsc compiles each import to `const x_1 = require("x");` and each use of it to `x_1.name`. Here the first becomes a
- * function that requires at its first call, and each use calls it. A module is so evaluated when something of it is used
- * for the first time; all that a module does at its own evaluation (a class that extends another, a table) it still does.
+ * function that requires at its first call, and each use calls it. A module is so evaluated when something of it is
+ * used for the first time; all that a module does at its own evaluation (a class that extends another, a table) it
+ * still does.
  */
 
 const REQUIRED = /^(?:const|var) (\w+_\d+) = require\(("[^"]+")\);$/gm;

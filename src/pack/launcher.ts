@@ -16,7 +16,7 @@ const stderrIsClient = safeStandardStreams();
 process.env.UV_THREADPOOL_SIZE ??= "64";
 program().main(process.argv.slice(2), stderrIsClient);
 
-/** A pack that can't be read, or is damaged, is no reason not to start. */
+/** The packed program; if the pack can't be read, or is damaged, the program's files. */
 function program(): Program {
   try {
     return runPack(readPack(__dirname), __dirname);

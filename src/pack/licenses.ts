@@ -1,4 +1,4 @@
-/** The licenses of packages, which go wherever their code goes. */
+/** The licenses of packages, which must be distributed with their code. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

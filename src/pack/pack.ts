@@ -1,7 +1,7 @@
 /**
- * The last step of the build: packs the program and its packages into one script, whose imports load at their first use
- * (late.ts), lets V8 keep what it compiles of it in a session as a superserver would start it, and puts launcher.ts, which runs both, in the place of main.js. Without the cache the
- * program works as well, and starts later.
+ * The last step of the build. It packs the program and its packages into one script, whose imports load at their first
+ * use (late.ts). It makes V8's code cache of the script, in a session as under a superserver. It puts launcher.ts,
+ * which runs both, in the place of main.js. Without the cache the program works as well, but starts later.
  */
 
 import { spawn } from "node:child_process";
@@ -16,16 +16,16 @@ import { late } from "./late";
 import { licenses } from "./licenses";
 import { cacheFile, readPack, runPack, scriptFile } from "./script";
 
-/** Tells the child that it is the one who rehearses. */
+/** The argument by which the child knows that it is to make the cache. */
 const REHEARSAL = "rehearsal";
 
 /** How long the rehearsal may take, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** What a client says in the session that is rehearsed. */
+/** The client's commands in the session of the child. */
 const SESSION = ["USER demo", "PASS demo", "STAT", "LIST", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "QUIT"];
 
-/** What tsc has left there. */
+/** The folder of the program that tsc has compiled. */
 const FOLDER = join(__dirname, "..");
 const MAIN = join(FOLDER, "main.js");
 const PACKED = scriptFile(FOLDER);
@@ -59,7 +59,7 @@ async function makePack(): Promise<void> {
   put(MAIN);
 }
 
-/** Puts a new file in its place, when the disk has it: V8 itself would believe a cache that is only half there. */
+/** Puts a new file in its place, after fsync: V8 accepts a cache of which a part is missing. */
 function put(file: string): void {
   const fd = openSync(`${file}.new`, "r");
   fsyncSync(fd);
@@ -90,7 +90,7 @@ function lateImports({ path }: OnLoadArgs): OnLoadResult | null {
   return { contents: late(readFileSync(path, "utf8")), loader: "js" };
 }
 
-/** Lets a child serve one session, of which it leaves the cache. */
+/** Starts a child that serves one session and writes the cache. @throws Error if the child fails */
 async function rehearsed(): Promise<void> {
   const server = createDemoServer();
   const log = createSocket("udp4").bind(0, "127.0.0.1");
@@ -99,7 +99,7 @@ async function rehearsed(): Promise<void> {
   await once(inetd, "listening");
   const client = connect((inetd.address() as AddressInfo).port, "127.0.0.1");
   const [accepted] = (await once(inetd, "connection")) as [Socket];
-  // As root: it would become a user who perhaps can't read this folder, and can't write there.
+  // -u root: without it root would be dropped, and the user might not be permitted to read and write this folder.
   const argv = [
     "-u",
     "root",
