@@ -24,7 +24,7 @@ export { reasonOf } from "./handshake";
 export { OVERLONG } from "./reader";
 
 /** One end of a connection. */
-export interface Endpoint {
+interface Endpoint {
   /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
   readonly address: string;
   readonly port: number;

@@ -6,7 +6,7 @@ import type { HostPort } from "../base/address";
 import { createDemoServer } from "./server";
 
 /** A running sample server. */
-export interface Demo {
+interface Demo {
   /** Where the sample server listens: the gateway's default server. */
   readonly server: HostPort;
   /** The commands that try it, for standard output. @param port the gateway's port */
