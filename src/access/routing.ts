@@ -1,6 +1,6 @@
 /**
- * Where a login may go: the server that the client selects, or the default server (the manual's section "Server
- * Selection"). The addresses that a selected name stands for are checked later, when they are known, and those very
+ * Which server a login goes to: the server that the client selects, or the default server (the manual's section "Server
+ * Selection"). The addresses of a selected name are checked after the lookup (upstream/dial.ts), and only checked
  * addresses are dialled.
  */
 
@@ -11,7 +11,11 @@ import { replies } from "../protocol/replies";
 import { type Denial, denial, type Route } from "../session/needs";
 import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
 
-/** A server as it is dialled: with the port that is meant if none is given, and with the TLS that goes with the port. */
+/**
+ * A server as it is dialled. Without a port it is 995 for the TLS mode "tls", else 110; port 995 always has "tls".
+ *
+ * @param serverTls the TLS mode of --server-tls; undefined: none
+ */
 export function placeOf(
   { host, port }: HostPort,
   serverTls: TlsMode | undefined,
@@ -21,6 +25,7 @@ export function placeOf(
   return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
 }
 
+/** The choice of servers by the settings of one service. */
 export class Routing {
   readonly #servers: ServerSettings;
   readonly #access: AccessSettings;
@@ -32,7 +37,7 @@ export class Routing {
     this.#list = access.selection?.servers ? new AllowList(access.selection.servers) : null;
   }
 
-  /** The server for this login, or why there is none. */
+  /** The server for this login, or why the login is denied. */
   route({ user, password }: Credentials): Route | Denial {
     const { selection, acp } = this.#access;
     const { server: byDefault, tls } = this.#servers;
@@ -44,7 +49,7 @@ export class Routing {
     return { kind: "route", ...login, ...placeOf(byDefault, tls), guarded: false, selected: false };
   }
 
-  /** Why an address may not be dialled on a client's word; null if it may. */
+  /** Why the address of a server that a client has selected may not be dialled; null if it may. */
   guard(address: string): string | null {
     if (isPublic(address) || this.#list?.lists(address)) return null;
     const entry = address.includes(":") ? `[${address}]` : address;

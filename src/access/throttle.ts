@@ -1,6 +1,7 @@
 /**
- * Refused logins are answered late: each refusal of the same client within ten minutes doubles the delay, up to a limit;
- * a login that succeeds ends it. So a server that sees only the gateway's address need not lock everybody out.
+ * The throttle: refused logins are answered late. Each refusal of the same client within ten minutes of the last one
+ * doubles the delay, up to a limit; a successful login ends the delay. A server behind the gateway sees one address for
+ * all clients, so it can't throttle a single client itself.
  */
 
 import { network } from "../base/address";
@@ -14,11 +15,18 @@ const AGE = 10 * 60 * 1000;
 /** The most clients that are remembered. */
 const CLIENTS = 10_000;
 
+/** The refusals of all clients. */
 export class Throttle {
   /** How often each client was refused. */
   readonly #refusals = new Recent<number>(CLIENTS, AGE);
 
-  /** Notes a refusal. @returns how long its answer is to be held back, in milliseconds */
+  /**
+   * Counts a refusal.
+   *
+   * @param address the client's address
+   * @param at the time, by the clock of clock.ts
+   * @returns how long the answer is to be held back, in milliseconds
+   */
   add(address: string, { refusal, refusalMost }: Pick<Limits, "refusal" | "refusalMost">, at = now()): number {
     const client = network(address);
     const count = (this.#refusals.get(client, at) ?? 0) + 1;
@@ -26,7 +34,7 @@ export class Throttle {
     return Math.min(refusal * 2 ** (count - 1), refusalMost);
   }
 
-  /** Notes a login that succeeded. */
+  /** Forgets a client's refusals, after a successful login. */
   forget(address: string): void {
     this.#refusals.delete(network(address));
   }

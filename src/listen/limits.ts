@@ -1,6 +1,6 @@
 /**
- * How many sessions there may be, in all and of one client. When there are as many as there may be, the oldest session
- * that has not logged in gives way, so that idle connections can't keep users out.
+ * The limits on the number of sessions, in all and of one client. When the limit in all is reached, a new client
+ * displaces the oldest session that has not logged in, so that idle connections can't keep users out.
  */
 
 import { network } from "../base/address";
@@ -8,33 +8,35 @@ import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 
-/** So many that gave way may still be hearing why; with more of them, they are cut off. */
+/** How many displaced sessions may still send their reply; beyond it, a displaced connection is closed at once. */
 const LEAVING_BOUND = 100;
 
 /** Why a client is turned away. */
 export interface TurnAway {
   readonly code: "max-sessions" | "max-per-client";
+  /** The status line for the client, and the reason for the log. */
   readonly reply: string;
 }
 
+/** The sessions that count for the limits. */
 export class SessionLimits {
-  /** Sessions of each client, by its network. */
+  /** How many sessions each client has, by `network` of its address. */
   readonly #perClient = new Map<string, number>();
-  /** Those that have not logged in, oldest first. */
+  /** The sessions that have not logged in, oldest first. */
   readonly #waiting = new Set<Connection>();
   readonly #all = new Set<Connection>();
-  /** Those that gave way and are not gone yet. */
+  /** The displaced sessions whose connections are not closed yet. */
   readonly #leaving = new Set<Connection>();
 
   /**
-   * Counts a new client in, until `leave`.
+   * Counts a new session, until `leave`.
    *
-   * @param bounds how many sessions there may be, in all and of one client
-   * @returns null, or why it is turned away
+   * @param bounds the most sessions, in all and of one client
+   * @returns null, or why the client is turned away
    */
   admit(client: Connection, bounds: { readonly sessions: number; readonly perClient: number }): TurnAway | null {
     const { address } = client.peer;
-    // Without a network all clients have the same address, which is none.
+    // Clients without a network all have the address "", so the limit of one client does not apply to them.
     if (address !== "" && this.#countOf(address) >= bounds.perClient) {
       return { code: "max-per-client", reply: replies.tooManyOfClient };
     }
@@ -47,7 +49,7 @@ export class SessionLimits {
     return null;
   }
 
-  /** This client keeps its place from now on. */
+  /** From now on no other client displaces this session. */
   loggedIn(client: Connection): void {
     this.#waiting.delete(client);
   }
@@ -56,6 +58,7 @@ export class SessionLimits {
     return this.#perClient.get(network(address)) ?? 0;
   }
 
+  /** Displaces the oldest session that has not logged in; false: there is none. */
   #makeRoom(): boolean {
     for (const oldest of this.#waiting) {
       this.leave(oldest);
@@ -67,7 +70,7 @@ export class SessionLimits {
     return false;
   }
 
-  /** Nothing is left of this session; or it was made to give way, and does not count any more. */
+  /** The session has ended, or was displaced, and does not count any more. */
   leave(client: Connection): void {
     this.#waiting.delete(client);
     this.#leaving.delete(client);

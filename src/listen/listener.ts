@@ -1,6 +1,6 @@
 /**
- * Where clients come in, whoever starts the gateway: listens on what it is given, accepts clients as far as the limits go,
- * knows all that are inside, and ends in an orderly way.
+ * The listener of the daemon and of a superserver's sockets: it accepts clients within the limits, has the set of all
+ * connections, and closes in an orderly way.
  */
 
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
@@ -13,32 +13,36 @@ import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
 import { SessionLimits, type TurnAway } from "./limits";
 
-/** Connections that the system may hold ready for us. */
+/** How many connections the system may queue before they are accepted. */
 const BACKLOG = 1024;
 
-/** So many clients that are turned away may take their time to hear why; with more of them, they are cut off. */
+/** How many clients that are turned away may still read the reply; beyond it, a connection is closed at once. */
 const TURNED_AWAY_BOUND = 100;
 
 /**
- * Descriptors of a session, to its client and to its server; and those that the process has besides: its own, and those of
- * a crowd that is turned away.
+ * The descriptors of a session, to its client and to its server. The spare ones are those of the process itself and of
+ * clients that are turned away or displaced.
  */
 const DESCRIPTORS = 2;
 const SPARE_DESCRIPTORS = 250;
 
-/** How long connections may take to carry our last words when all must end at once, in milliseconds. */
-const LAST_WORDS = 100;
+/** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
+const LAST_REPLIES = 100;
 
+/** Listening sockets and all connections of clients. */
 export class Listener {
-  /** Resolves when `close` has done its work. */
+  /** Resolves when all is closed, after `close`. */
   readonly closed: Promise<void>;
-  /** Serves new clients; a reload replaces it, while running sessions keep the one that they began with. */
+  /** Serves new clients. A reload replaces the gateway; running sessions keep the one that they began with. */
   gateway: Gateway;
   readonly #limits = new SessionLimits();
   readonly #drain: number;
   readonly #servers: Server[] = [];
-  /** All of whom something is left: a connection, or a session that carries out what its client had said. */
-  readonly #inside = new Set<Connection>();
+  /**
+   * The connections that are open, or whose session still runs: a session goes on after its client has closed, while
+   * the client's commands are carried out.
+   */
+  readonly #clients = new Set<Connection>();
   #turnedAway = 0;
   #closing = false;
   #resolveClosed = () => {};
@@ -59,9 +63,10 @@ export class Listener {
   }
 
   /**
-   * Listens there: on a port, or on a descriptor that listens already.
+   * Opens a listener.
    *
-   * @param tls how TLS comes into the connections of these clients
+   * @param where a port, or a descriptor that listens already
+   * @param tls how TLS comes into the connections of this listener's clients
    * @throws the system's error
    */
   async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
@@ -73,19 +78,19 @@ export class Listener {
         resolve();
       });
     });
-    // Out of descriptors, say: the next client may have more luck.
+    // Such as EMFILE: one client could not be accepted, and the listener goes on.
     server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: error.message }));
     this.#servers.push(server);
     this.addOwn(addressOf(server));
   }
 
-  /** Names an address that leads to this process: a login that would be led there is refused. */
+  /** Adds an address that leads to this process: a login whose server has this address is denied. */
   addOwn(place: HostPort): void {
     const { memory } = this.gateway;
     memory.listeners = [...memory.listeners, place];
   }
 
-  /** Tells the log where it listens, and what may be in the way of so many sessions. */
+  /** Logs each listener, and a warning if the limit of open files is too low for the limit of sessions. */
   announce(): void {
     for (const { host, port } of this.#servers.map(addressOf)) {
       this.gateway.emit("listen", { interface: host, port });
@@ -93,30 +98,30 @@ export class Listener {
     const { limits, access } = this.gateway.service;
     const needed = limits.sessions * DESCRIPTORS + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
     const bound = descriptorBound();
-    // libuv turns clients away in silence when there are none left.
+    // libuv closes new connections without an error when no descriptor is free.
     if (this.#servers.length > 0 && bound !== null && bound < needed) {
       const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
       this.gateway.emit("fewDescriptors", { code: "open-files", reason });
     }
   }
 
-  /** Serves a client, whatever the limits say; resolves when nothing is left of the connection. */
+  /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
   async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
     await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined);
   }
 
-  /** Resolves when no client has been inside for so long (in milliseconds); never once `close` was called. */
+  /** Resolves when there has been no client for `within` milliseconds; never after `close`. */
   untilIdle(within: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closing) return;
       this.#idle = { within, over: resolve };
-      this.#clock();
+      this.#restartIdle();
     });
   }
 
   /**
-   * Accepts nobody any more and lets sessions end; those that have not ended after the drain time are closed.
-   * Called again: all are closed at once.
+   * Closes the listening sockets and waits for the sessions; ends the sessions that still run after the drain time. A
+   * second call ends all sessions at once. Resolves when all is closed.
    */
   async close(): Promise<void> {
     if (this.#closing) {
@@ -128,17 +133,17 @@ export class Listener {
     this.#idle = null;
     const timer = setTimeout(() => this.#endSessions(), this.#drain);
     for (const server of this.#servers) server.close();
-    this.#leaving();
+    this.#resolveIfClosed();
     await this.closed;
     clearTimeout(timer);
   }
 
-  /** The sessions first, so that each ends with its reason; then what is left of their connections. */
+  /** Ends the sessions, each with a reason and a reply; then closes the connections that are still open. */
   #endSessions(): void {
-    for (const client of this.#inside) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
+    for (const client of this.#clients) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
     setTimeout(() => {
-      for (const client of this.#inside) client.destroy();
-    }, LAST_WORDS);
+      for (const client of this.#clients) client.destroy();
+    }, LAST_REPLIES);
   }
 
   #accept(socket: Socket, tls: TlsMode): void {
@@ -154,8 +159,9 @@ export class Listener {
   }
 
   /**
-   * Whether we know who this is. The system forgets the address of a client that has reset the connection, but not what
-   * it had said: a whole session of somebody to whom no rule applies, and whom an acp would take for a pipe's.
+   * Whether the client's address is known; if not, the connection is closed. The system keeps the input of a client
+   * that has reset the connection, but not its address. No limit would apply to such a session, and to an acp it would
+   * look like a session on a pipe.
    */
   #isKnown(client: Connection): boolean {
     if (client.peer.address !== "" || client.local.address === "") return true;
@@ -167,7 +173,7 @@ export class Listener {
 
   #turnAway(client: Connection, { code, reply }: TurnAway, tls: TlsMode): void {
     this.gateway.emit("turnedAway", { client: client.peer.address, code, reason: reply });
-    // A client that expects TLS could not read it.
+    // A client that expects TLS can't read the reply.
     if (tls === "tls" || this.#turnedAway >= TURNED_AWAY_BOUND) {
       client.destroy();
       return;
@@ -180,30 +186,30 @@ export class Listener {
     client.close();
   }
 
-  /** Somebody is inside until both the connection and what is done for it have ended. */
+  /** Keeps a client in the set until its connection has closed and `served` has settled. */
   async #enter(client: Connection, served: Promise<void> | undefined): Promise<void> {
-    this.#inside.add(client);
-    this.#clock();
+    this.#clients.add(client);
+    this.#restartIdle();
     await Promise.all([served, new Promise((resolve) => client.stream.once("close", resolve))]);
-    this.#inside.delete(client);
-    this.#clock();
-    this.#leaving();
+    this.#clients.delete(client);
+    this.#restartIdle();
+    this.#resolveIfClosed();
   }
 
-  /** Nobody is inside, or somebody is again. */
-  #clock(): void {
+  /** Stops the idle timer, and starts it anew if there is no client. */
+  #restartIdle(): void {
     const idle = this.#idle;
     if (!idle) return;
     clearTimeout(idle.timer);
-    if (this.#inside.size === 0) idle.timer = setTimeout(idle.over, idle.within);
+    if (this.#clients.size === 0) idle.timer = setTimeout(idle.over, idle.within);
   }
 
-  #leaving(): void {
-    if (this.#closing && this.#inside.size === 0) this.#resolveClosed();
+  #resolveIfClosed(): void {
+    if (this.#closing && this.#clients.size === 0) this.#resolveClosed();
   }
 }
 
-/** A client on a socket; without a network both addresses are "". */
+/** A client's connection on a socket; without a network both addresses are "". */
 export function clientOf(socket: Socket): Connection {
   const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
   const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };

@@ -1,9 +1,10 @@
 /**
  * The descriptors that a superserver passes (the manual's section "Superserver Mode"). A connection or a pipe is one
- * session, to which no limit of sessions applies; a listening socket is served like the daemon's own. inetd takes its
- * listening socket back when no client has come for a while; one of systemd is kept.
+ * session, to which no limit of sessions applies. A listening socket is served like the daemon's own; the gateway gives
+ * inetd's listening socket back, by ending, when there has been no client for a while, and keeps systemd's.
  *
- * A connection that arrives while the gateway stops to listen is not lost: it waits in the socket, which inetd has too.
+ * A connection that arrives while the gateway ends is not lost: inetd has the same listening socket, and the connection
+ * waits in its queue.
  */
 
 import { Socket } from "node:net";
@@ -14,29 +15,30 @@ import { PipePair } from "../connection/pair";
 import { type DescriptorKind, isSameDescriptor, isSocket, kindOf, vacate } from "../process/descriptor";
 import { clientOf, type Listener } from "./listener";
 
-/** How long inetd's listening socket is kept without a session, in milliseconds. */
+/** How long inetd's listening socket is kept without a client, in milliseconds. */
 const IDLE = 60_000;
 
 /** The first descriptor that systemd passes (sd_listen_fds(3)). */
 const FIRST_PASSED = 3;
 
+/** The standard streams. */
 const STANDARD = [0, 1, 2] as const;
 
 /** A descriptor that was passed. */
-export interface PassedDescriptor {
+interface PassedDescriptor {
   readonly fd: number;
   readonly kind: DescriptorKind & ("connection" | "listener" | "pipe");
   /** systemd's FileDescriptorName; "" if there is none. */
   readonly name: string;
-  /** It comes by systemd's protocol, LISTEN_FDS, not as standard input. */
+  /** Whether it was passed by systemd's protocol, LISTEN_FDS, and not as standard input. */
   readonly activated: boolean;
 }
 
 /**
- * The descriptors that were passed to this process: by systemd's protocol, else as standard input. Takes systemd's
- * variables out of the environment, since they are not for the gateway's children.
+ * The descriptors that were passed to this process: by systemd's protocol (sd_listen_fds(3)), else as standard input.
+ * Deletes systemd's variables from the environment, since the gateway's children must not use them.
  *
- * @throws Error if there is none that could be served; the message is one line for the person who typed the command
+ * @throws Error in one line, for the person who started the gateway, if a descriptor can't be served
  */
 export function passedDescriptors(environment: NodeJS.ProcessEnv = process.env): readonly PassedDescriptor[] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = environment;
@@ -61,19 +63,20 @@ function passed(fd: number, name: string): PassedDescriptor {
   if (kind === "terminal" || kind === "other" || !isSocket(fd)) {
     throw new Error(`descriptor ${fd} of LISTEN_FDS is not a stream socket`);
   }
-  // StandardInput=socket: else the connection would stay open with it.
+  // With StandardInput=socket the standard streams are the same socket, and would keep the connection open.
   for (const standard of STANDARD) if (isSameDescriptor(standard, fd)) vacate(standard);
   return { fd, kind, name, activated: true };
 }
 
+/** The gateway under a superserver. */
 export class Superserver {
   readonly #passed: readonly PassedDescriptor[];
   readonly #idle: number;
   readonly #listener: Listener;
 
   /**
-   * @param idle how long inetd's listening socket is kept without a session, in milliseconds
-   * @throws Error in one line if TLS is not set as the descriptors want it
+   * @param idle how long inetd's listening socket is kept without a client, in milliseconds
+   * @throws Error in one line if the settings of TLS do not fit the descriptors
    */
   constructor(listener: Listener, passed: readonly PassedDescriptor[], idle = IDLE) {
     this.#listener = listener;
@@ -84,9 +87,9 @@ export class Superserver {
     if (fault !== null) throw new Error(fault);
   }
 
-  /** Serves all that was passed, and resolves when that is over. @throws the system's error if it can't listen */
+  /** Serves all descriptors; resolves when all have ended. @throws the system's error if it can't listen */
   async serve(): Promise<void> {
-    const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#converse(one));
+    const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
     for (const one of listeners) await this.#listener.listen({ fd: one.fd }, this.#tls(one));
     this.#listener.announce();
@@ -98,17 +101,18 @@ export class Superserver {
     await this.#listener.closed;
   }
 
-  /** As the daemon's: accepts nobody any more and lets sessions end for a while; called again, ends them at once. */
+  /** As `Listener.close`. */
   close(): Promise<void> {
     return this.#listener.close();
   }
 
-  /** How TLS comes in: as systemd's name of the socket says, else as the option does. */
+  /** The TLS mode of a descriptor: systemd's name of the socket if it is a TLS mode, else that of --client-tls. */
   #tls({ name }: PassedDescriptor): TlsMode {
     return name === "none" || name === "starttls" || name === "tls" ? name : this.#listener.gateway.service.clients.tls;
   }
 
-  #converse(passed: PassedDescriptor): Promise<void> {
+  /** Serves the client on a connection or a pipe. */
+  #serveOne(passed: PassedDescriptor): Promise<void> {
     const client = clientOn(passed);
     const { address: host, port } = client.local;
     this.#listener.addOwn({ host, port });
@@ -116,7 +120,7 @@ export class Superserver {
   }
 }
 
-/** The client on a descriptor; when its stream has closed, so has the descriptor. */
+/** The client's connection on a descriptor; the descriptor closes with its stream. */
 function clientOn({ fd, kind }: PassedDescriptor): Connection {
   if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) {
     const nowhere = { address: "", port: 0 };

@@ -1,37 +1,38 @@
 /**
- * Every event of the log in one table: its level, and its fields in the order in which they are shown. Log lines are
- * made from it, and the manual's list of events is held against it. No field ever holds a password or a token.
+ * Every event of the log in one table: its level, and its fields in the order of the log line. Log lines are made from
+ * the table, and a test compares the manual's list of events with it. No field ever holds a password or a token.
  *
- * A reason has a code beside it, which does not change with the words. The codes are those of protocol/failure.ts,
- * session/needs.ts and, for what concerns no session, of this file.
+ * A reason has a code beside it, which stays the same when the words change. The codes are those of protocol/failure.ts
+ * and session/needs.ts; the codes of events that concern no session are in this file.
  */
 
-/** As syslog's severities; `debug` is the traced dialogue. */
+/** A severity of syslog, by the name that syslog(3) gives it; `debug` is the traced dialogue. */
 export type Level = "err" | "warning" | "notice" | "info" | "debug";
 
 interface EventRow<Field extends string> {
   readonly level: Level;
   /** The first word of the line. */
   readonly event: string;
-  /** The names of the fields, without the "?" of those that may be missing. */
+  /** The names of the fields, without the "?" of optional ones. */
   readonly fields: readonly string[];
-  /** The names with their "?"; for the type alone. */
+  /** The names of the fields with their "?"; never set: only the type `FieldsOf` reads it. */
   readonly typed?: Field;
 }
 
-/** @param fields their names; one that ends in "?" is left out where there is nothing to show */
+/** A row of the table. @param fields the names of the fields; one that ends in "?" is optional */
 function row<Field extends string>(level: Level, event: string, ...fields: readonly Field[]): EventRow<Field> {
   return { level, event, fields: fields.map((name) => name.replace("?", "")) };
 }
 
-/** What a line about a login has in common: whose it is, and where to. */
+/** The fields of every line about a login: the user and the server. */
 const LOGIN = ["user", "proxy-user?", "server"] as const;
 
-/** The same before there is a server, or where there is none. */
+/** The same fields in lines of sessions that may have no login yet. */
 const MAYBE_LOGIN = ["user?", "proxy-user?", "server?"] as const;
 
+/** The table: a row for each name by which the source emits an event. */
 export const EVENTS = {
-  // Of a session. `session` and `client` stand before these fields.
+  // Events of a session. The fields `session` and `client` stand before these.
   connect: row("info", "connect", "interface"),
   login: row("info", "login", ...LOGIN, "tls?"),
   denied: row("warning", "denied", "user", "proxy-user?", "server?", "code", "reason", "answer"),
@@ -40,7 +41,7 @@ export const EVENTS = {
   close: row("info", "close", ...MAYBE_LOGIN, "code", "reason", "seconds", "retrieved", "deleted", "octets"),
   clientLogFailed: row("err", "client-log", "code", "reason"),
 
-  // Of a session; `session` alone stands before these fields.
+  // Events of a session; the field `session` alone stands before these.
   acpSaid: row("notice", "acp", "said"),
   acpEnded: row("info", "acp", "status", "seconds"),
   acpIgnored: row("warning", "acp", "ignored"),
@@ -50,14 +51,14 @@ export const EVENTS = {
   serverHeard: row("debug", "server<", "line"),
   serverTold: row("debug", "server>", "line"),
 
-  // Of a listener.
+  // Events of a listener.
   listen: row("info", "listen", "interface", "port"),
   fewDescriptors: row("warning", "listen", "code", "reason"),
   accept: row("err", "accept", "code", "reason"),
   turnedAway: row("notice", "refused", "client", "code", "reason"),
   resetEarly: row("info", "refused", "interface", "code", "reason"),
 
-  // Of the process.
+  // Events of the process.
   warning: row("warning", "tls", "code", "reason"),
   clientLogUnusable: row("warning", "client-log", "code", "reason"),
   root: row("warning", "root", "code", "reason"),
@@ -69,7 +70,7 @@ export const EVENTS = {
   lost: row("warning", "lost", "messages"),
 } satisfies Record<string, EventRow<string>>;
 
-/** The codes of what concerns no session. Each has its line in the manual's section "Codes". */
+/** The codes of events that concern no session. The manual's section "Codes" has a line for each. */
 export const PROCESS_CODES = [
   "accept",
   "certificate-invalid",
@@ -85,23 +86,26 @@ export const PROCESS_CODES = [
   "unreadable",
 ] as const;
 
+/** The name by which the source emits an event. */
 export type EventName = keyof typeof EVENTS;
 
+/** A value of a field. A string may hold any octets (latin1); line.ts escapes them. */
 export type Value = string | number;
 
 type Shown<Names extends string> = {
   readonly [Name in Names as Name extends `${string}?` ? never : Name]: Value;
 } & { readonly [Name in Names as Name extends `${infer Optional}?` ? Optional : never]?: Value | undefined };
 
-/** The fields of an event; those that are undefined are left out. */
+/** The fields of an event; a field that is undefined is left out. */
 export type FieldsOf<Name extends EventName> = Shown<NonNullable<(typeof EVENTS)[Name]["typed"]>>;
 
-/** Whose event it is. */
+/** The session that an event belongs to. */
 export interface Origin {
+  /** The session's id. */
   readonly session: string;
   /** The client's address; "" where there is no network. */
   readonly client?: string;
 }
 
-/** Writes an event to the log. Never blocks and never throws. */
+/** Writes an event to the log. Never blocks and never throws. @param origin absent: the event concerns no session */
 export type Emit = <Name extends EventName>(name: Name, fields: FieldsOf<Name>, origin?: Origin) => void;

@@ -1,6 +1,6 @@
 /**
- * One event, one line: `event key=value ...`. Values are escaped here and nowhere else, so that nobody outside can forge
- * a line.
+ * One event, one line: `event key=value ...`. Values are escaped here and nowhere else, so that no octet of a client or
+ * server can forge a line.
  */
 
 import { quote } from "../base/quote";

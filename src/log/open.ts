@@ -1,7 +1,8 @@
 /**
- * Where log lines go (the manual's section "Logging"), decided once from the options and from what the process finds:
- * -d: stderr; --syslog: there; stderr is the journal: there; /dev/log exists: there, through logger; in the foreground:
- * stderr; else syslog on this host. With -d under a superserver stderr is the client, and never written.
+ * Where log lines go (the manual's section "Logging"), decided once from the settings and the process's environment, in
+ * this order: with -d, to stderr; with --syslog, to its address; if stderr is the journal, to stderr; if /dev/log
+ * exists, to its daemon, through logger; in the foreground, to stderr; else to syslog on this host by UDP. Under a
+ * superserver stderr is the client's connection and is never written, not even with -d.
  */
 
 import { fstatSync, statSync } from "node:fs";
@@ -17,30 +18,31 @@ import { openSyslog } from "./syslog";
 
 /** How the process was started, as far as it concerns the log. */
 export interface Start {
-  /** A person or a service manager reads stderr. */
+  /** Whether a person or a service manager reads stderr. */
   readonly foreground: boolean;
-  /** Descriptor 2 is the client's connection. */
+  /** Whether descriptor 2 is the client's connection. */
   readonly stderrIsClient: boolean;
 }
 
-/** What the process finds; a test finds something else. */
+/** The process's environment, as far as it concerns the log; a test passes another one. */
 export interface Surroundings {
   /** The descriptor of stderr. */
   readonly stderr: number;
   readonly environment: NodeJS.ProcessEnv;
   /** The local syslog daemon's socket. */
   readonly socket: string;
-  /** The file of logger, or its name in /usr/bin or /bin. */
+  /** logger's file, or its name in /usr/bin or /bin. */
   readonly logger: string;
 }
 
-/** The log, and its end: call `close` last, and wait. It takes a second at most. */
+/** An open log. */
 export interface OpenLog {
   readonly emit: Emit;
+  /** Resolves when all lines have been sent, or after a second. Call it last. */
   close(): Promise<void>;
 }
 
-/** What -m leaves out. */
+/** The events that -m leaves out. */
 const BRIEF: ReadonlySet<EventName> = new Set(["connect", "login"]);
 
 /** The longest line on stderr, in octets. */
@@ -60,9 +62,8 @@ export function openLog(settings: LogSettings, start: Start, found?: Partial<Sur
 }
 
 /**
- * The destination of lines, made with the first line. Call it while the process still has the rights it was started
- * with: later they may not suffice to open stderr anew. The first line, which may start logger, is better written
- * without them.
+ * The destination of log lines. Call this before root is dropped, since only root may be permitted to open stderr anew.
+ * The first line opens the destination: write it after root is dropped, so that logger does not run as root.
  */
 export function openDestination(settings: LogSettings, start: Start, found: Partial<Surroundings> = {}): Destination {
   const around = { stderr: 2, environment: process.env, socket: "/dev/log", logger: "logger", ...found };
@@ -100,7 +101,7 @@ function choose(
 
 type Shape = (level: Level, text: string) => Buffer;
 
-/** The descriptor is opened anew at once, while that is permitted. */
+/** Lines on a descriptor. It is opened anew at once, while the process has the rights for that. */
 function onDescriptor(descriptor: number, shape: Shape): () => Destination {
   const wire = descriptorWire(descriptor);
   return () => through(wire, shape);
@@ -118,7 +119,7 @@ function timed(level: Level, text: string): Buffer {
   return Buffer.from(`${new Date().toISOString()} ${level} ${plain(text, LINE_BOUND)}\n`, "latin1");
 }
 
-/** As sd-daemon(3) wants it; the facility is the journal's own affair. */
+/** The priority prefix of sd-daemon(3); the journal sets the facility itself. */
 function prefixed(level: Level, text: string): Buffer {
   return Buffer.from(`<${severities[level]}>${plain(text, LINE_BOUND)}\n`, "latin1");
 }
