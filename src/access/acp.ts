@@ -1,5 +1,5 @@
 /**
- * Access control: an external program (acp) is asked whether a login may go on, and where to (SPEC section 4).
+ * Acp control: an external program (acp) is asked whether a login may go on, and where to (SPEC section 4).
  *
  * It learns all in its environment. Exit status 0 grants; what it wrote to descriptor 3 before replaces what the client
  * asked for. The verdict falls at its exit, whatever it has left behind. It never holds a socket of ours.
@@ -11,10 +11,10 @@ import type { Config, TlsMode } from "../config/settings";
 import type { Fields, Level } from "../log/line";
 import { isTemporary, texts, withKnownCode } from "../protocol/response";
 import type { Denial, Route } from "../session/session";
-import { type Ended, Programs } from "./programs";
+import { type ProgramResult, Programs } from "./programs";
 
 /** What the acp is told besides the route. */
-export interface Question {
+export interface AcpRequest {
   readonly interface: HostPort;
   readonly client: string;
   readonly session: string;
@@ -29,7 +29,7 @@ const WORD_BOUND = 248;
 /** The longest answer on descriptor 3, in octets. */
 export const ANSWER_BOUND = 4096;
 
-export class Access {
+export class Acp {
   readonly #programs: Programs;
 
   constructor(
@@ -46,7 +46,7 @@ export class Access {
    * @returns the route, perhaps another one, or why not
    * @throws the reason of `until`
    */
-  async admit(acp: readonly string[], route: Route, about: Question, until: AbortSignal): Promise<Route | Denial> {
+  async admit(acp: readonly string[], route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
     const environment = variables(this.config.prefix, route, about);
     const { session } = about;
     if (!environment) return { reply: texts.accessDenied, reason: "not UTF-8" };
@@ -67,7 +67,7 @@ export class Access {
   }
 }
 
-function denial({ status, stdout, how }: Ended): Denial {
+function denial({ status, stdout, how }: ProgramResult): Denial {
   const temporary = status === TEMPFAIL || status === null;
   const [line = ""] = stdout.split("\n", 1);
   const own = temporary ? texts.accessUnknown : texts.accessDenied;
@@ -76,7 +76,7 @@ function denial({ status, stdout, how }: Ended): Denial {
 }
 
 /** The acp's environment: ours, less what is for us alone, and its variables; null: a value is not UTF-8. */
-function variables(prefix: string, route: Route, about: Question): NodeJS.ProcessEnv | null {
+function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.ProcessEnv | null {
   const values: Record<string, string> = {
     INTERFACE: about.interface.host,
     PORT: about.interface.port ? String(about.interface.port) : "",

@@ -8,7 +8,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** How a program ended, and what it had said (latin1). */
-export interface Ended {
+export interface ProgramResult {
   /** The exit status; null: there is none (a signal, the time limit, a failure to start). */
   readonly status: number | null;
   /** The same in words, for the log. */
@@ -69,7 +69,7 @@ export class Programs {
     environment: NodeJS.ProcessEnv,
     said: (line: string) => void,
     until: AbortSignal,
-  ): Promise<Ended> {
+  ): Promise<ProgramResult> {
     if (this.#running >= AT_ONCE) await this.#turn(until);
     else this.#running++;
     try {
@@ -118,7 +118,7 @@ export class Programs {
     env: NodeJS.ProcessEnv,
     said: (line: string) => void,
     until: AbortSignal,
-  ): Promise<Ended> {
+  ): Promise<ProgramResult> {
     const [program = "", ...words] = argv;
     const began = Date.now();
     const starting = performance.now();
@@ -130,7 +130,7 @@ export class Programs {
     const kept = [collect(stdout), collect(answer)] as const;
     const lines = stderr ? logLines(stderr, said) : null;
     if (child.pid !== undefined) this.#groups.add(child.pid);
-    return new Promise<Ended>((resolve, reject) => {
+    return new Promise<ProgramResult>((resolve, reject) => {
       const stop = () => child.pid !== undefined && kill(child.pid);
       const timer = setTimeout(() => {
         stop();

@@ -8,7 +8,7 @@ import { parseServers } from "../config/servers";
 import type { Config, TlsMode } from "../config/settings";
 import { type ProxyLogin, splitProxy, splitServer } from "../protocol/credentials";
 import { texts } from "../protocol/response";
-import type { Denial, Login, Route } from "../session/session";
+import type { Credentials, Denial, Route } from "../session/session";
 import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
 
 /** A server as it is dialled: the port that is meant if none is given, and TLS as it goes with it. */
@@ -32,7 +32,7 @@ export class Routing {
   }
 
   /** The server for this login, or why there is none. */
-  route(login: Login): Route | Denial {
+  route(login: Credentials): Route | Denial {
     const { select, delimiters, acp, server } = this.#config;
     const chosen = select ? splitServer(login.user, delimiters) : { name: login.user, server: null };
     const parts: ProxyLogin = acp

@@ -10,7 +10,7 @@ const MEMORY = 10 * 60 * 1000;
 /** So many clients are remembered; beyond it, those refused longest ago are forgotten. */
 const CLIENTS_BOUND = 10_000;
 
-export class Refusals {
+export class Throttle {
   readonly #refused = new Map<string, { count: number; at: number }>();
 
   /**

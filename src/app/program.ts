@@ -1,8 +1,8 @@
 /**
- * argv -> Config -> Gateway -> a door. The only file that ends the process.
+ * argv -> Config -> Gateway -> a acceptor. The only file that ends the process.
  * Exit status as in sysexits.h: 0, 64 (usage), 69 (it can't serve), 70 (a fault of ours), 78 (--check found one).
  *
- * What a door needs is loaded with it: under inetd every millisecond counts, for each session.
+ * What a acceptor needs is loaded with it: under inetd every millisecond counts, for each session.
  */
 
 import { parseCommandLine } from "../config/commandline";

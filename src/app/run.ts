@@ -5,12 +5,12 @@
 import { accessSync, constants } from "node:fs";
 import type { Config } from "../config/settings";
 import { UsageFault } from "../config/values";
-import { House } from "../gateway/gateway";
+import { Gateway } from "../gateway/gateway";
 import type { Log } from "../log/line";
 import { type OpenLog, openLog } from "../log/open";
 
-/** A door, as `run` needs it. */
-interface Door {
+/** A acceptor, as `run` needs it. */
+interface Acceptor {
   /** Opens what root may have to open. @throws Error if it can't */
   open?(): Promise<void>;
   /** Serves until it is over. */
@@ -21,7 +21,7 @@ interface Door {
 }
 
 /** Who has called, and how to reach it. */
-export interface Caller {
+export interface Starter {
   /** Whether descriptor 2 is a client's connection. */
   readonly stderrIsClient: boolean;
   /** Learns why it can't serve, or null when it does. */
@@ -34,20 +34,20 @@ export interface Caller {
  * @returns whether it has served; then all is closed
  * @throws UsageFault
  */
-export async function run(config: Config, { stderrIsClient, told, die }: Caller): Promise<boolean> {
+export async function run(config: Config, { stderrIsClient, told, die }: Starter): Promise<boolean> {
   const opened = openLog({ ...config, foreground: config.foreground || config.debug, stderrIsClient });
   const { log } = opened;
   dieOfFaults(opened, die);
   const demo = config.demo ? await (require("../demo/demo") as typeof import("../demo/demo.js")).startDemo() : null;
-  let house: House;
-  let door: Door;
+  let gateway: Gateway;
+  let acceptor: Acceptor;
   let pidfile: { write(): void; remove(): void } | null = null;
   try {
-    house = new House(demo ? { ...config, server: demo.server } : config, log);
-    door = doorOf(house);
+    gateway = new Gateway(demo ? { ...config, server: demo.server } : config, log);
+    acceptor = doorOf(gateway);
     const dropRoot = rootDropper(config, log);
     pidfile = openPidfile(config);
-    await door.open?.();
+    await acceptor.open?.();
     dropRoot();
     pidfile?.write();
   } catch (thrown) {
@@ -61,15 +61,15 @@ export async function run(config: Config, { stderrIsClient, told, die }: Caller)
     return false;
   }
   await told(null);
-  for (const reason of house.warnings) log("warning", "tls", { reason });
+  for (const reason of gateway.warnings) log("warning", "tls", { reason });
   // Under a superserver standard output may be the client.
-  if (demo && config.listen.length > 0) process.stdout.write(demo.howTo(door.ports?.[0] ?? 0));
+  if (demo && config.listen.length > 0) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
   if (config.clientLog !== null && !isPermitted(config.clientLog, constants.W_OK | constants.X_OK)) {
     log("warning", "client-log", { reason: `${config.clientLog} can't be written` });
   }
-  obeySignals(door, house);
-  await door.serve();
-  house.close();
+  obeySignals(acceptor, gateway);
+  await acceptor.serve();
+  gateway.close();
   await demo?.close();
   pidfile?.remove();
   await opened.close();
@@ -77,14 +77,15 @@ export async function run(config: Config, { stderrIsClient, told, die }: Caller)
 }
 
 /** @throws UsageFault if there is nothing to serve */
-function doorOf(house: House): Door {
-  if (house.config.listen.length > 0) {
+function doorOf(gateway: Gateway): Acceptor {
+  if (gateway.config.listen.length > 0) {
     const { Daemon } = require("../listen/daemon") as typeof import("../listen/daemon.js");
-    return new Daemon(house);
+    return new Daemon(gateway);
   }
-  const { handedOver, Superserver } = require("../listen/superserver") as typeof import("../listen/superserver.js");
+  const { passedDescriptors, Superserver } =
+    require("../listen/superserver") as typeof import("../listen/superserver.js");
   try {
-    return new Superserver(house, handedOver());
+    return new Superserver(gateway, passedDescriptors());
   } catch (thrown) {
     throw new UsageFault((thrown as Error).message);
   }
@@ -114,13 +115,13 @@ function openPidfile({ pidfile, listen }: Config): { write(): void; remove(): vo
   return new Pidfile(pidfile);
 }
 
-function obeySignals(door: Door, house: House): void {
-  const { log, config } = house;
+function obeySignals(acceptor: Acceptor, gateway: Gateway): void {
+  const { log, config } = gateway;
   const { listen, certificates } = config;
   for (const signal of ["SIGTERM", "SIGINT"]) {
     process.on(signal, () => {
       log("notice", "end", { signal });
-      void door.close();
+      void acceptor.close();
     });
   }
   // Else Node would open its debugger, to anybody on this machine; log rotation likes to send this one.
@@ -128,13 +129,13 @@ function obeySignals(door: Door, house: House): void {
   // A daemon has no terminal that could hang up: it reads its certificates again.
   if (listen.length === 0 && certificates.length === 0) return;
   if (listen.length > 0) {
-    for (const file of house.reloaded.filter((file) => !isPermitted(file, constants.R_OK))) {
+    for (const file of gateway.reloaded.filter((file) => !isPermitted(file, constants.R_OK))) {
       log("warning", "tls", { reason: `${file}: SIGHUP can't read it again, since only root can` });
     }
   }
   process.on("SIGHUP", () => {
     try {
-      house.reload();
+      gateway.reload();
       log("notice", "reload", {});
     } catch (thrown) {
       log("err", "reload", { reason: (thrown as Error).message });

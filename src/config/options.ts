@@ -25,7 +25,7 @@ import {
   withKey,
 } from "./values";
 
-export interface Row {
+export interface OptionRow {
   readonly flags: string;
   readonly help: string;
   /** What the option does, each time it is given; `value` is "" if it takes none. */
@@ -33,7 +33,7 @@ export interface Row {
 }
 
 /** In the manual's order; `--listen` and `-D` are put together at the end. */
-export const OPTIONS: readonly Row[] = [
+export const OPTIONS: readonly OptionRow[] = [
   {
     flags: "-a, --acp <program>",
     help: "access control program; blanks separate arguments",

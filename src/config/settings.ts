@@ -11,7 +11,7 @@ export type TlsMode = "none" | "starttls" | "tls";
 /** A TLS version, as options name it. */
 export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
 
-export interface Listen {
+export interface ListenAddress {
   /** The interface's address; null: all of IPv4 and IPv6. */
   readonly host: string | null;
   /** 0: any free port. */
@@ -41,7 +41,7 @@ export interface Config {
   /** The folder of the client log; null: there is none. */
   readonly clientLog: string | null;
   /** Where the daemon listens; empty: it is not a daemon. */
-  readonly listen: readonly Listen[];
+  readonly listen: readonly ListenAddress[];
   /** The user to run as when started by root: a name, or `uid[:gid]`. */
   readonly user: string;
   /** Where the daemon leaves its process id; null: nowhere. */

@@ -9,7 +9,7 @@ import { resolve } from "node:path";
 import { parsePort } from "../base/address";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers } from "./servers";
-import type { Config, Draft, Listen, TlsMode, TlsVersion } from "./settings";
+import type { Config, Draft, ListenAddress, TlsMode, TlsVersion } from "./settings";
 import { parseFacility, parseSyslogAddress } from "./syslog";
 
 /** The command line can't be run as it is; the message is one line for the person who typed it. */
@@ -30,7 +30,7 @@ export function whole(text: string, option: string, most: number): number {
 }
 
 /** `[interface:]port[/tls|/starttls]`; an IPv6 interface wears brackets. @throws UsageFault */
-export function listener(text: string): Listen {
+export function listener(text: string): ListenAddress {
   const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls))?$/.exec(text);
   const port = parsePort(parts?.[3] ?? "", true);
   if (!parts || port === null) throw new UsageFault(`not [interface:]port[/tls|/starttls]: ${text}`);

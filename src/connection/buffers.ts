@@ -16,9 +16,9 @@ const RECORD = 16 * 1024;
 const pool: Buffer[] = [];
 const POOL_BOUND = 16;
 
-export class Landing {
+export class ReadBuffers {
   /**
-   * Takes each chunk; its memory belongs to the landing again when this returns, unless it is leased and the next chunk
+   * Takes each chunk; its memory belongs to the buffers again when this returns, unless it is leased and the next chunk
    * was not asked for yet. Returns false to stop reading.
    */
   deliver: (chunk: Buffer) => boolean = () => true;

@@ -1,5 +1,5 @@
 /**
- * A peer as lines and chunks: the only code that touches a stream, with its two halves, inbox.ts and outbox.ts.
+ * A peer as lines and chunks: the only code that touches a stream, with its two halves, reader.ts and writer.ts.
  *
  * - What had arrived can still be read when the peer is gone; what is written to a peer that is gone is dropped.
  * - Waiting ends in one of three ways: the peer delivers, the input ends, or `fail` says why not. Deadlines call `fail`.
@@ -11,15 +11,15 @@ import type { TLSSocket } from "node:tls";
 import { now, unwatch, type Watched, watch } from "../base/clock";
 import { type Blame, Failure } from "../protocol/failure";
 import { texts } from "../protocol/response";
-import type { Landing } from "./buffers";
+import type { ReadBuffers } from "./buffers";
 import { type Handshake, handshake } from "./handshake";
-import { Inbox, type OVERLONG } from "./reader";
+import { type OVERLONG, Reader } from "./reader";
 
 export { reasonOf } from "./handshake";
 export { OVERLONG } from "./reader";
 
 import { type End, Relay, type Sink, type Source } from "./relay";
-import { Outbox } from "./writer";
+import { Writer } from "./writer";
 
 export interface Endpoint {
   /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
@@ -49,13 +49,13 @@ export class Connection implements Watched, Source, Sink {
   #stream!: Duplex;
   #handshake: Handshake | null = null;
   /** The halves, for the relay alone. */
-  readonly inbox: Inbox;
-  readonly outbox: Outbox;
-  landing: Landing | null;
+  readonly reader: Reader;
+  readonly writer: Writer;
+  buffers: ReadBuffers | null;
 
   /**
    * @param role who the peer is, to whom its failures are blamed
-   * @param landing where the stream's `onread` option delivers; null: the stream emits its chunks
+   * @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks
    */
   constructor(
     /** The stream that it began with; it closes last. */
@@ -63,11 +63,11 @@ export class Connection implements Watched, Source, Sink {
     readonly role: Blame,
     readonly peer: Endpoint,
     readonly local: Endpoint,
-    landing: Landing | null = null,
+    buffers: ReadBuffers | null = null,
   ) {
-    this.landing = landing;
-    this.inbox = new Inbox(stream, landing);
-    this.outbox = new Outbox(stream, () => this.#lose());
+    this.buffers = buffers;
+    this.reader = new Reader(stream, buffers);
+    this.writer = new Writer(stream, () => this.#lose());
     this.#attach(stream);
     watch(this);
   }
@@ -81,7 +81,7 @@ export class Connection implements Watched, Source, Sink {
   /** Shown each line that is read by `line`, and each that is written by `say` or goes before a relayed body. */
   set trace(trace: (direction: "<" | ">", line: string) => void) {
     this.#trace = trace;
-    this.inbox.heard = (line) => trace("<", line);
+    this.reader.heard = (line) => trace("<", line);
   }
 
   /** Whether nobody reads our answers any more: reset, timed out, closed. A mere end of input is not gone. */
@@ -91,22 +91,22 @@ export class Connection implements Watched, Source, Sink {
 
   /** Whether it is gone and all that it had said is here: nothing will come of it any more. */
   get lost(): boolean {
-    return this.#gone && this.inbox.ended;
+    return this.#gone && this.reader.ended;
   }
 
   /** How many octets have arrived and were not taken yet. */
   get pending(): number {
-    return this.inbox.pending;
+    return this.reader.pending;
   }
 
   /** What has arrived and was not taken yet, as latin1. */
   get ahead(): string {
-    return this.inbox.ahead;
+    return this.reader.ahead;
   }
 
   /** The next octet without taking it; null at the end of input. @throws Failure */
   peek(): Promise<number | null> {
-    return this.inbox.peek();
+    return this.reader.peek();
   }
 
   /**
@@ -116,12 +116,12 @@ export class Connection implements Watched, Source, Sink {
    * @throws Failure
    */
   line(limit: number): Promise<string | null | typeof OVERLONG> {
-    return this.inbox.line(limit);
+    return this.reader.line(limit);
   }
 
   /** Skips the rest of the line, however long; false if the input ended before the line did. @throws Failure */
   skipLine(): Promise<boolean> {
-    return this.inbox.skipLine();
+    return this.reader.skipLine();
   }
 
   /** Writes lines (latin1), each with its CRLF; returns as `write` does. */
@@ -135,8 +135,8 @@ export class Connection implements Watched, Source, Sink {
    * peer has caught up or is gone, and rejects with a Failure if that takes longer than `patience`.
    */
   write(octets: string | Buffer): Promise<void> | undefined {
-    this.outbox.send(octets);
-    return this.outbox.full ? this.outbox.emptied(this.patience) : undefined;
+    this.writer.send(octets);
+    return this.writer.full ? this.writer.emptied(this.patience) : undefined;
   }
 
   /**
@@ -155,7 +155,7 @@ export class Connection implements Watched, Source, Sink {
     this.#relay = relay;
     relay.start(`${head}\r\n`);
     if (this.#failure) this.#relay?.fail(this.#failure);
-    else if (this.inbox.ended) this.#relay?.fail(this.#cutOff());
+    else if (this.reader.ended) this.#relay?.fail(this.#cutOff());
     return relay.done;
   }
 
@@ -166,14 +166,14 @@ export class Connection implements Watched, Source, Sink {
    * @throws Failure if the handshake does not come about, or not before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
-    if (!this.outbox.empty) await this.outbox.emptied(this.patience);
+    if (!this.writer.empty) await this.writer.emptied(this.patience);
     if (this.#failure) throw this.#failure;
-    this.inbox.release();
+    this.reader.release();
     const tls = open(this.#stream);
-    this.landing = null;
+    this.buffers = null;
     this.#attach(tls);
-    this.inbox.move(tls);
-    this.outbox.move(tls);
+    this.reader.move(tls);
+    this.writer.move(tls);
     this.#handshake = handshake(tls, this.role);
     await this.#handshake.done;
     this.#handshake = null;
@@ -186,8 +186,8 @@ export class Connection implements Watched, Source, Sink {
     this.deadline = NEVER;
     this.limit = NEVER;
     this.#handshake?.fail(failure);
-    this.inbox.fail(failure);
-    this.outbox.fail(failure);
+    this.reader.fail(failure);
+    this.writer.fail(failure);
     this.#relay?.fail(failure);
     this.#lost(failure);
   }
@@ -201,7 +201,7 @@ export class Connection implements Watched, Source, Sink {
     if (this.#closing) return;
     this.#closing = true;
     this.onLost = null;
-    this.inbox.close();
+    this.reader.close();
     this.deadline = now() + within;
     this.#stream.end(() => {
       this.deadline = now() + LINGER;
@@ -219,7 +219,7 @@ export class Connection implements Watched, Source, Sink {
   sweep(at: number): void {
     if (at >= this.deadline && this.#closing) this.#stream.destroy();
     else if (at >= this.deadline || at >= this.limit) this.fail(this.#silent());
-    else if (at >= this.outbox.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
+    else if (at >= this.writer.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
   }
 
   #silent(): Failure {
@@ -232,8 +232,8 @@ export class Connection implements Watched, Source, Sink {
 
   /** There will be no more input. */
   #finish(): void {
-    if (this.inbox.ended) return;
-    this.inbox.end();
+    if (this.reader.ended) return;
+    this.reader.end();
     this.#relay?.fail(this.#cutOff());
     this.#lostIfClosed();
   }
@@ -257,7 +257,7 @@ export class Connection implements Watched, Source, Sink {
   #lose(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.outbox.close();
+    this.writer.close();
     this.#lostIfClosed();
   }
 

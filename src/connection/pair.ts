@@ -1,6 +1,6 @@
 /**
  * Two pipes as one stream: what comes from one descriptor and what goes to another. As with a socket, the end of the
- * input leaves the output open; and when it is closed, both descriptors really are.
+ * input leaves the output open; and when it is whenClosed, both descriptors really are.
  */
 
 import { Socket } from "node:net";
@@ -10,7 +10,7 @@ import { vacate } from "../process/descriptor";
 type Done = (fault?: Error | null) => void;
 
 /** Standard input and standard output. */
-export class Pipes extends Duplex {
+export class PipePair extends Duplex {
   readonly #input = new Socket({ fd: 0, readable: true, writable: false });
   readonly #output = new Socket({ fd: 1, readable: false, writable: true });
 
@@ -36,21 +36,21 @@ export class Pipes extends Duplex {
     this.#output.write(octets, done);
   }
 
-  /** Done when the descriptor is closed: a pipe has no other way to tell its reader of the end. */
+  /** Done when the descriptor is whenClosed: a pipe has no other way to tell its reader of the end. */
   override _final(done: Done): void {
-    closed(this.#output, done);
+    whenClosed(this.#output, done);
     this.#output.end();
   }
 
   override _destroy(fault: Error | null, done: Done): void {
-    closed(this.#input, () => closed(this.#output, () => done(fault)));
+    whenClosed(this.#input, () => whenClosed(this.#output, () => done(fault)));
     this.#input.destroy();
     this.#output.destroy();
   }
 }
 
-/** Calls back when a socket is closed, or at once if it is. */
-function closed(socket: Socket, done: () => void): void {
+/** Calls back when a socket is whenClosed, or at once if it is. */
+function whenClosed(socket: Socket, done: () => void): void {
   if (socket.closed) done();
   else socket.once("close", done);
 }

@@ -7,7 +7,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Failure } from "../protocol/failure";
-import type { Landing } from "./buffers";
+import type { ReadBuffers } from "./buffers";
 
 /** What `line` gives for a line that is longer than the limit; it is still there, for `skipLine`. */
 export const OVERLONG = Symbol("a line longer than its limit");
@@ -19,10 +19,10 @@ const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
-export class Inbox {
+export class Reader {
   /** Shown each line that is taken. */
   heard: ((line: string) => void) | null = null;
-  /** Gets each chunk at once; one from a landing is only valid until the next read. */
+  /** Gets each chunk at once; one from a buffers is only valid until the next read. */
   sink: ((chunk: Buffer) => void) | null = null;
 
   #octets: Buffer = NOTHING;
@@ -33,22 +33,22 @@ export class Inbox {
   #reader: { resolve(): void; reject(failure: Failure): void } | null = null;
 
   #stream: Duplex;
-  #landing: Landing | null;
+  #buffers: ReadBuffers | null;
   readonly #data = (chunk: Buffer) => this.#receive(chunk);
 
-  /** @param landing where the stream's `onread` option delivers; null: the stream emits its chunks */
-  constructor(stream: Duplex, landing: Landing | null) {
+  /** @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks */
+  constructor(stream: Duplex, buffers: ReadBuffers | null) {
     this.#stream = stream;
-    this.#landing = landing;
-    if (landing) landing.deliver = this.#data;
+    this.#buffers = buffers;
+    if (buffers) buffers.deliver = this.#data;
     else stream.on("data", this.#data);
   }
 
   /** Gives up the stream, and all that was read from it too early: it is for whom the stream is handed to. */
   release(): void {
-    if (this.#landing) this.#landing.deliver = () => true;
+    if (this.#buffers) this.#buffers.deliver = () => true;
     else this.#stream.off("data", this.#data);
-    this.#landing = null;
+    this.#buffers = null;
     this.#stream.pause();
     const rest = this.take(this.#octets.length);
     if (rest.length > 0) this.#stream.unshift(rest);
@@ -117,10 +117,10 @@ export class Inbox {
     return taken;
   }
 
-  /** Keeps a chunk until it is taken; one from a landing only lives until the next read, so it is copied. */
+  /** Keeps a chunk until it is taken; one from a buffers only lives until the next read, so it is copied. */
   keep(chunk: Buffer): void {
     if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
-    else this.#octets = this.#landing ? Buffer.from(chunk) : chunk;
+    else this.#octets = this.#buffers ? Buffer.from(chunk) : chunk;
   }
 
   pause(): void {

@@ -5,9 +5,9 @@
 
 import { now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
-import type { Landing } from "./buffers";
-import type { Inbox } from "./reader";
-import type { Outbox } from "./writer";
+import type { ReadBuffers } from "./buffers";
+import type { Reader } from "./reader";
+import type { Writer } from "./writer";
 
 /** Finds the end of what is relayed: the offset just behind it, or -1 if all of the chunk belongs to it. */
 export interface End {
@@ -22,13 +22,13 @@ export interface Paced {
 
 /** Where octets come from. */
 export interface Source extends Paced {
-  readonly inbox: Inbox;
-  readonly landing: Landing | null;
+  readonly reader: Reader;
+  readonly buffers: ReadBuffers | null;
 }
 
 /** Where they go. */
 export interface Sink extends Pick<Paced, "patience"> {
-  readonly outbox: Outbox;
+  readonly writer: Writer;
 }
 
 /** Up to here a status line is copied in front of its body's first chunk: one segment instead of two. */
@@ -59,13 +59,13 @@ export class Relay {
 
   /** Begins with what is there. @param head goes before it */
   start(head: string): void {
-    const { inbox, landing } = this.from;
-    const first = inbox.take(inbox.pending);
-    inbox.sink = (chunk) => this.#pass(chunk, "");
+    const { reader, buffers } = this.from;
+    const first = reader.take(reader.pending);
+    reader.sink = (chunk) => this.#pass(chunk, "");
     this.from.deadline = now() + this.from.patience;
     if (first.length > 0) this.#pass(first, head);
-    else this.to.outbox.send(head);
-    if (!this.#over) landing?.lease();
+    else this.to.writer.send(head);
+    if (!this.#over) buffers?.lease();
   }
 
   /** Ends it before its end. */
@@ -82,27 +82,27 @@ export class Relay {
     const part = at < 0 ? chunk : chunk.subarray(0, at);
     this.#octets += part.length;
     if (head && part.length <= JOIN_BOUND) {
-      to.outbox.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
+      to.writer.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
     } else {
-      if (head) to.outbox.send(head);
-      to.outbox.send(part);
+      if (head) to.writer.send(head);
+      to.writer.send(part);
     }
     // All of it must have left before the next read, which goes into the same memory.
-    const slow = to.outbox.empty ? null : to.outbox.emptied(to.patience);
+    const slow = to.writer.empty ? null : to.writer.emptied(to.patience);
     from.deadline = slow ? NEVER : now() + from.patience;
     if (at >= 0) {
       this.#leave(slow === null);
-      if (at < chunk.length) from.inbox.keep(chunk.subarray(at));
+      if (at < chunk.length) from.reader.keep(chunk.subarray(at));
       if (slow) slow.then(() => this.#resolve(this.#octets), this.#reject);
       else this.#resolve(this.#octets);
     } else if (slow) {
-      from.landing?.occupied();
-      from.inbox.pause();
+      from.buffers?.occupied();
+      from.reader.pause();
       slow.then(
         () => {
           // The end may have come meanwhile: TLS delivers what it has decrypted already.
           if (!this.#over) from.deadline = now() + from.patience;
-          from.inbox.resume();
+          from.reader.resume();
         },
         (failure) => this.fail(failure),
       );
@@ -112,8 +112,8 @@ export class Relay {
   /** @param free whether the memory of the last chunk is not in use any more */
   #leave(free: boolean): void {
     this.#over = true;
-    this.from.inbox.sink = null;
-    this.from.landing?.release(free);
+    this.from.reader.sink = null;
+    this.from.buffers?.release(free);
     this.ended();
   }
 }

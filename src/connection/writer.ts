@@ -12,7 +12,7 @@ import type { Failure } from "../protocol/failure";
 /** Octets written and not yet accepted by the system before the writer is asked to wait. */
 const BOUND = 16 * 1024;
 
-export class Outbox {
+export class Writer {
   /** When the peer must have accepted all that was written, by the clock of deadline.ts; Infinity: it has. */
   deadline = Number.POSITIVE_INFINITY;
 

@@ -18,7 +18,7 @@ export interface Rules {
 
 type Answer = string | Buffer;
 
-interface Row {
+interface DemoCommand {
   readonly state: "AUTHORIZATION" | "TRANSACTION" | "both";
   readonly takes: Arguments;
   readonly answer: (dialogue: Dialogue, first: string, second: string) => Answer;
@@ -83,7 +83,7 @@ export class Dialogue {
   }
 
   /** The one list of commands. */
-  static readonly #commands: ReadonlyMap<string, Row> = new Map<string, Row>([
+  static readonly #commands: ReadonlyMap<string, DemoCommand> = new Map<string, DemoCommand>([
     ["USER", { state: "AUTHORIZATION", takes: NAME, answer: (it, name) => it.#name(name) }],
     ["PASS", { state: "AUTHORIZATION", takes: PASSWORD, answer: (it, password) => it.#logIn(password) }],
     ["STAT", { state: "TRANSACTION", takes: NOTHING, answer: (it) => it.#stat() }],

@@ -1,11 +1,11 @@
 /**
- * The house: puts policy and transport together as what a session asks for. What the greeting does not need is loaded
+ * The gateway: puts policy and transport together as what a session asks for. What the greeting does not need is loaded
  * at its first use: under inetd, where each session is a process, that is half of the time to the greeting.
  */
 
-import type { Access } from "../access/acp";
+import type { Acp } from "../access/acp";
 import { Routing } from "../access/routing";
-import { Refusals } from "../access/throttle";
+import { Throttle } from "../access/throttle";
 import { type HostPort, isAddress, isPublic, POP3_PORT, parseHost, showHostPort, unmapped } from "../base/address";
 import { now } from "../base/clock";
 import { type Config, maySpeakTls, type TlsMode } from "../config/settings";
@@ -14,7 +14,7 @@ import type { Log } from "../log/line";
 import type { Capabilities } from "../protocol/capability";
 import { texts } from "../protocol/response";
 import { session } from "../session/serve";
-import type { Denial, Gateway, Login, Route, Visit } from "../session/session";
+import type { Credentials, Denial, Needs, Route, Session } from "../session/session";
 import type { Certificates } from "../tls/clients";
 import type { ServerTls } from "../tls/servers";
 import type { Lookups, Resolve } from "../upstream/lookup";
@@ -26,16 +26,16 @@ const CAPABILITIES_BOUND = 1000;
 /** How long a client's handshake may take, in milliseconds, within the time for its login. */
 const HANDSHAKE = 30_000;
 
-export class House implements Gateway {
+export class Gateway implements Needs {
   /** Told of each client that has logged in. */
   onLogin: (downstream: Connection) => void = () => {};
   /** Where this gateway itself listens. */
   listeners: readonly HostPort[] = [];
 
   readonly #routing: Routing;
-  #access: Access | null = null;
+  #access: Acp | null = null;
   #lookups: Lookups | null = null;
-  readonly #refusals: Refusals;
+  readonly #throttle: Throttle;
   readonly #certificates: Certificates | null;
   #serverTls: ServerTls | null = null;
   readonly #capabilities = new Map<string, { capabilities: Capabilities; at: number }>();
@@ -47,7 +47,7 @@ export class House implements Gateway {
     private readonly resolve?: Resolve,
   ) {
     this.#routing = new Routing(config);
-    this.#refusals = new Refusals(config.refusalDelay, config.refusalDelayLimit);
+    this.#throttle = new Throttle(config.refusalDelay, config.refusalDelayLimit);
     this.#certificates = config.certificates.length > 0 ? openCertificates(config) : null;
     const { serverTls, serverCa, serverCert } = config;
     if ((serverTls ?? "none") !== "none" || serverCa !== null || serverCert !== null) this.#tls();
@@ -92,23 +92,23 @@ export class House implements Gateway {
     this.#access?.close();
   }
 
-  route(login: Login): Route | Denial {
+  route(login: Credentials): Route | Denial {
     return this.#routing.route(login);
   }
 
-  async admit(visit: Visit, route: Route, until: AbortSignal): Promise<Route | Denial> {
+  async admit(session: Session, route: Route, until: AbortSignal): Promise<Route | Denial> {
     const { acp } = this.config;
     if (!acp) return route;
-    const { local, peer } = visit.downstream;
-    const about = { interface: { host: local.address, port: local.port }, client: peer.address, session: visit.id };
-    const { Access: Loaded } = require("../access/acp") as typeof import("../access/acp.js");
+    const { local, peer } = session.downstream;
+    const about = { interface: { host: local.address, port: local.port }, client: peer.address, session: session.id };
+    const { Acp: Loaded } = require("../access/acp") as typeof import("../access/acp.js");
     this.#access ??= new Loaded(this.config, this.log);
     return this.#access.admit(acp, route, about, until);
   }
 
-  async dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial> {
+  async dial(session: Session, route: Route, until: AbortSignal): Promise<Connection | Denial> {
     const { host, port } = route;
-    const found = isAddress(host) ? [host] : await this.#lookUp(host, visit.client, until);
+    const found = isAddress(host) ? [host] : await this.#lookUp(host, session.client, until);
     const addresses = found.map((address) => parseHost(address) ?? address);
     for (const address of addresses) {
       const reason = this.#isOwn(address, port) ? "that is this gateway itself" : this.#guard(route, address);
@@ -133,20 +133,20 @@ export class House implements Gateway {
     await upstream.startTls((raw) => tls.over(raw, { host, port }));
   }
 
-  async loggedIn(visit: Visit, route: Route): Promise<void> {
-    this.onLogin(visit.downstream);
-    this.#refusals.forget(visit.client);
+  async loggedIn(session: Session, route: Route): Promise<void> {
+    this.onLogin(session.downstream);
+    this.#throttle.forget(session.client);
     const { clientLog } = this.config;
-    if (clientLog === null || visit.client === "") return;
+    if (clientLog === null || session.client === "") return;
     const server = route.port === POP3_PORT ? route.host : showHostPort(route.host, route.port);
     const { recordClient } = require("../access/clientlog") as typeof import("../access/clientlog.js");
-    await recordClient(clientLog, visit.client, route.user, server).catch((thrown: Error) =>
-      visit.log("err", "client-log", { reason: thrown.message }),
+    await recordClient(clientLog, session.client, route.user, server).catch((thrown: Error) =>
+      session.log("err", "client-log", { reason: thrown.message }),
     );
   }
 
-  refused(visit: Visit): number {
-    return this.#refusals.add(visit.client);
+  refused(session: Session): number {
+    return this.#throttle.add(session.client);
   }
 
   capabilities(server: HostPort): Capabilities | undefined {

@@ -4,22 +4,22 @@
 
 import { lookup } from "node:dns/promises";
 import { isIP, type ListenOptions } from "node:net";
-import type { Listen } from "../config/settings";
-import type { House } from "../gateway/gateway";
-import { Reception } from "./listener";
+import type { ListenAddress } from "../config/settings";
+import type { Gateway } from "../gateway/gateway";
+import { Listener } from "./listener";
 
 export class Daemon {
-  readonly #house: House;
-  readonly #reception: Reception;
+  readonly #gateway: Gateway;
+  readonly #listener: Listener;
 
-  constructor(house: House) {
-    this.#house = house;
-    this.#reception = new Reception(house);
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#listener = new Listener(gateway);
   }
 
   /** Where it listens, once it does. */
   get ports(): readonly number[] {
-    return this.#reception.ports;
+    return this.#listener.ports;
   }
 
   /**
@@ -29,24 +29,24 @@ export class Daemon {
    * @throws Error of the first place where it can't
    */
   async open(): Promise<void> {
-    const { listen } = this.#house.config;
+    const { listen } = this.#gateway.config;
     const places = await Promise.all(listen.map(located));
-    await Promise.all(places.map((place, index) => this.#reception.listen(place, listen[index]?.tls)));
+    await Promise.all(places.map((place, index) => this.#listener.listen(place, listen[index]?.tls)));
   }
 
   /** Serves; resolves after `close`. */
   async serve(): Promise<void> {
-    this.#reception.announce();
-    await this.#reception.closed;
+    this.#listener.announce();
+    await this.#listener.closed;
   }
 
   /** Accepts nobody any more, lets sessions end for a while, and ends those that do not; called again, ends all. */
   close(): Promise<void> {
-    return this.#reception.close();
+    return this.#listener.close();
   }
 }
 
-async function located({ host, port }: Listen): Promise<ListenOptions> {
+async function located({ host, port }: ListenAddress): Promise<ListenOptions> {
   if (host === null) return { port };
   return { port, host: isIP(host) ? host : (await lookup(host)).address };
 }

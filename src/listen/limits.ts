@@ -1,5 +1,5 @@
 /**
- * How many sessions there may be, in all and of one client. When the house is full, the oldest session that has not
+ * How many sessions there may be, in all and of one client. When the gateway is full, the oldest session that has not
  * logged in gives way, so that idle sockets cannot keep users out.
  */
 

@@ -7,7 +7,7 @@ import { createServer, type ListenOptions, type Server, type Socket } from "node
 import { plainAddress } from "../base/address";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
-import type { House } from "../gateway/gateway";
+import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
 import { Limits } from "./limits";
@@ -28,10 +28,10 @@ const SPARE_DESCRIPTORS = 250;
 /** How long connections may take to carry our last words when all must end at once, in milliseconds. */
 const LAST_WORDS = 100;
 
-export class Reception {
+export class Listener {
   /** Resolves when `close` has done its work. */
   readonly closed: Promise<void>;
-  readonly #house: House;
+  readonly #gateway: Gateway;
   readonly #limits: Limits;
   readonly #servers: Server[] = [];
   /** All of whom something is left: a connection, or a session that carries out what its client had said. */
@@ -41,10 +41,10 @@ export class Reception {
   #resolveClosed = () => {};
   #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
 
-  constructor(house: House) {
-    this.#house = house;
-    this.#limits = new Limits(house.config.maxSessions, house.config.maxPerClient);
-    house.onLogin = (client) => this.#limits.loggedIn(client);
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#limits = new Limits(gateway.config.maxSessions, gateway.config.maxPerClient);
+    gateway.onLogin = (client) => this.#limits.loggedIn(client);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -62,7 +62,7 @@ export class Reception {
    * @throws the system's error
    */
   async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
-    this.#house.prepare();
+    this.#gateway.prepare();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, tls));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -72,29 +72,29 @@ export class Reception {
       });
     });
     // Out of descriptors, say: the next client may have more luck.
-    server.on("error", (error) => this.#house.log("err", "accept", { reason: error.message }));
+    server.on("error", (error) => this.#gateway.log("err", "accept", { reason: error.message }));
     this.#servers.push(server);
-    this.#house.listeners = [...this.#house.listeners, placeOf(server)];
+    this.#gateway.listeners = [...this.#gateway.listeners, placeOf(server)];
   }
 
   /** Tells the log where it listens, and what may be in the way of so many sessions. */
   announce(): void {
     for (const { host, port } of this.#servers.map(placeOf)) {
-      this.#house.log("info", "listen", { interface: host, port });
+      this.#gateway.log("info", "listen", { interface: host, port });
     }
-    const { maxSessions, acp } = this.#house.config;
+    const { maxSessions, acp } = this.#gateway.config;
     const needed = maxSessions * DESCRIPTORS + SPARE_DESCRIPTORS + (acp ? pipesOfPrograms() : 0);
     const bound = descriptorBound();
     // libuv turns clients away in silence when there are none left.
     if (this.#servers.length > 0 && bound !== null && bound < needed) {
       const reason = `${bound} open files are too few for ${maxSessions} sessions: they may need ${needed}`;
-      this.#house.log("warning", "listen", { reason });
+      this.#gateway.log("warning", "listen", { reason });
     }
   }
 
   /** Serves a client, whatever the limits say; resolves when nothing is left of the connection. */
   async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
-    await this.#enter(client, this.#isKnown(client) ? this.#house.serve(client, tls) : undefined);
+    await this.#enter(client, this.#isKnown(client) ? this.#gateway.serve(client, tls) : undefined);
   }
 
   /** Resolves when nobody has been inside for so long (in milliseconds); never once `close` was called. */
@@ -118,7 +118,7 @@ export class Reception {
     this.#closing = true;
     clearTimeout(this.#idle?.timer);
     this.#idle = null;
-    const timer = setTimeout(() => this.#endSessions(), this.#house.config.drainTimeout * 1000);
+    const timer = setTimeout(() => this.#endSessions(), this.#gateway.config.drainTimeout * 1000);
     for (const server of this.#servers) server.close();
     this.#leaving();
     await this.closed;
@@ -138,7 +138,7 @@ export class Reception {
     if (!this.#isKnown(client)) return;
     const refusal = this.#limits.admit(client);
     if (refusal !== null) this.#turnAway(client, refusal, tls);
-    else void this.#enter(client, this.#house.serve(client, tls)).then(() => this.#limits.leave(client));
+    else void this.#enter(client, this.#gateway.serve(client, tls)).then(() => this.#limits.leave(client));
   }
 
   /**
@@ -147,13 +147,16 @@ export class Reception {
    */
   #isKnown(client: Connection): boolean {
     if (client.peer.address !== "" || client.local.address === "") return true;
-    this.#house.log("info", "refused", { interface: client.local.address, reason: "client has reset the connection" });
+    this.#gateway.log("info", "refused", {
+      interface: client.local.address,
+      reason: "client has reset the connection",
+    });
     client.destroy();
     return false;
   }
 
   #turnAway(client: Connection, refusal: string, tls: TlsMode): void {
-    this.#house.log("notice", "refused", { client: client.peer.address, reason: refusal });
+    this.#gateway.log("notice", "refused", { client: client.peer.address, reason: refusal });
     // A client that expects TLS could not read it.
     if (tls === "tls" || this.#turnedAway >= TURNED_AWAY_BOUND) {
       client.destroy();

@@ -11,7 +11,7 @@ import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { plain, severities, TAG } from "./destination";
 import type { Level } from "./line";
-import type { Dial, Tell } from "./outlet";
+import type { OpenWire, WireEvents } from "./outlet";
 
 /** Octets of a message's text: logger takes 1024 and makes a second message of the rest; its header wants some, too. */
 const TEXT_BOUND = 960;
@@ -40,7 +40,7 @@ export function loggerLine(facility: number, level: Level, text: string): Buffer
  * @param program logger's file, or its name in /usr/bin or /bin
  * @param path the daemon's socket
  */
-export function dialLogger(program: string, path: string): Dial {
+export function loggerWire(program: string, path: string): OpenWire {
   return (tell) => {
     const own = ["--prio-prefix", "--stderr", "--socket-errors=on", `--id=${process.pid}`];
     const { TZ } = process.env;
@@ -76,7 +76,7 @@ export function dialLogger(program: string, path: string): Dial {
   };
 }
 
-function readReceipts(stderr: Socket, tell: Tell): void {
+function readReceipts(stderr: Socket, tell: WireEvents): void {
   let rest = "";
   stderr.setEncoding("latin1").on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");

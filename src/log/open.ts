@@ -9,7 +9,7 @@ import { fstatSync, statSync } from "node:fs";
 import { parseFacility, parseSyslogAddress, SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities } from "./destination";
 import { type Level, type Log, line } from "./line";
-import type { Dial } from "./outlet";
+import type { OpenWire } from "./outlet";
 
 export interface LogOptions {
   /** -d: lines of level debug, and stderr for all. */
@@ -81,8 +81,8 @@ function choose(options: LogOptions, { stderr, environment, socket, logger }: Su
   if (!options.stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) return onDescriptor(stderr, prefixed);
   if (statSync(socket, { throwIfNoEntry: false })?.isSocket()) {
     return () => {
-      const { dialLogger, loggerLine } = require("./logger") as typeof import("./logger.js");
-      return through(dialLogger(logger, socket), (level, text) => loggerLine(facility, level, text));
+      const { loggerWire, loggerLine } = require("./logger") as typeof import("./logger.js");
+      return through(loggerWire(logger, socket), (level, text) => loggerLine(facility, level, text));
     };
   }
   if (options.foreground && !options.stderrIsClient) return onDescriptor(stderr, timed);
@@ -93,12 +93,12 @@ type Shape = (level: Level, text: string) => Buffer;
 
 /** The descriptor is opened anew at once, while that is permitted. */
 function onDescriptor(descriptor: number, shape: Shape): () => Destination {
-  const { dialDescriptor } = require("./stderr") as typeof import("./stderr.js");
-  const dial = dialDescriptor(descriptor);
+  const { descriptorWire } = require("./stderr") as typeof import("./stderr.js");
+  const dial = descriptorWire(descriptor);
   return () => through(dial, shape);
 }
 
-function through(dial: Dial, shape: Shape): Destination {
+function through(dial: OpenWire, shape: Shape): Destination {
   const { Outlet } = require("./outlet") as typeof import("./outlet.js");
   const outlet = new Outlet(dial, (messages) => shape("warning", line("lost", { messages })));
   return {

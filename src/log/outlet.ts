@@ -29,7 +29,7 @@ export interface Wire {
 }
 
 /** What a wire tells its outlet. */
-export interface Tell {
+export interface WireEvents {
   /** The first so many of what was sent and not yet taken are with the other side, as far as that can be known. */
   taken(count: number): void;
   /** So many that seemed taken were not. */
@@ -39,16 +39,16 @@ export interface Tell {
 }
 
 /** Opens a wire. May throw: it is tried again later. */
-export type Dial = (tell: Tell) => Wire;
+export type OpenWire = (tell: WireEvents) => Wire;
 
-interface Entry {
+interface QueuedMessage {
   readonly octets: Buffer;
   /** How many lost messages this one tells of; 0: it is an ordinary one. */
   readonly tells: number;
 }
 
 export class Outlet {
-  readonly #queue: Entry[] = [];
+  readonly #queue: QueuedMessage[] = [];
   #octets = 0;
   /** How many of the queue, from its head on, are on the wire. */
   #sent = 0;
@@ -71,7 +71,7 @@ export class Outlet {
    * @param notice the message that says how many were lost
    */
   constructor(
-    private readonly dial: Dial,
+    private readonly dial: OpenWire,
     private readonly notice: (messages: number) => Buffer,
   ) {}
 
@@ -195,7 +195,7 @@ export class Outlet {
     }, this.#pause).unref();
   }
 
-  #remove(count: number): Entry[] {
+  #remove(count: number): QueuedMessage[] {
     const removed = this.#queue.splice(0, count);
     for (const { octets } of removed) this.#octets -= octets.length;
     return removed;

@@ -4,13 +4,13 @@
  */
 
 import type { Socket } from "node:net";
-import type { Tell, Wire } from "./outlet";
+import type { Wire, WireEvents } from "./outlet";
 
 /**
  * @param socket connected, or on its way there
  * @param end how the socket is ended when nothing more will come
  */
-export function overSocket(socket: Socket, tell: Tell, end: (done: () => void) => void): Wire {
+export function overSocket(socket: Socket, tell: WireEvents, end: (done: () => void) => void): Wire {
   let connected = !socket.connecting;
   socket.once("connect", () => {
     connected = true;

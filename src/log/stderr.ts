@@ -8,14 +8,14 @@
  */
 
 import { constants, fstatSync, openSync, write } from "node:fs";
-import type { Dial, Tell, Wire } from "./outlet";
+import type { OpenWire, Wire, WireEvents } from "./outlet";
 import { overSocket } from "./socket";
 
 /** How long a terminal that takes nothing is left alone, in milliseconds. */
 const TERMINAL_PAUSE = 20;
 
 /** How the descriptor is written; it is opened anew at once, because later root's rights may be gone. */
-export function dialDescriptor(descriptor: number): Dial {
+export function descriptorWire(descriptor: number): OpenWire {
   const stat = fstatSync(descriptor);
   const stream = stat.isFIFO() || stat.isSocket();
   const ours = () => (stat.isFIFO() || stat.isCharacterDevice() ? reopened(descriptor) : descriptor);
@@ -46,7 +46,7 @@ function reopened(descriptor: number): number {
 }
 
 /** A wire into a file or to a terminal. */
-function overFile(file: number, tell: Tell): Wire {
+function overFile(file: number, tell: WireEvents): Wire {
   let timer: NodeJS.Timeout | undefined;
   return {
     send(messages) {

@@ -18,8 +18,8 @@ const MESSAGE_BOUND = 1024;
 export function openSyslog(target: SyslogTarget, facility: number): Destination {
   const tcp = target.transport === "tcp";
   const dial = tcp
-    ? (require("./tcp") as typeof import("./tcp.js")).dialTcp(target.host, target.port)
-    : (require("./udp") as typeof import("./udp.js")).dialUdp(target.host, target.port);
+    ? (require("./tcp") as typeof import("./tcp.js")).tcpWire(target.host, target.port)
+    : (require("./udp") as typeof import("./udp.js")).udpWire(target.host, target.port);
   const { Client, Transport } = require("syslog-client") as typeof import("syslog-client");
   // Anew for each message: the package writes into them. A facility that is 0 it takes from here only.
   const fresh = (level: Level): MessageOptions => ({ facility, severity: severities[level] });

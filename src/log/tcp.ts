@@ -4,7 +4,7 @@
  */
 
 import { connect } from "node:net";
-import type { Dial } from "./outlet";
+import type { OpenWire } from "./outlet";
 import { overSocket } from "./socket";
 
 /** For the connection to be accepted, at all of a name's addresses, in milliseconds. */
@@ -17,7 +17,7 @@ const ADDRESS_LIMIT = 3000;
 const KEEPALIVE = 60_000;
 
 /** @param host a name, looked up for each connection, or an IP address */
-export function dialTcp(host: string, port: number): Dial {
+export function tcpWire(host: string, port: number): OpenWire {
   return (tell) => {
     const socket = connect({ host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_LIMIT });
     const limit = setTimeout(() => socket.destroy(), CONNECT_LIMIT).unref();

@@ -7,7 +7,7 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import { type LookupAddress, lookup } from "node:dns";
-import type { Dial, Tell, Wire } from "./outlet";
+import type { OpenWire, Wire, WireEvents } from "./outlet";
 
 /** How long after the first message a refusal is waited for, in milliseconds. */
 const TRIAL = 20;
@@ -17,7 +17,7 @@ const VOLLEY = 32;
 const VOLLEY_PAUSE = 1;
 
 /** @param host a name, of whose addresses the first is taken that refuses nothing, or an IP address */
-export function dialUdp(host: string, port: number): Dial {
+export function udpWire(host: string, port: number): OpenWire {
   return (tell) => new UdpWire(host, port, tell);
 }
 
@@ -37,7 +37,7 @@ class UdpWire implements Wire {
   constructor(
     host: string,
     private readonly port: number,
-    private readonly tell: Tell,
+    private readonly tell: WireEvents,
   ) {
     lookup(host, { all: true }, (_fault, found) => {
       this.#addresses = found ?? [];

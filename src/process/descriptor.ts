@@ -14,7 +14,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, type Stats } fr
  * - listener: a socket that accepts, of TCP or in the file system
  * - pipe: a pipe, or a stream socket without a network; octets in, octets out
  */
-export type Kind = "connection" | "listener" | "pipe" | "terminal" | "other";
+export type DescriptorKind = "connection" | "listener" | "pipe" | "terminal" | "other";
 
 /** States of a table of TCP: TCP_LISTEN, and the column's name in the first line. */
 const LISTENING = "0A";
@@ -28,7 +28,7 @@ const ACCEPTS = 0x10000;
 const STREAM = "0001";
 
 /** What a descriptor is. Where the system has no tables to look at, any socket is taken for a connection. */
-export function kindOf(fd: number): Kind {
+export function kindOf(fd: number): DescriptorKind {
   const stats = look(fd);
   if (stats?.isFIFO()) return "pipe";
   if (stats?.isSocket()) return fd <= STDERR && hasPeer(fd) ? "connection" : kindOfSocket(String(stats.ino));
@@ -41,7 +41,7 @@ export function isSocket(fd: number): boolean {
 }
 
 /** Whether two descriptors mean the same socket or file. */
-export function isSame(one: number, other: number): boolean {
+export function isSameDescriptor(one: number, other: number): boolean {
   const [a, b] = [look(one), look(other)];
   return a !== null && b !== null && a.dev === b.dev && a.ino === b.ino;
 }
@@ -57,8 +57,8 @@ export function isSame(one: number, other: number): boolean {
  */
 export function safeStandardStreams(): boolean {
   if (!isSocket(0)) return false;
-  const spoken = isSame(1, 0);
-  const told = isSame(2, 0);
+  const spoken = isSameDescriptor(1, 0);
+  const told = isSameDescriptor(2, 0);
   if (told) vacate(2);
   if (spoken && (told || kindOf(0) !== "pipe")) vacate(1);
   return told;
@@ -112,7 +112,7 @@ function hasPeer(fd: number): boolean {
   }
 }
 
-function kindOfSocket(inode: string): Kind {
+function kindOfSocket(inode: string): DescriptorKind {
   if (listens("tcp", inode) || listens("tcp6", inode)) return "listener";
   const unix = new RegExp(`^[0-9a-f]+: \\w+ \\w+ (\\w+) (\\w+) \\w+ +${inode}(?: |$)`, "m").exec(table("unix"));
   if (unix?.[2] === STREAM) return Number.parseInt(unix[1] as string, 16) & ACCEPTS ? "listener" : "pipe";

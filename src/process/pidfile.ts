@@ -58,7 +58,7 @@ export class Pidfile {
   remove(): void {
     ftruncateSync(this.#fd);
     try {
-      if (isSame(lstatSync(this.#path), fstatSync(this.#fd))) unlinkSync(this.#path);
+      if (isSameFile(lstatSync(this.#path), fstatSync(this.#fd))) unlinkSync(this.#path);
     } catch {
       // Gone already, or in a folder of root's: then it is empty.
     }
@@ -82,13 +82,13 @@ function hasOpen(pid: string, file: Stats): boolean {
   try {
     return readdirSync(folder).some((fd) => {
       const open = statSync(`${folder}/${fd}`, { throwIfNoEntry: false });
-      return open !== undefined && isSame(open, file);
+      return open !== undefined && isSameFile(open, file);
     });
   } catch {
     return false;
   }
 }
 
-function isSame(one: Stats, other: Stats): boolean {
+function isSameFile(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino;
 }

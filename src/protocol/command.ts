@@ -15,7 +15,7 @@ export type Optional = "CAPA" | "STLS";
 /** What a command takes behind its verb. `text` is verbatim behind one blank. */
 type Arguments = "nothing" | "text" | "message?" | "message" | "message count";
 
-interface Row {
+interface CommandRow {
   readonly takes: Arguments;
   /** When a positive response is multi-line (RFC 1939): LIST and UIDL only if they name no message. */
   readonly multiline: "never" | "always" | "without argument";
@@ -24,7 +24,7 @@ interface Row {
   readonly optional?: boolean;
 }
 
-const TABLE: ReadonlyMap<string, Row> = new Map<string, Row>([
+const TABLE: ReadonlyMap<string, CommandRow> = new Map<string, CommandRow>([
   ["USER", { takes: "text", multiline: "never", state: "AUTHORIZATION" }],
   ["PASS", { takes: "text", multiline: "never", state: "AUTHORIZATION" }],
   ["STAT", { takes: "nothing", multiline: "never", state: "TRANSACTION" }],
@@ -69,7 +69,7 @@ export class Command {
 }
 
 /** A command that goes nowhere: what the client is told, and whether it counts as not permitted. */
-export interface Refusal {
+export interface Rejection {
   readonly reply: string;
   readonly unsupported: boolean;
 }
@@ -81,7 +81,7 @@ export interface Refusal {
  * @param opened the optional commands that are permitted
  * @returns the command, or the refusal that the client is to be told
  */
-export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Refusal {
+export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Rejection {
   if (/[\x00-\x1f\x7f]/.test(line)) return { reply: texts.controlOctet, unsupported: false };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);

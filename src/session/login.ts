@@ -7,16 +7,16 @@ import { type Connection, closed } from "../connection/connection";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
 import { logIn } from "./serverlogin";
-import { type Denial, type Login, named, type Visit } from "./session";
+import { type Credentials, type Denial, named, type Session } from "./session";
 import { hasQuit, transaction } from "./transaction";
 
 /** Serves a client that has given its credentials. @returns why it ended @throws Failure */
-export async function serve(visit: Visit, login: Login): Promise<string> {
-  visit.downstream.deadline = Number.POSITIVE_INFINITY;
-  const upstream = await reach(visit, login);
+export async function serve(session: Session, login: Credentials): Promise<string> {
+  session.downstream.deadline = Number.POSITIVE_INFINITY;
+  const upstream = await reach(session, login);
   if (!upstream) return "login refused";
   try {
-    return await transaction(visit, upstream);
+    return await transaction(session, upstream);
   } finally {
     upstream.destroy();
   }
@@ -28,29 +28,29 @@ export async function serve(visit: Visit, login: Login): Promise<string> {
  * @returns the server, logged in; null if the login was denied
  * @throws Failure
  */
-async function reach(visit: Visit, login: Login): Promise<Connection | null> {
-  const { gateway, downstream } = visit;
+async function reach(session: Session, login: Credentials): Promise<Connection | null> {
+  const { needs, downstream } = session;
   const until = lost(downstream);
-  const asked = gateway.route(login);
-  if ("reply" in asked) return deny(visit, { user: login.user, ...asked });
-  visit.route = asked;
-  const route = await gateway.admit(visit, asked, until);
-  if ("reply" in route) return deny(visit, { ...named(asked), ...route });
-  visit.route = route;
-  const upstream = await gateway.dial(visit, route, until);
-  if ("reply" in upstream) return deny(visit, { ...named(route), ...upstream });
+  const asked = needs.route(login);
+  if ("reply" in asked) return deny(session, { user: login.user, ...asked });
+  session.route = asked;
+  const route = await needs.admit(session, asked, until);
+  if ("reply" in route) return deny(session, { ...named(asked), ...route });
+  session.route = route;
+  const upstream = await needs.dial(session, route, until);
+  if ("reply" in upstream) return deny(session, { ...named(route), ...upstream });
   whenLost(downstream, (failure) => upstream.fail(failure));
-  if (gateway.config.debug) visit.traced(upstream, ">");
+  if (needs.config.debug) session.traced(upstream, ">");
   try {
-    const reply = await logIn(visit, upstream, route);
+    const reply = await logIn(session, upstream, route);
     if (!isPositive(reply)) {
       upstream.destroy();
-      return await deny(visit, { ...named(route), reply, reason: "server" });
+      return await deny(session, { ...named(route), reply, reason: "server" });
     }
-    await gateway.loggedIn(visit, route);
-    visit.log("info", "login", { ...named(route), tls: downstream.tls || undefined });
+    await needs.loggedIn(session, route);
+    session.log("info", "login", { ...named(route), tls: downstream.tls || undefined });
     await downstream.say(reply);
-    visit.owed = false;
+    session.owed = false;
     return upstream;
   } catch (thrown) {
     upstream.destroy();
@@ -76,17 +76,17 @@ function lost(downstream: Connection): AbortSignal {
 }
 
 /** A refused login is answered late, unless it says nothing against the client, and ends the session. */
-async function deny(visit: Visit, denial: Denial & { user: string }): Promise<null> {
+async function deny(session: Session, denial: Denial & { user: string }): Promise<null> {
   const { reply, temporary = isTemporary(reply), ...told } = denial;
-  visit.log("warning", "denied", { ...told, answer: visit.withoutSecrets(reply) });
-  if (!temporary) await held(visit, visit.gateway.refused(visit));
-  await visit.downstream.say(reply);
+  session.log("warning", "denied", { ...told, answer: session.withoutSecrets(reply) });
+  if (!temporary) await held(session, session.needs.refused(session));
+  await session.downstream.say(reply);
   return null;
 }
 
 /** Holds an answer back. @throws Failure if the client does not wait for it */
-async function held(visit: Visit, seconds: number): Promise<void> {
-  const signal = lost(visit.downstream);
+async function held(session: Session, seconds: number): Promise<void> {
+  const signal = lost(session.downstream);
   await pause(seconds * 1000, undefined, { signal }).catch(() => {
     throw signal.reason;
   });

@@ -7,43 +7,43 @@ import type { TlsMode } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { authorization } from "./authorization";
-import { type Gateway, named, Visit } from "./session";
+import { type Needs, named, Session } from "./session";
 
 /**
  * Serves one client; the connection is closing when this resolves. Never rejects.
  *
  * @param tls how TLS comes into the client's connection; default: never
  */
-export async function session(downstream: Connection, gateway: Gateway, tls?: TlsMode): Promise<void> {
-  const visit = new Visit(downstream, gateway, tls);
+export async function session(downstream: Connection, needs: Needs, tls?: TlsMode): Promise<void> {
+  const session = new Session(downstream, needs, tls);
   let reason = "quit";
   let patience: number | undefined;
   try {
-    downstream.deadline = visit.began + gateway.config.loginTimeout * 1000;
-    const connected = () => visit.log("info", "connect", { interface: downstream.local.address });
+    downstream.deadline = session.began + needs.config.loginTimeout * 1000;
+    const connected = () => session.log("info", "connect", { interface: downstream.local.address });
     if (tls === "tls") {
       connected();
-      await gateway.secureClient(downstream);
-      await downstream.say(`+OK ${gateway.config.greeting}`);
+      await needs.secureClient(downstream);
+      await downstream.say(`+OK ${needs.config.greeting}`);
     } else {
       // The greeting need not wait until the way to the log is open.
-      const greeted = downstream.say(`+OK ${gateway.config.greeting}`);
+      const greeted = downstream.say(`+OK ${needs.config.greeting}`);
       connected();
       await greeted;
     }
-    const login = await authorization(visit);
-    if (login) reason = await serving()(visit, login);
+    const login = await authorization(session);
+    if (login) reason = await serving()(session, login);
     patience = downstream.patience;
   } catch (thrown) {
-    reason = tell(visit, Failure.of(thrown));
+    reason = tell(session, Failure.of(thrown));
   } finally {
     downstream.close(patience);
-    const { retrieved, octets } = visit;
+    const { retrieved, octets } = session;
     // Without QUIT the server deletes nothing (RFC 1939, 6).
-    const deleted = reason === "quit" ? visit.deleted : 0;
-    const seconds = Math.round((now() - visit.began) / 1000);
-    const who = visit.route ? named(visit.route) : {};
-    visit.log("info", "close", { ...who, reason, seconds, retrieved, deleted, octets });
+    const deleted = reason === "quit" ? session.deleted : 0;
+    const seconds = Math.round((now() - session.began) / 1000);
+    const who = session.route ? named(session.route) : {};
+    session.log("info", "close", { ...who, reason, seconds, retrieved, deleted, octets });
   }
 }
 
@@ -56,16 +56,16 @@ function serving(): typeof import("./login.js").serve {
 }
 
 /** Tells the client and the log of a failure, each what is for them. @returns the reason for the closing line */
-function tell(visit: Visit, failure: Failure): string {
+function tell(session: Session, failure: Failure): string {
   const { blame, reply } = failure;
-  const message = visit.withoutSecrets(failure.message);
+  const message = session.withoutSecrets(failure.message);
   // An -ERR inside a multi-line response would become mail; one that nobody waits for would answer the wrong command.
-  if (reply !== null && !visit.inside && (visit.owed || blame === "client")) {
-    visit.downstream.say(reply)?.catch(() => {}); // it is leaving: whether it has heard this is its own affair
+  if (reply !== null && !session.inside && (session.owed || blame === "client")) {
+    session.downstream.say(reply)?.catch(() => {}); // it is leaving: whether it has heard this is its own affair
   }
   if (blame === "server" || blame === "gateway") {
     const stack = failure.cause instanceof Error ? failure.cause.stack : undefined;
-    visit.log("err", "failure", { blame, server: visit.route?.host, reason: message, stack });
+    session.log("err", "failure", { blame, server: session.route?.host, reason: message, stack });
   }
   return message;
 }

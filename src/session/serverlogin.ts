@@ -9,7 +9,7 @@ import { type Connection, OVERLONG } from "../connection/connection";
 import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
 import { Failure } from "../protocol/failure";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
-import type { Route, Visit } from "./session";
+import type { Route, Session } from "./session";
 
 /**
  * Logs in.
@@ -17,11 +17,11 @@ import type { Route, Visit } from "./session";
  * @returns the server's status line to the credentials, positive or not, cleaned for the client
  * @throws Failure if the server is lost, silent, unwilling, or does not speak POP3
  */
-export async function logIn(visit: Visit, upstream: Connection, route: Route): Promise<string> {
-  const { config } = visit.gateway;
+export async function logIn(session: Session, upstream: Connection, route: Route): Promise<string> {
+  const { config } = session.needs;
   upstream.patience = config.timeout * 1000;
   upstream.deadline = now() + config.greetingTimeout * 1000;
-  await greeted(upstream, route.tls, () => visit.gateway.secureServer(upstream, route));
+  await greeted(upstream, route.tls, () => session.needs.secureServer(upstream, route));
   const user = await ask(upstream, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
   upstream.deadline = now() + config.timeout * 1000;

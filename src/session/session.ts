@@ -1,5 +1,5 @@
 /**
- * Visit: what is known about one session while it lasts, and Gateway: what a session asks of the house around it.
+ * Session: what is known about one session while it lasts, and Needs: what a session asks of the gateway around it.
  */
 
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
@@ -14,14 +14,14 @@ import {
   nameOf,
   type Optional,
   parseCommand,
-  type Refusal,
+  type Rejection,
   type State,
 } from "../protocol/command";
 import { Failure } from "../protocol/failure";
 import { texts } from "../protocol/response";
 
 /** Complete credentials, as the client gave them (latin1). */
-export interface Login {
+export interface Credentials {
   readonly user: string;
   readonly password: string;
 }
@@ -56,23 +56,23 @@ export interface Denial {
   readonly temporary?: boolean;
 }
 
-export interface Gateway {
+export interface Needs {
   readonly config: Config;
   readonly log: Log;
   /** The server for this login, or why there is none. */
-  route(login: Login): Route | Denial;
+  route(login: Credentials): Route | Denial;
   /** Whether the login may go there; perhaps it is to go elsewhere. @throws the reason of `until`, or a Failure */
-  admit(visit: Visit, route: Route, until: AbortSignal): Promise<Route | Denial>;
+  admit(session: Session, route: Route, until: AbortSignal): Promise<Route | Denial>;
   /** Connects to a server. @throws the reason of `until`, or a Failure */
-  dial(visit: Visit, route: Route, until: AbortSignal): Promise<Connection | Denial>;
+  dial(session: Session, route: Route, until: AbortSignal): Promise<Connection | Denial>;
   /** Puts TLS over the client's connection. @throws Failure */
   secureClient(downstream: Connection): Promise<void>;
   /** Puts TLS over a server's connection, and verifies it. @throws Failure */
   secureServer(upstream: Connection, route: Route): Promise<void>;
   /** The client is logged in; it is told so when this resolves. Never rejects. */
-  loggedIn(visit: Visit, route: Route): Promise<void>;
+  loggedIn(session: Session, route: Route): Promise<void>;
   /** A login of this client was refused. @returns how many seconds its answer is to be held back */
-  refused(visit: Visit): number;
+  refused(session: Session): number;
   /** What this server said to CAPA within the last hour; undefined: not known. */
   capabilities(server: HostPort): Capabilities | undefined;
   /** Keeps what this server has just said to CAPA. */
@@ -88,7 +88,7 @@ const UNSUPPORTED_LIMIT = 5;
 let counter = 0;
 const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toString(36)}`;
 
-export class Visit {
+export class Session {
   /** Unique, also among processes of one machine. */
   readonly id = `${START}.${(++counter).toString(36)}`;
   readonly began = now();
@@ -107,25 +107,25 @@ export class Visit {
 
   constructor(
     readonly downstream: Connection,
-    readonly gateway: Gateway,
+    readonly needs: Needs,
     /** How TLS comes into the client's connection. */
     readonly tls: TlsMode = "none",
   ) {
     // A client that reads slowly is not inactive: what the system holds for it may take its time.
-    const { timeout, stallTimeout } = gateway.config;
+    const { timeout, stallTimeout } = needs.config;
     downstream.patience = Math.max(timeout, stallTimeout) * 1000;
-    if (gateway.config.debug) this.traced(downstream, "<");
+    if (needs.config.debug) this.traced(downstream, "<");
   }
 
   /** Whether a login may be sent as things are: not in clear where TLS could be. */
   get mayLogIn(): boolean {
-    return this.tls === "none" || this.downstream.tls !== "" || this.gateway.config.cleartextLogin;
+    return this.tls === "none" || this.downstream.tls !== "" || this.needs.config.cleartextLogin;
   }
 
   /** The optional commands that are permitted. */
   get opened(): readonly Optional[] {
     if (this.tls === "starttls") return ["CAPA", "STLS"];
-    return this.gateway.config.capa ? ["CAPA"] : [];
+    return this.needs.config.capa ? ["CAPA"] : [];
   }
 
   /** The client's address. */
@@ -142,14 +142,14 @@ export class Visit {
 
   /** As the log, with the session and its client in front. */
   log(level: Level, event: string, fields: Fields): void {
-    this.gateway.log(level, event, { session: this.id, client: this.client, ...fields });
+    this.needs.log(level, event, { session: this.id, client: this.client, ...fields });
   }
 
   /** Shows a connection's lines in the log; commands, which flow in the given direction, go through a mask. */
   traced(connection: Connection, commands: "<" | ">"): void {
     connection.trace = (direction, line) => {
       const text = direction === commands ? masked(line, this.#afterAuth) : this.withoutSecrets(line);
-      this.gateway.log("debug", `${connection.role}${direction}`, { session: this.id, line: text });
+      this.needs.log("debug", `${connection.role}${direction}`, { session: this.id, line: text });
     };
   }
 
@@ -159,14 +159,14 @@ export class Visit {
    * @param line what `Connection.line` gave; the rest of an overlong line is skipped here, never run in part
    * @throws Failure
    */
-  async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Refusal> {
+  async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Rejection> {
     if (line !== OVERLONG) return this.#counted(line, parseCommand(line, state, this.opened));
     this.#afterAuth ||= AUTH.test(this.downstream.ahead);
     await this.downstream.skipLine();
     return { reply: texts.lineTooLong, unsupported: false };
   }
 
-  #counted(line: string, parsed: Command | Refusal): Command | Refusal {
+  #counted(line: string, parsed: Command | Rejection): Command | Rejection {
     const unsupported = "unsupported" in parsed && parsed.unsupported;
     const secret = this.#afterAuth;
     // AUTH LOGIN, sent blindly, is followed by two lines: the user and the password.

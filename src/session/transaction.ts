@@ -14,7 +14,7 @@ import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
 import { list } from "./serverlogin";
-import type { Route, Visit } from "./session";
+import type { Route, Session } from "./session";
 
 /** So many commands may be unanswered by a server that knows PIPELINING. */
 const PIPELINE_BOUND = 64;
@@ -31,12 +31,12 @@ const OUR_CAPA = new Command("CAPA", null, true);
  * @returns why it ended: "quit", or that the client closed its side
  * @throws Failure for every other end
  */
-export async function transaction(visit: Visit, upstream: Connection): Promise<string> {
-  const both = new Transaction(visit, upstream);
+export async function transaction(session: Session, upstream: Connection): Promise<string> {
+  const both = new Transaction(session, upstream);
   try {
     return await Promise.race([both.commands(), both.responses()]);
   } finally {
-    visit.owed = both.owed;
+    session.owed = both.owed;
   }
 }
 
@@ -59,13 +59,13 @@ class Transaction {
   #progressed: (() => void) | null = null;
 
   constructor(
-    private readonly visit: Visit,
+    private readonly session: Session,
     upstream: Connection,
   ) {
     this.#upstream = upstream;
-    this.#downstream = visit.downstream;
-    this.#server = visit.route as Route;
-    this.#turn = visit.gateway.config.timeout * 1000;
+    this.#downstream = session.downstream;
+    this.#server = session.route as Route;
+    this.#turn = session.needs.config.timeout * 1000;
     this.#downstream.onLost = (failure) => this.#clientLost(failure);
     if (this.#downstream.lost) this.#clientLost(closed("client"));
     this.#nextTurn();
@@ -78,17 +78,17 @@ class Transaction {
 
   /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
   async commands(): Promise<string> {
-    const { visit } = this;
+    const { session } = this;
     for (;;) {
       const line = await this.#downstream.line(COMMAND_LIMIT);
       if (line === null) break;
-      const command = await visit.parse(line, "TRANSACTION");
+      const command = await session.parse(line, "TRANSACTION");
       if (command instanceof Command) {
         await this.#send(command);
         if (this.#quitting) break;
-      } else if (visit.tooMany) {
+      } else if (session.tooMany) {
         while (this.#due.length > 0) await this.#progress();
-        throw visit.tooManyUnsupported();
+        throw session.tooManyUnsupported();
       } else {
         while (this.#due.length >= PIPELINE_BOUND) await this.#progress();
         await this.#answer(command.reply);
@@ -134,22 +134,22 @@ class Transaction {
 
   /** Hands one response on, and counts what it did. */
   async #pass(command: Command, line: string): Promise<void> {
-    const { visit } = this;
+    const { session } = this;
     const positive = isPositive(line);
     if (positive && command.multiline) {
-      visit.inside = true;
-      visit.octets += await this.#upstream.relay(this.#downstream, new MultilineEnd(), cleaned(line));
-      visit.inside = false;
+      session.inside = true;
+      session.octets += await this.#upstream.relay(this.#downstream, new MultilineEnd(), cleaned(line));
+      session.inside = false;
     } else {
       await this.#downstream.say(cleaned(line));
     }
     // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
-    if (!positive && command.verb === "QUIT") visit.deleted = 0;
+    if (!positive && command.verb === "QUIT") session.deleted = 0;
     if (!positive) return;
-    if (command.verb === "RETR" && !this.#downstream.gone) visit.retrieved++;
+    if (command.verb === "RETR" && !this.#downstream.gone) session.retrieved++;
     else if (command.verb === "RETR") return;
-    else if (command.verb === "DELE") visit.deleted++;
-    else if (command.verb === "RSET") visit.deleted = 0;
+    else if (command.verb === "DELE") session.deleted++;
+    else if (command.verb === "RSET") session.deleted = 0;
   }
 
   /** Forwards a command as soon as the server may get it. */
@@ -175,26 +175,26 @@ class Transaction {
 
   /** Waits until the server may get another command, asking it first whether it knows PIPELINING. */
   async #room(next: Command): Promise<void> {
-    const { gateway } = this.visit;
+    const { needs } = this.session;
     // Nothing follows QUIT, so there is nothing to learn for it.
-    if (gateway.capabilities(this.#server) === undefined && next.verb !== "QUIT") {
+    if (needs.capabilities(this.#server) === undefined && next.verb !== "QUIT") {
       while (this.#due.length > 0 || this.#stray) await this.#progress();
       // Should the question be the end of the session, then it was the last time that this server was asked.
-      gateway.learned(this.#server, NO_CAPABILITIES);
+      needs.learned(this.#server, NO_CAPABILITIES);
       this.#due.push(OUR_CAPA);
       this.#nextTurn();
-      this.#upstream.deadline = now() + Math.min(this.#turn, gateway.config.greetingTimeout * 1000);
+      this.#upstream.deadline = now() + Math.min(this.#turn, needs.config.greetingTimeout * 1000);
       await this.#upstream.say(OUR_CAPA.toString());
       while (this.#due.length > 0) await this.#progress();
     }
-    const bound = () => (gateway.capabilities(this.#server)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
+    const bound = () => (needs.capabilities(this.#server)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
     while (this.#due.length >= bound() || this.#stray) await this.#progress();
   }
 
   /** Takes the answer to a CAPA: what this server can do is known then. @returns its list; null: it has none */
   async #learn(line: string): Promise<string[] | null> {
     const lines = isPositive(line) ? await list(this.#upstream) : null;
-    this.visit.gateway.learned(this.#server, parseCapabilities(lines ?? []));
+    this.session.needs.learned(this.#server, parseCapabilities(lines ?? []));
     return lines;
   }
 
@@ -239,7 +239,7 @@ class Transaction {
   #clientLost(failure: Failure): void {
     const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#downstream.ahead);
     if (quit && failure.blame === "client" && this.#downstream.gone) {
-      this.#upstream.limit = now() + this.visit.gateway.config.quitTimeout * 1000;
+      this.#upstream.limit = now() + this.session.needs.config.quitTimeout * 1000;
     } else {
       this.#upstream.fail(failure);
     }

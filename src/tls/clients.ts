@@ -27,8 +27,8 @@ const SIGNATURES = {
   rsa: "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1",
   "rsa-pss": "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512",
 } as const;
-type Kind = keyof typeof SIGNATURES;
-const KINDS = Object.keys(SIGNATURES) as readonly Kind[];
+type KeyKind = keyof typeof SIGNATURES;
+const KINDS = Object.keys(SIGNATURES) as readonly KeyKind[];
 
 interface Pair {
   readonly leaf: X509Certificate;
@@ -95,7 +95,7 @@ export class Certificates {
     const { certificates, tlsMin } = this.#config;
     const files = certificates.map(({ cert, key }) => ({ cert, key, chain: readPem(cert), secret: readPem(key) }));
     const leaves = files.map((one) => named(one, () => matching(one.chain, one.secret)));
-    const [first, ...others] = leaves.map(kindOf);
+    const [first, ...others] = leaves.map(keyKindOf);
     const mixed = others.some((kind) => kind !== first);
     return files.map((one, index) => {
       const options: SecureContextOptions = {
@@ -122,7 +122,7 @@ function named<Result>({ cert, key }: { readonly cert: string; readonly key: str
   }
 }
 
-function kindOf({ publicKey }: X509Certificate): Kind | undefined {
+function keyKindOf({ publicKey }: X509Certificate): KeyKind | undefined {
   return KINDS.find((kind) => kind === publicKey.asymmetricKeyType);
 }
 
@@ -131,7 +131,7 @@ function kindOf({ publicKey }: X509Certificate): Kind | undefined {
  * has chosen, and replaces it only if its key is of the same kind; of two kinds OpenSSL takes the one that it prefers
  * (nodejs/node#54235).
  */
-function leastPreferred(kind: Kind, lowest: TlsVersion): SecureContextOptions {
+function leastPreferred(kind: KeyKind, lowest: TlsVersion): SecureContextOptions {
   const { ciphers = DEFAULT_CIPHERS } = versionOptions(lowest);
   return {
     sigalgs: [...KINDS.filter((one) => one !== kind), kind].map((one) => SIGNATURES[one]).join(":"),

@@ -30,7 +30,7 @@ interface Resumable {
 }
 
 /** A server as its certificate has to name it. */
-export interface Named {
+export interface ServerName {
   /** The name that was asked for, or an address. */
   readonly host: string;
   readonly port: number;
@@ -61,16 +61,16 @@ export class ServerTls {
   }
 
   /** Connects with TLS from the beginning. @param tcp where to: an address of that server */
-  dial(tcp: ConnectionOptions, server: Named): TLSSocket {
+  dial(tcp: ConnectionOptions, server: ServerName): TLSSocket {
     return this.#watched(connect({ ...tcp, ...this.#optionsFor(server) }), server);
   }
 
   /** Puts TLS over a connection that was begun in clear. */
-  over(raw: Duplex, server: Named): TLSSocket {
+  over(raw: Duplex, server: ServerName): TLSSocket {
     return this.#watched(connect({ host: server.host, ...this.#optionsFor(server), socket: raw }), server);
   }
 
-  #optionsFor({ host, port }: Named): ConnectionOptions {
+  #optionsFor({ host, port }: ServerName): ConnectionOptions {
     const known = this.#sessions.get(showHostPort(host, port));
     const session = known && Date.now() < known.until ? known.session : null;
     return {
@@ -83,7 +83,7 @@ export class ServerTls {
   }
 
   /** Checks the pin as soon as the server is known, and keeps what it gives for resumption. */
-  #watched(tls: TLSSocket, { host, port }: Named): TLSSocket {
+  #watched(tls: TLSSocket, { host, port }: ServerName): TLSSocket {
     const name = showHostPort(host, port);
     let until = 0;
     tls.once("secureConnect", () => {

@@ -3,13 +3,13 @@
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
-import { Landing } from "../connection/buffers";
+import { ReadBuffers } from "../connection/buffers";
 import { Connection, reasonOf } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { texts } from "../protocol/response";
-import type { Named, ServerTls } from "../tls/servers";
+import type { ServerName, ServerTls } from "../tls/servers";
 
-export interface Dial {
+export interface TcpTarget {
   /** The addresses to try, in order. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -19,11 +19,11 @@ export interface Dial {
   readonly source4: string | null;
   readonly source6: string | null;
   /** TLS from the beginning, to the server of this name; null: in clear. */
-  readonly tls: { readonly by: ServerTls; readonly server: Named } | null;
+  readonly tls: { readonly by: ServerTls; readonly server: ServerName } | null;
 }
 
 /** Why an address did not take a connection. */
-interface Refusal {
+interface FailedAddress {
   readonly address: string;
   readonly fault: NodeJS.ErrnoException;
   /** The source address that it was to be, if one was chosen. */
@@ -38,8 +38,8 @@ interface Refusal {
  * @param until gives up, with its reason
  * @throws Failure with what each address said
  */
-export async function dialTcp(to: Dial, until: AbortSignal): Promise<Connection> {
-  const refusals: Refusal[] = [];
+export async function dialTcp(to: TcpTarget, until: AbortSignal): Promise<Connection> {
+  const refusals: FailedAddress[] = [];
   for (const address of to.addresses) {
     const outcome = await open(address, to, until);
     if (outcome instanceof Connection) return outcome;
@@ -49,7 +49,7 @@ export async function dialTcp(to: Dial, until: AbortSignal): Promise<Connection>
   throw failure(refusals);
 }
 
-function failure(refusals: readonly Refusal[]): Failure {
+function failure(refusals: readonly FailedAddress[]): Failure {
   const [first, ...others] = refusals;
   const reasons =
     others.length === 0
@@ -67,17 +67,17 @@ function failure(refusals: readonly Refusal[]): Failure {
 /** @throws Error if TLS itself can't be set up: that is no address's fault */
 function open(
   address: string,
-  { port, timeout, source4, source6, tls }: Dial,
+  { port, timeout, source4, source6, tls }: TcpTarget,
   until: AbortSignal,
-): Promise<Connection | Refusal> {
+): Promise<Connection | FailedAddress> {
   const source = isIPv4(address) ? source4 : source6;
-  const landing = new Landing(tls !== null);
+  const buffers = new ReadBuffers(tls !== null);
   const tcp: TcpNetConnectOpts = {
     host: address,
     port,
     allowHalfOpen: true,
     noDelay: true,
-    onread: landing,
+    onread: buffers,
     ...(source && { localAddress: source }),
   };
   const socket = tls ? tls.by.dial(tcp, tls.server) : connect(tcp);
@@ -98,7 +98,7 @@ function open(
       if (socket.destroyed) return;
       settled();
       const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-      resolve(new Connection(socket, "server", { address, port }, local, landing));
+      resolve(new Connection(socket, "server", { address, port }, local, buffers));
     });
     function settled(): void {
       clearTimeout(timer);

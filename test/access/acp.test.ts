@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { Access } from "../../src/access/acp";
+import { Acp } from "../../src/access/acp";
 import { type Config, defaults } from "../../src/config/settings";
 import type { Fields } from "../../src/log/line";
 import type { Denial, Route } from "../../src/session/session";
@@ -36,7 +36,7 @@ async function ask(
   until = patient,
 ): Promise<Asked> {
   const log: Fields[] = [];
-  const access = new Access({ ...defaults, ...settings }, (_level, _event, fields) => log.push(fields));
+  const access = new Acp({ ...defaults, ...settings }, (_level, _event, fields) => log.push(fields));
   const began = Date.now();
   const outcome = await access.admit(acp, to, about, until);
   return { outcome, log, seconds: (Date.now() - began) / 1000 };
@@ -187,7 +187,7 @@ test("a client that is gone ends its acp", async (t) => {
 });
 
 test("a client that leaves while it waits for its acp's turn is gone at once, and the turn is another's", async (t) => {
-  const access = new Access(defaults, () => {});
+  const access = new Acp(defaults, () => {});
   const slow = script(t, "sleep 1");
   const running = Array.from({ length: 64 }, () => access.admit(slow, route, about, patient));
   const until = new AbortController();
@@ -206,7 +206,7 @@ test("so many run at once, the others wait for their turn", async (t) => {
   const folder = scratch(t);
   const acp = script(t, `touch ${folder}/$$; ls ${folder} | wc -l >&2; sleep 0.3; rm ${folder}/$$`);
   const log: number[] = [];
-  const access = new Access(defaults, (_level, _event, { said }) => said !== undefined && log.push(Number(said)));
+  const access = new Acp(defaults, (_level, _event, { said }) => said !== undefined && log.push(Number(said)));
   await Promise.all(Array.from({ length: 80 }, () => access.admit(acp, route, about, new AbortController().signal)));
   assert.equal(log.length, 80);
   assert.ok(Math.max(...log) <= 64, `${Math.max(...log)} at once`);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { network, Refusals } from "../../src/access/throttle";
+import { network, Throttle } from "../../src/access/throttle";
 
 test("L10: delays double up to the limit, are forgotten after success and after ten minutes", () => {
-  const refusals = new Refusals(2, 15);
+  const refusals = new Throttle(2, 15);
   const delays = Array.from({ length: 6 }, () => refusals.add("192.0.2.1", 0));
   assert.deepEqual(delays, [2, 4, 8, 15, 15, 15]);
   assert.equal(refusals.add("192.0.2.2", 0), 2);
@@ -14,7 +14,7 @@ test("L10: delays double up to the limit, are forgotten after success and after 
 });
 
 test("L10: an IPv6 client is its /64", () => {
-  const refusals = new Refusals(2, 15);
+  const refusals = new Throttle(2, 15);
   refusals.add("2001:db8:1:2::5", 0);
   assert.equal(refusals.add("2001:db8:1:2:aaaa:bbbb:cccc:dddd", 0), 4);
   assert.equal(refusals.add("2001:db8:1:3::5", 0), 2);
@@ -25,7 +25,7 @@ test("L10: an IPv6 client is its /64", () => {
 });
 
 test("a flood of addresses does not grow the memory without bound", () => {
-  const refusals = new Refusals(2, 15);
+  const refusals = new Throttle(2, 15);
   refusals.add("203.0.113.1", 0);
   for (let i = 0; i < 10_000; i++) refusals.add(`10.0.${i >> 8}.${i & 255}`, 0);
   assert.equal(refusals.add("203.0.113.1", 0), 2, "the oldest was forgotten");

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { Access } from "../../src/access/acp";
+import { Acp } from "../../src/access/acp";
 import { type Config, defaults } from "../../src/config/settings";
 import type { Route } from "../../src/session/session";
 import { scratch } from "../stage/acp";
@@ -55,7 +55,7 @@ export async function ask(acp: readonly string[], asked: Asked, settings: Partia
   const [program = "", ...words] = acp;
   const log: object[] = [];
   const said: string[] = [];
-  const access = new Access({ ...defaults, ...settings }, (level, event, fields) => {
+  const access = new Acp({ ...defaults, ...settings }, (level, event, fields) => {
     log.push({ level, event, ...fields });
     if (fields.said !== undefined) said.push(String(fields.said));
   });

@@ -9,22 +9,22 @@ const stderrIsClient = safeStandardStreams();
 
 import { parseHostPort } from "../../src/base/address";
 import { defaults } from "../../src/config/settings";
-import { House } from "../../src/gateway/gateway";
-import { handedOver, Superserver } from "../../src/listen/superserver";
+import { Gateway } from "../../src/gateway/gateway";
+import { passedDescriptors, Superserver } from "../../src/listen/superserver";
 import { openLog } from "../../src/log/open";
 import { dropPrivileges, isRoot } from "../../src/process/privileges";
 
 async function main([, idle = "", server = ""]: readonly string[]): Promise<void> {
-  const handed = handedOver();
+  const handed = passedDescriptors();
   if (isRoot()) dropPrivileges("nobody");
   const config = { ...defaults, server: parseHostPort(server), foreground: true, drainTimeout: 1 };
   const { log, close } = openLog({ ...config, stderrIsClient });
-  const house = new House(config, log);
-  const door = new Superserver(house, handed, Number(idle));
+  const gateway = new Gateway(config, log);
+  const door = new Superserver(gateway, handed, Number(idle));
   const end = () => void door.close();
   process.on("SIGTERM", end);
   await door.serve();
-  house.close();
+  gateway.close();
   await close();
   // No exit(): were anything left open, the process would not end.
   process.off("SIGTERM", end);

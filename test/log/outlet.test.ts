@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Outlet, type Tell } from "../../src/log/outlet";
+import { Outlet, type WireEvents } from "../../src/log/outlet";
 
 /** An outlet whose wires keep what they are given, and tell what the test says. */
 class Paper {
@@ -13,7 +13,7 @@ class Paper {
   dialled = 0;
   dropped = 0;
   fails = false;
-  tell: Tell | null = null;
+  tell: WireEvents | null = null;
   readonly outlet = new Outlet(
     (tell) => {
       this.dialled++;

@@ -10,7 +10,7 @@ import { closeSync, constants, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { isSame, isSocket, kindOf } from "../../src/process/descriptor";
+import { isSameDescriptor, isSocket, kindOf } from "../../src/process/descriptor";
 import { fdOf, folder, launch, listener, pair } from "../listen/handing";
 
 const DESCRIPTOR = join(__dirname, "..", "..", "src", "process", "descriptor.js");
@@ -72,9 +72,9 @@ test("a terminal is one; a file, a device, datagrams and nothing at all are some
 
 test("two descriptors are the same only if they are", async (t) => {
   const { socket, client } = await pair(t);
-  assert.ok(isSame(fdOf(socket), fdOf(socket)));
-  assert.ok(!isSame(fdOf(socket), fdOf(client.socket)));
-  assert.ok(!isSame(9999, 9999));
+  assert.ok(isSameDescriptor(fdOf(socket), fdOf(socket)));
+  assert.ok(!isSameDescriptor(fdOf(socket), fdOf(client.socket)));
+  assert.ok(!isSameDescriptor(9999, 9999));
 });
 
 test("what is written to 1 and 2 is not heard by the client on 0", async (t) => {

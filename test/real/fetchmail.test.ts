@@ -19,9 +19,9 @@ import { password, user } from "./server";
 /** Runs fetchmail; the mails that it has delivered, in order, and the verbs of its last session. */
 async function fetchmail(t: TestContext, port: number, options: string): Promise<[Buffer[], string]> {
   const home = scratch(t);
-  const inbox = join(home, "inbox");
-  folder(inbox);
-  put(join(home, "deliver"), `cat >"${inbox}/$(printf %03d $(ls "${inbox}" | wc -l))"\n`);
+  const reader = join(home, "reader");
+  folder(reader);
+  put(join(home, "deliver"), `cat >"${reader}/$(printf %03d $(ls "${reader}" | wc -l))"\n`);
   const account = `user "${user}" password "${password}" is "${user}" here`;
   const delivery = `mda "sh ${home}/deliver" pass8bits no rewrite ${options}`;
   const server = `poll 127.0.0.1 service ${port} protocol pop3 timeout 15`;
@@ -29,9 +29,9 @@ async function fetchmail(t: TestContext, port: number, options: string): Promise
   const env = { HOME: home, FETCHMAILHOME: home };
   const outcome = await run(program("fetchmail"), ["-f", join(home, "rc"), "--nodetach", "-v"], { env, cwd: home });
   assert.equal(outcome.code, 0, outcome.stderr);
-  const names = readdirSync(inbox).sort();
+  const names = readdirSync(reader).sort();
   const verbs: string[] = outcome.stdout.toString().match(/(?<=POP3> )\w+/g) ?? [];
-  return [names.map((name) => readFileSync(join(inbox, name))), verbs.slice(verbs.lastIndexOf("USER")).join(" ")];
+  return [names.map((name) => readFileSync(join(reader, name))), verbs.slice(verbs.lastIndexOf("USER")).join(" ")];
 }
 
 for (const [name, launch, parts, verbs] of [

@@ -17,8 +17,8 @@ import { password, user } from "./server";
 /** Runs getmail; the mails that it has delivered. */
 async function getmail(t: TestContext, port: number, remove: boolean): Promise<Buffer[]> {
   const home = scratch(t);
-  const inbox = join(home, "inbox");
-  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
+  const reader = join(home, "reader");
+  for (const part of ["new", "cur", "tmp"]) folder(join(reader, part));
   put(
     join(home, "rc"),
     `[retriever]
@@ -30,7 +30,7 @@ password = ${password}
 timeout = 15
 [destination]
 type = Maildir
-path = ${inbox}/
+path = ${reader}/
 [options]
 delete = ${remove}
 read_all = true
@@ -41,7 +41,7 @@ received = false
   const argv = ["--getmaildir", home, "--rcfile", join(home, "rc")];
   const outcome = await run(program("getmail"), argv, { env: { HOME: home }, cwd: home });
   assert.equal(outcome.code, 0, outcome.stderr);
-  return readdirSync(join(inbox, "new")).map((name) => readFileSync(join(inbox, "new", name)));
+  return readdirSync(join(reader, "new")).map((name) => readFileSync(join(reader, "new", name)));
 }
 
 test("getmail", { skip: lacking("dovecot", "getmail") }, async (t) => {

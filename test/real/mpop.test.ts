@@ -17,8 +17,8 @@ import { password, user } from "./server";
 /** Runs mpop; the mails that it has delivered. */
 async function mpop(t: TestContext, port: number, keep: "on" | "off"): Promise<Buffer[]> {
   const home = scratch(t);
-  const inbox = join(home, "inbox");
-  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
+  const reader = join(home, "reader");
+  for (const part of ["new", "cur", "tmp"]) folder(join(reader, part));
   put(
     join(home, "rc"),
     `account default
@@ -32,12 +32,12 @@ timeout 15
 keep ${keep}
 received_header off
 uidls_file ${home}/uidls
-delivery maildir ${inbox}
+delivery maildir ${reader}
 `,
   );
   const outcome = await run(program("mpop"), ["--file", join(home, "rc")], { env: { HOME: home }, cwd: home });
   assert.equal(outcome.code, 0, outcome.stderr);
-  return readdirSync(join(inbox, "new")).map((name) => readFileSync(join(inbox, "new", name)));
+  return readdirSync(join(reader, "new")).map((name) => readFileSync(join(reader, "new", name)));
 }
 
 test("mpop", { skip: lacking("dovecot", "mpop") }, async (t) => {

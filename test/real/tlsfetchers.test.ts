@@ -38,8 +38,8 @@ async function both(t: TestContext): Promise<Both> {
 /** Runs mpop; its exit status, and the mails that it has delivered. */
 async function mpop(t: TestContext, port: number, tls: string): Promise<[number | null, Buffer[], string]> {
   const home = scratch(t);
-  const inbox = join(home, "inbox");
-  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
+  const reader = join(home, "reader");
+  for (const part of ["new", "cur", "tmp"]) folder(join(reader, part));
   put(
     join(home, "rc"),
     `account default
@@ -52,12 +52,12 @@ timeout 15
 keep on
 received_header off
 uidls_file ${home}/uidls
-delivery maildir ${inbox}
+delivery maildir ${reader}
 `,
   );
   const outcome = await run(program("mpop"), ["--file", join(home, "rc")], { env: { HOME: home }, cwd: home });
-  const names = readdirSync(join(inbox, "new"));
-  return [outcome.code, names.map((name) => readFileSync(join(inbox, "new", name))), outcome.stderr];
+  const names = readdirSync(join(reader, "new"));
+  return [outcome.code, names.map((name) => readFileSync(join(reader, "new", name))), outcome.stderr];
 }
 
 test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t) => {
@@ -87,18 +87,18 @@ test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t
 /** Runs fetchmail; its exit status, the mails that it has delivered, in order, and the verbs that it has said. */
 async function fetchmail(t: TestContext, port: number, options: string): Promise<[number | null, Buffer[], string]> {
   const home = scratch(t);
-  const inbox = join(home, "inbox");
-  folder(inbox);
-  put(join(home, "deliver"), `cat >"${inbox}/$(printf %03d $(ls "${inbox}" | wc -l))"\n`);
+  const reader = join(home, "reader");
+  folder(reader);
+  put(join(home, "deliver"), `cat >"${reader}/$(printf %03d $(ls "${reader}" | wc -l))"\n`);
   const account = `user "${user}" password "${password}" is "${user}" here`;
   const delivery = `mda "sh ${home}/deliver" pass8bits no rewrite keep fetchall ${options}`;
   const server = `poll localhost service ${port} protocol pop3 timeout 15`;
   put(join(home, "rc"), `set invisible\nset no bouncemail\n${server} ${account} ${delivery}\n`);
   const env = { HOME: home, FETCHMAILHOME: home };
   const outcome = await run(program("fetchmail"), ["-f", join(home, "rc"), "--nodetach", "-v"], { env, cwd: home });
-  const fetched = readdirSync(inbox)
+  const fetched = readdirSync(reader)
     .sort()
-    .map((name) => readFileSync(join(inbox, name)));
+    .map((name) => readFileSync(join(reader, name)));
   return [outcome.code, fetched, outcome.stdout.toString()];
 }
 

@@ -117,7 +117,7 @@ test("S4: never back to ourselves, however the client spells it", async (t) => {
 
 test("a default server that is this gateway is a fault of the configuration", async (t) => {
   const first = await scene(t, {});
-  first.gateway.house.listeners = [{ host: "127.0.0.1", port: first.port }];
+  first.gateway.gateway.listeners = [{ host: "127.0.0.1", port: first.port }];
   assert.match(await first.answer("joe"), /^-ERR \[SYS\/PERM\]/);
 });
 

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { type Config, defaults } from "../../src/config/settings";
-import { House } from "../../src/gateway/gateway";
+import { Gateway } from "../../src/gateway/gateway";
 import { Daemon } from "../../src/listen/daemon";
 import type { Fields, Level } from "../../src/log/line";
 import type { Resolve } from "../../src/upstream/lookup";
@@ -18,7 +18,7 @@ export interface Entry {
 export interface TestGateway {
   readonly port: number;
   readonly log: Entry[];
-  readonly house: House;
+  readonly gateway: Gateway;
   /** Resolves when an entry of this event is in the log, also one that is there already. @throws after 5 s */
   logged(event: string, count?: number): Promise<Entry>;
   close(): Promise<void>;
@@ -39,14 +39,14 @@ export async function startGateway(
   const log: Entry[] = [];
   const listen = [{ host: "127.0.0.1", port: 0 }];
   const config = { ...defaults, ...brisk, listen, server: { host: "127.0.0.1", port: server }, ...settings };
-  const house = new House(config, (level, event, fields) => log.push({ level, event, fields }), resolve);
-  const daemon = new Daemon(house);
+  const gateway = new Gateway(config, (level, event, fields) => log.push({ level, event, fields }), resolve);
+  const daemon = new Daemon(gateway);
   await daemon.open();
   const served = daemon.serve();
   return {
     port: daemon.ports[0] as number,
     log,
-    house,
+    gateway,
     async logged(event, count = 1) {
       for (let tries = 0; tries < 1000; tries++) {
         const entries = log.filter((entry) => entry.event === event);
@@ -58,7 +58,7 @@ export async function startGateway(
     async close() {
       await daemon.close();
       await served;
-      house.close();
+      gateway.close();
     },
   };
 }

@@ -197,8 +197,9 @@ const SERVERS = ["TOP", "UIDL", "USER", "SASL PLAIN", "STLS", "UTF8", "EXPIRE NE
 const OURS = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"];
 
 test("L9: CAPA tells what is permitted now: before STLS, after it, and after the login", LIMITS, async (t) => {
-  const house = (lines: readonly string[] | null) => startHouse(t, ["/starttls", "/tls"], [], { capabilities: lines });
-  const { ports } = await house([...SERVERS, "IMPLEMENTATION x", "top", "SASL", "PIPELINING"]);
+  const gateway = (lines: readonly string[] | null) =>
+    startHouse(t, ["/starttls", "/tls"], [], { capabilities: lines });
+  const { ports } = await gateway([...SERVERS, "IMPLEMENTATION x", "top", "SASL", "PIPELINING"]);
   const client = await connectPlain(t, ports[1] as number);
   await client.expect(GREETING);
   assert.deepEqual((await capabilities(client)).sort(), [...OURS, "STLS"].sort());
@@ -209,7 +210,7 @@ test("L9: CAPA tells what is permitted now: before STLS, after it, and after the
   await logIn(peer);
   const passed = ["TOP", "UIDL", "EXPIRE NEVER", "LOGIN-DELAY 900", "top", "PIPELINING"];
   assert.deepEqual(await capabilities(peer), passed);
-  const mute = await connectStls(t, (await house(null)).ports[1] as number);
+  const mute = await connectStls(t, (await gateway(null)).ports[1] as number);
   await logIn(mute.peer);
   assert.deepEqual((await capabilities(mute.peer)).sort(), [...OURS].sort(), "the server refuses CAPA");
 });

@@ -5,13 +5,13 @@ import { createServer as createTlsServer } from "node:tls";
 import { defaults } from "../../src/config/settings";
 import { Failure } from "../../src/protocol/failure";
 import { ServerTls } from "../../src/tls/servers";
-import { type Dial, dialTcp } from "../../src/upstream/tcp";
+import { dialTcp, type TcpTarget } from "../../src/upstream/tcp";
 import { authority, certified, lacking } from "../stage/certificates";
 
 const patient = new AbortController().signal;
-const nowhere: Omit<Dial, "addresses" | "port"> = { timeout: 5, source4: null, source6: null, tls: null };
+const nowhere: Omit<TcpTarget, "addresses" | "port"> = { timeout: 5, source4: null, source6: null, tls: null };
 
-async function failure(dial: Dial, until = patient): Promise<Failure> {
+async function failure(dial: TcpTarget, until = patient): Promise<Failure> {
   const outcome = await dialTcp(dial, until).catch((thrown: unknown) => thrown);
   return outcome instanceof Failure ? outcome : assert.fail(`not a Failure: ${outcome}`);
 }
