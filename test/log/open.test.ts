@@ -90,7 +90,8 @@ test("nothing is loaded, started or opened before the first line", () => {
     const natives = process.moduleLoadList.filter((name) => !before.has(name));
     console.log(JSON.stringify({ files, natives, open: require("node:fs").readdirSync("/proc/self/fd").length }));`;
   const { files, natives } = JSON.parse(execFileSync(process.execPath, ["-e", script], { encoding: "utf8" }));
-  assert.deepEqual(files.sort(), ["address.js", "log.js", "log/destination.js", "log/open.js", "log/target.js"]);
+  const log = ["log/destination.js", "log/line.js", "log/open.js"];
+  assert.deepEqual(files.sort(), ["base/address.js", "base/quote.js", "config/syslog.js", ...log]);
   for (const name of natives) assert.doesNotMatch(name, /dgram|child_process|dns/);
 });
 
