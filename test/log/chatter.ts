@@ -3,9 +3,10 @@
  * writes so many lines `say n=0`, `say n=1` ..., closes the log, and leaves a report of itself in a file.
  */
 
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogOptions, Surroundings } from "../../src/log/open";
+import { ownTime } from "../stage/stopwatch";
 
 export interface Task {
   readonly options: LogOptions;
@@ -17,15 +18,21 @@ export interface Task {
   readonly pause: number;
   /** Blanks that make a line longer. */
   readonly more?: number;
-  /** How long to wait before the log is closed, in milliseconds. */
+  /** The number of a line, the file that is made when its turn has come, and the one that must be there before it. */
+  readonly hold?: { readonly before: number; readonly wanted: string; readonly file: string };
+  /** A file that is made when all lines are written. */
+  readonly said?: string;
+  /** How long to wait then, in milliseconds. */
   readonly wait?: number;
+  /** The file that must be there before the log is closed. */
+  readonly leave?: string;
   /** It is killed instead. */
   readonly die?: boolean;
   readonly report: string;
 }
 
 export interface Report {
-  /** The longest time for which the event loop stood still, in milliseconds. */
+  /** The longest time for which the event loop stood still while it could have run, in milliseconds. */
   readonly stood: number;
   /** By how much the process has grown since its first turns, in octets. */
   readonly grown: number;
@@ -40,23 +47,34 @@ async function main(): Promise<void> {
   const more = "x".repeat(task.more ?? 0);
   let stood = 0;
   let before = 0;
-  let last = performance.now();
+  let last = ownTime();
   setInterval(() => {
-    const now = performance.now();
+    const now = ownTime();
     stood = Math.max(stood, now - last);
     last = now;
   }, 1).unref();
   for (let n = 0; n < task.count; n++) {
+    if (n === task.hold?.before) {
+      writeFileSync(task.hold.wanted, "");
+      await present(task.hold.file);
+    }
     log("info", "say", { more: more || undefined, n });
     if (n % task.perTurn === task.perTurn - 1) await sleep(task.pause);
     if (n === Math.floor(task.count / 4)) before = process.memoryUsage().rss;
   }
+  if (task.said) writeFileSync(task.said, "");
   await sleep(task.wait ?? 0);
+  if (task.leave) await present(task.leave);
   if (task.die) process.kill(process.pid, "SIGKILL");
   const grown = process.memoryUsage().rss - before;
-  const start = performance.now();
+  const start = ownTime();
   await close();
-  writeFileSync(task.report, JSON.stringify({ stood, grown, closing: performance.now() - start } satisfies Report));
+  writeFileSync(task.report, JSON.stringify({ stood, grown, closing: ownTime() - start } satisfies Report));
+}
+
+/** Waits for a file; whoever has started this process ends it if that takes too long. */
+async function present(file: string): Promise<void> {
+  while (!existsSync(file)) await sleep(10);
 }
 
 void main();

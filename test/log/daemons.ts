@@ -15,10 +15,26 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits until it holds. @throws after 5 s, with what `what` says then */
+/** How long nothing may come before a wait fails, in milliseconds. */
+const PATIENCE = 30_000;
+
+/**
+ * Waits until it holds, as long as something comes.
+ *
+ * @param what differs from look to look while something comes: a count, or a text that grows
+ * @throws AssertionError with what `what` gives, if that has not changed for as long as PATIENCE
+ */
 export async function until(holds: () => boolean, what: () => unknown = () => holds): Promise<void> {
-  for (const start = Date.now(); !holds(); await sleep(5)) {
-    if (Date.now() - start > 5000) assert.fail(`waited in vain: ${String(what()).slice(0, 1000)}`);
+  let last = what();
+  for (let since = performance.now(); ; ) {
+    const began = performance.now();
+    if (holds()) return;
+    const now = what();
+    if (now !== last) since = began;
+    last = now;
+    if (began - since > PATIENCE) assert.fail(`waited in vain: ${String(now).slice(0, 1000)}`);
+    // What takes long to look at is looked at less often, so that the wait does not use up the processor.
+    await sleep(5 + 4 * (performance.now() - began));
   }
 }
 
