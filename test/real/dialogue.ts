@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-const PATIENCE = 10_000;
+/** How long nothing may come, in milliseconds. */
+const PATIENCE = 30_000;
 const END = Buffer.from("\r\n.\r\n");
 
 export class Dialogue {
@@ -111,7 +112,10 @@ export class Dialogue {
       patience = false;
       this.#wake();
     }, PATIENCE);
-    while (!done() && patience) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (!done() && patience) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      if (patience) limit.refresh();
+    }
     clearTimeout(limit);
     if (!patience) this.socket.destroy();
     assert.ok(patience, "silent for too long");

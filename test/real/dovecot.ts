@@ -77,7 +77,7 @@ async function launch(
   child.stderr?.on("data", (octets) => (said += octets));
   atEnd(t, () => stop(child, "SIGKILL"));
   for (let wait = 0; !(await answers(port)); wait++) {
-    assert.ok(wait < 200 && child.exitCode === null, `dovecot does not answer: ${said}`);
+    assert.ok(wait < 1200 && child.exitCode === null, `dovecot does not answer: ${said}`);
     await sleep(25);
   }
   return {

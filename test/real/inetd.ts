@@ -44,7 +44,7 @@ export async function startInetd(t: TestContext, home: string, service: Service)
     const [file, ...argv] = command as [string, ...string[]];
     const child = start(file, argv, { cwd: home, stdio: [socket, socket, "ignore"], asRoot: true });
     socket.destroy();
-    for (let wait = 0; pamFolder(child) === undefined && child.exitCode === null && wait < 400; wait++) await sleep(5);
+    for (let wait = 0; pamFolder(child) === undefined && child.exitCode === null && wait < 6000; wait++) await sleep(5);
     lock.close();
     return child;
   };
@@ -102,7 +102,7 @@ function pamFolder(child: ChildProcess): string | undefined {
 
 /** Two processes that choose their /tmp/pam.X at once may choose the same: an abstract socket is the lock for all tests. */
 async function lockPam(): Promise<Server> {
-  for (let wait = 0; wait < 1000; wait++) {
+  for (let wait = 0; wait < 12_000; wait++) {
     const lock = createServer();
     lock.listen("\0pop3.proxy-test.pam_wrapper");
     try {

@@ -43,7 +43,7 @@ export async function startRsyslogd(t: TestContext): Promise<Rsyslogd> {
     let said = "";
     for (const pipe of [next.stdout, next.stderr]) pipe?.on("data", (octets) => (said += octets));
     for (let wait = 0; !(existsSync(socket) && (await listens(port))); wait++) {
-      assert.ok(wait < 400 && next.exitCode === null, `rsyslogd does not listen: ${said}`);
+      assert.ok(wait < 3000 && next.exitCode === null, `rsyslogd does not listen: ${said}`);
       await sleep(10);
     }
   };

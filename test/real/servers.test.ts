@@ -94,7 +94,7 @@ for (const [name, launch, parts] of makes) {
         const dialogue = await login(port);
         dialogue.send("DELE 1", "DELE 2", "QUIT");
         dialogue.socket.end();
-        for (let wait = 0; server.stored().length !== 1 && wait < 200; wait++) await sleep(25);
+        for (let wait = 0; server.stored().length !== 1 && wait < 1200; wait++) await sleep(25);
         same(server.stored().map(bare), mails.slice(2, 3).map(stored));
       }),
 
@@ -173,7 +173,7 @@ async function converse(port: number, commands: readonly string[]): Promise<Buff
 
 /** Servers lock a maildrop until they notice that a session is lost. */
 async function loginWhenFree(port: number): Promise<Dialogue> {
-  for (let wait = 0; wait < 100; wait++) {
+  for (let wait = 0; wait < 600; wait++) {
     try {
       return await login(port);
     } catch {

@@ -55,7 +55,7 @@ export function superserver(name: string, waits: boolean, part: string, launch: 
       assert.deepEqual(left, [], `${name} has left processes behind`);
     });
     for (let wait = 0; !listens(port, service.host); wait++) {
-      assert.ok(wait < 200 && child.exitCode === null, `${name} does not listen`);
+      assert.ok(wait < 1200 && child.exitCode === null, `${name} does not listen`);
       await sleep(25);
     }
     return { port, processes };
@@ -158,9 +158,9 @@ function started(last: string): number[] {
     });
 }
 
-/** Waits until there are none any more, for 5 s at most. */
+/** Waits until there are none any more, for 30 s at most. */
 export async function settled(processes: () => number[]): Promise<void> {
-  for (let wait = 0; processes().length > 0 && wait < 200; wait++) await sleep(25);
+  for (let wait = 0; processes().length > 0 && wait < 1200; wait++) await sleep(25);
 }
 
 /** Whether somebody listens there: looked up, since a connection would start something. */
