@@ -3,13 +3,13 @@ import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { Acp } from "../../src/access/acp";
 import { type Config, defaults } from "../../src/config/settings";
 import type { Fields } from "../../src/log/line";
 import type { Denial, Route } from "../../src/session/session";
 import { alive, scratch, script } from "../stage/acp";
 import { ownTime } from "../stage/stopwatch";
+import { until as untilHolds } from "../stage/waiting";
 
 const route: Route = {
   host: "mail.example.org",
@@ -50,12 +50,8 @@ async function verdict(t: TestContext, ...lines: string[]): Promise<string> {
   return "reply" in outcome ? outcome.reply : "granted";
 }
 
-/** Waits until a process has ended. @throws if it has not within 30 s, which is half of what it would live */
-async function gone(pid: number): Promise<void> {
-  for (const start = performance.now(); alive(pid); await pause(10)) {
-    assert.ok(performance.now() - start < 30_000, `${pid} lives`);
-  }
-}
+/** Waits until a process has ended. */
+const gone = (pid: number) => untilHolds(() => !alive(pid), `the end of ${pid}`);
 
 test("A1, A5: the acp gets its variables verbatim, in its environment only", async (t) => {
   const folder = scratch(t);
@@ -187,7 +183,7 @@ test("a client that is gone ends its acp", async (t) => {
   const pids = join(scratch(t), "pids");
   const until = new AbortController();
   const asked = ask(script(t, `echo $$ > ${pids}`, "sleep 60"), {}, route, until.signal);
-  while (!existsSync(pids) || readFileSync(pids).length === 0) await pause(5);
+  await untilHolds(() => existsSync(pids) && readFileSync(pids).length > 0, "the program's pid");
   until.abort(new Error("gone"));
   await assert.rejects(asked, /gone/);
   await gone(Number(readFileSync(pids, "latin1")));

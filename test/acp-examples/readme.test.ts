@@ -158,7 +158,7 @@ test("through a whole gateway: values come in their one form, whatever the clien
     await client.line();
     await client.ask(`USER ${user}`);
     assert.equal(await client.ask(`PASS ${password}`), texts.accessUnknown);
-    client.socket.destroy();
+    client.destroy();
     return gateway.log.flatMap(({ fields }) => (fields.said === undefined ? [] : [String(fields.said)]));
   };
   const six = await said("me:joe@[2001:DB8:0::0001]", "a:b:c");

@@ -7,27 +7,25 @@ import { execFile } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createDemoServer } from "../../src/demo/server";
+import { startScripted } from "../stage/accepting";
 import { scratch, script } from "../stage/acp";
-import { authority, certified, fileOf, lacking, pinOf } from "../stage/certificates";
+import { authority, certified, fileOf, lacking, pinOf, withCertificates } from "../stage/certificates";
+import { startDemo } from "../stage/demo";
+import { upToStls } from "../stage/dialogue";
 import { MAIN } from "../stage/process";
-import { startFake } from "../tls/fake";
-import { upToStls } from "../tls/login";
 
-const LIMITS = { timeout: 30_000, concurrency: 4 };
+const LIMITS = { timeout: 120_000, concurrency: 4 };
 
 function checked(...argv: string[]): Promise<{ status: number; said: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, "--check", ...argv], { timeout: 20_000 }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [MAIN, "--check", ...argv], { timeout: 60_000 }, (_, stdout, stderr) =>
       resolve({ status: child.exitCode ?? -1, said: stdout + stderr }),
     );
   });
 }
 
 async function upstream(t: TestContext): Promise<string> {
-  const server = createDemoServer();
-  t.after(() => server.close());
-  return `127.0.0.1:${await server.listen()}`;
+  return `127.0.0.1:${(await startDemo(t)).port}`;
 }
 
 test("what would run is told, and what its server says", LIMITS, async (t) => {
@@ -61,10 +59,10 @@ test("files that root alone can read are read as root, the rest is tried without
   const { cert, key } = certified("ec");
   const [certFile, keyFile] = [fileOf("root-check.pem", cert), fileOf("root-check.key", key)];
   chmodSync(keyFile, 0o600);
-  const { port } = await startFake(t, async (caller) => {
-    await caller.startTls({ ...certified("good") });
-    caller.say("+OK ready\r\n");
-    await caller.line();
+  const { port } = await startScripted(t, async (peer) => {
+    await peer.acceptTls({ ...certified("good") });
+    await peer.say("+OK ready");
+    await peer.line();
   });
   const tls = ["--server-tls", "tls", "--server-ca", authority(), "--server-cert", certFile, "--server-key", keyFile];
   const { status, said } = await checked(...tls, `localhost:${port}`);
@@ -78,9 +76,9 @@ test("files that root alone can read are read as root, the rest is tried without
 });
 
 test("what a server says is shown as one line that does nothing to a terminal", LIMITS, async (t) => {
-  const { port } = await startFake(t, async (caller) => {
-    caller.say("\x1b]0;owned\x07 not pop\xff\r\n");
-    await caller.line();
+  const { port } = await startScripted(t, async (peer) => {
+    await peer.write("\x1b]0;owned\x07 not pop\xff\r\n");
+    await peer.line();
   });
   const { said } = await checked(`127.0.0.1:${port}`);
   assert.match(said, /^FAULT: server: server does not speak POP3: \?\]0;owned\? not pop\?$/m);
@@ -94,9 +92,9 @@ test("the port is the one that sessions use", { ...LIMITS, skip: lacking }, asyn
 
 test("a server that is not there, not found, not willing or no POP3 server is a fault", LIMITS, async (t) => {
   const says = async (greeting: string) => {
-    const { port } = await startFake(t, async (caller) => {
-      caller.say(greeting);
-      await caller.line();
+    const { port } = await startScripted(t, async (peer) => {
+      await peer.write(greeting);
+      await peer.line();
     });
     return `127.0.0.1:${port}`;
   };
@@ -129,21 +127,15 @@ test("an access control program that can't be run is a fault", LIMITS, async (t)
 test("certificates for clients are told, with their faults", { ...LIMITS, skip: lacking }, async (t) => {
   const server = await upstream(t);
   const listen = ["--listen", "995/tls", "--listen", "110/starttls"];
-  const pair = ({ certFile, keyFile }: { certFile: string; keyFile: string }) => [
-    "--tls-cert",
-    certFile,
-    "--tls-key",
-    keyFile,
-  ];
-  const good = await checked(...listen, ...pair(certified("one.example")), server);
+  const good = await checked(...listen, ...withCertificates(certified("one.example")), server);
   assert.equal(good.status, 0, good.said);
   assert.match(good.said, /^listens on \*:995 with TLS, \*:110 with STLS$/m);
   assert.match(good.said, /^certificate .*one\.example\.pem: DNS:one\.example, until /m);
-  const late = await checked(...listen, ...pair(certified("expired")), server);
+  const late = await checked(...listen, ...withCertificates(certified("expired")), server);
   assert.equal(late.status, 0, late.said);
   assert.match(late.said, /^warning: .*expired\.pem: not valid at this time$/m);
   const { certFile } = certified("ec2");
-  const wrong = await checked(...listen, ...pair({ certFile, keyFile: certified("ec").keyFile }), server);
+  const wrong = await checked(...listen, ...withCertificates({ certFile, keyFile: certified("ec").keyFile }), server);
   assert.equal(wrong.status, 78, wrong.said);
   assert.match(wrong.said, /^FAULT: certificates: .*ec2\.pem/m);
   assert.match(wrong.said, /^server says: /m, "the rest is checked all the same");
@@ -151,12 +143,12 @@ test("certificates for clients are told, with their faults", { ...LIMITS, skip: 
 
 test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking }, async (t) => {
   const fake = (mode: "tls" | "starttls", kind: "good" | "expired") =>
-    startFake(t, async (caller) => {
-      if (mode === "starttls") await upToStls(caller);
+    startScripted(t, async (peer) => {
+      if (mode === "starttls") await upToStls(peer);
       const { cert, key } = certified(kind);
-      await caller.startTls({ cert, key });
-      if (mode === "tls") caller.say("+OK ready\r\n");
-      await caller.line();
+      await peer.acceptTls({ cert, key });
+      if (mode === "tls") await peer.say("+OK ready");
+      await peer.line();
     });
   for (const mode of ["tls", "starttls"] as const) {
     const options = ["--server-tls", mode, "--server-ca", authority()];
@@ -169,9 +161,9 @@ test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking
     const pins = ["--server-tls", mode, "--server-pin", pinOf(certified("expired"))];
     assert.equal((await checked(...pins, `localhost:${(await fake(mode, "expired")).port}`)).status, 0);
   }
-  const stripped = await startFake(t, async (caller) => {
-    caller.say("+OK ready\r\n");
-    await caller.answer("CAPA", "+OK\r\nTOP\r\n.\r\n");
+  const stripped = await startScripted(t, async (peer) => {
+    await peer.say("+OK ready");
+    await peer.answer("CAPA", "+OK\r\nTOP\r\n.\r\n");
   });
   const options = ["--server-tls", "starttls", "--server-ca", authority()];
   const { status, said } = await checked(...options, `127.0.0.1:${stripped.port}`);

@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   writeFileSync(acp, ACP);
   chmodSync(acp, 0o755);
   const upstream = await startUpstream();
-  const gateway = await startGateway(upstream.port, "-a", acp, "--acp-timeout", `${HANG}`);
+  const gateway = await startGateway(upstream.port, [""], "-a", acp, "--acp-timeout", `${HANG}`);
   const client = new Client(gateway.port);
   await client.logIn("download");
 

@@ -5,14 +5,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { join } from "node:path";
 import { createDemoServer } from "../../src/demo/server";
+import { type Listener, startProcess } from "../stage/process";
+import { until } from "../stage/waiting";
 
 /** Octets of each mail that the upstream server has: one large, one of the usual size. */
 export const LARGE = 30 * 1024 * 1024;
 export const SMALL = 4 * 1024;
 
 export interface Started {
+  readonly pid: number;
   readonly port: number;
   /** CPU time of all its threads, in milliseconds. */
   cpu(): number;
@@ -33,25 +35,34 @@ export function startPipe(upstream: number): Promise<Started> {
   );
 }
 
-export function startGateway(upstream: number, ...options: string[]): Promise<Started> {
-  const main = join(__dirname, "..", "..", "src", "main.js");
+/** A gateway that refuses nobody, and logs as it does for users. */
+export async function startGateway(
+  upstream: number,
+  listeners: readonly Listener[] = [""],
+  ...options: string[]
+): Promise<Started> {
   const many = ["--max-sessions", "100000", "--max-per-client", "100000"];
-  const argv = [main, "--foreground", ...many, ...options, "-DD", "127.0.0.1:0", `127.0.0.1:${upstream}`];
-  return started(spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "pipe"] }));
+  const gateway = await startProcess([...many, ...options, `127.0.0.1:${upstream}`], {
+    mode: "--foreground",
+    listeners,
+  });
+  return measured(gateway.child, gateway.port);
 }
 
-/** Waits for `port=N` on the stream that the child writes to. */
+/** Waits for `port=N` on the child's standard output. */
 async function started(child: ChildProcess): Promise<Started> {
-  const port = await new Promise<number>((resolve, reject) => {
-    let said = "";
-    (child.stdout ?? child.stderr)?.on("data", (chunk: Buffer) => {
-      if (said.length < 10_000) said += chunk;
-      const found = /port=(\d+)/.exec(said);
-      if (found) resolve(Number(found[1]));
-    });
-    child.once("exit", () => reject(new Error(`ended at once: ${said}`)));
-  });
+  let said = "";
+  child.stdout?.on("data", (chunk: Buffer) => (said += chunk));
+  const found = await until(
+    () => /port=(\d+)\n/.exec(said),
+    () => `it does not listen: ${said}`,
+  );
+  return measured(child, Number(found[1]));
+}
+
+function measured(child: ChildProcess, port: number): Started {
   return {
+    pid: child.pid as number,
     port,
     cpu: () => cpuOf(child.pid as number),
     memory: () => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/smaps_rollup`, "latin1"))?.[1]),

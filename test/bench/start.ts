@@ -13,7 +13,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { unpacked } from "../real/programs";
-import { freePort } from "../real/server";
+import { freePort } from "../stage/ports";
 import { median } from "./client";
 import { cpuOf, startGateway } from "./processes";
 

@@ -10,8 +10,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { freePort } from "../real/server";
-import { authority, certified, fileOf, lacking } from "../stage/certificates";
+import { authority, certified, fileOf, lacking, withCertificates } from "../stage/certificates";
+import { freePort } from "../stage/ports";
+import { until } from "../stage/waiting";
 import { Client, median } from "./client";
 import { LARGE, type Started, startGateway, startUpstream } from "./processes";
 
@@ -42,15 +43,17 @@ function cpuOf(pid: number): number {
 /** Starts a program and waits until its port takes connections. */
 async function startTarget(file: string, argv: readonly string[], port: number): Promise<Target> {
   const child: ChildProcess = spawn(file, argv, { stdio: ["ignore", "ignore", "ignore"] });
-  for (let tries = 0; tries < 200; tries++) {
+  const listens = async () => {
     const socket = connect({ port, host: "127.0.0.1" });
-    const [event] = await Promise.race([once(socket, "connect").then(() => ["connect"]), once(socket, "error")]);
+    const connected = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
     socket.destroy();
-    if (event === "connect") return { port, pid: child.pid as number, stop: () => child.kill("SIGKILL") };
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  child.kill("SIGKILL");
-  throw new Error(`${file} does not listen`);
+    return connected;
+  };
+  await until(listens, `${file} does not listen`, { every: 25 });
+  return { port, pid: child.pid as number, stop: () => child.kill("SIGKILL") };
 }
 
 /** TLS in front of a server in clear; a process of its own, since it costs as much as what is measured. */
@@ -85,12 +88,8 @@ async function startStunnel(to: number): Promise<Target | null> {
 }
 
 async function startMeasured(to: number): Promise<Target> {
-  const main = require.resolve("../../src/main.js");
-  const port = await freePort();
-  const many = ["--max-sessions", "100000", "--max-per-client", "100000"];
-  const tls = ["--server-tls", "tls", "--server-ca", authority()];
-  const argv = [main, "--foreground", ...many, ...tls, "-DD", `127.0.0.1:${port}`, `127.0.0.1:${to}`];
-  return startTarget(process.execPath, argv, port);
+  const { port, pid, stop } = await startGateway(to, [""], "--server-tls", "tls", "--server-ca", authority());
+  return { port, pid, stop: () => void stop() };
 }
 
 /** CPU for 100 MB, in milliseconds. */
@@ -132,9 +131,8 @@ async function latency(client: Client): Promise<[number, number]> {
 
 /** The latency of another session beside handshakes that have begun and do not go on. */
 async function crowd(upstream: Started): Promise<void> {
-  const { certFile, keyFile } = certified("good");
-  const starttls = ["--client-tls", "starttls", "--allow-cleartext-login"];
-  const gateway = await startGateway(upstream.port, ...starttls, "--tls-cert", certFile, "--tls-key", keyFile);
+  const options = ["--allow-cleartext-login", ...withCertificates(certified("good"))];
+  const gateway = await startGateway(upstream.port, ["/starttls"], ...options);
   const client = new Client(gateway.port);
   await client.logIn("crowd");
   await latency(client); // warm-up

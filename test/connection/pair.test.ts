@@ -4,17 +4,17 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { folder, launch, MAIN, pair, start, stuffed, upstream } from "../listen/handing";
-
-const SERVER = (port: number) => `127.0.0.1:${port}`;
+import { pair, start, upstream } from "../listen/handing";
+import { scratch } from "../stage/acp";
+import { stuffed } from "../stage/demo";
+import { launch, MAIN, peakOf } from "../stage/process";
 
 test("two pipes are one session; the end of the input does not cut off the answers", async (t) => {
   const script = `cat | "$0" "$@" | cat`;
-  const argv = ["-c", script, process.execPath, MAIN, "-d", SERVER(await upstream(t))];
+  const argv = ["-c", script, process.execPath, MAIN, "-d", await upstream(t)];
   const gateway = launch(t, "/bin/sh", argv, { stdio: ["pipe", "pipe", "pipe"] });
   const heard = collected(gateway.child.stdout as NodeJS.ReadableStream);
   gateway.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 4\r\nRETR 5\r\nDELE 1\r\nQUIT\r\n");
@@ -25,15 +25,15 @@ test("two pipes are one session; the end of the input does not cut off the answe
 });
 
 test("two sockets are as good as two pipes, and so is one", async (t) => {
-  const port = await upstream(t);
-  const two = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(port));
+  const server = await upstream(t);
+  const two = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", server);
   const heard = collected(two.child.stdout as NodeJS.ReadableStream);
   two.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 5\r\nQUIT\r\n");
   assert.equal(await two.ended(), 0);
   assertSession(await heard, [5]);
 
-  const { client, socket } = await pair(t, join(folder(t), "socket"));
-  const one = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
+  const { client, socket } = await pair(t, join(scratch(t), "socket"));
+  const one = start(t, [socket, socket, "pipe"], MAIN, "-d", server);
   socket.destroy();
   await client.write("USER joe\r\nPASS demo\r\nRETR 5\r\nQUIT\r\n");
   client.end();
@@ -50,13 +50,13 @@ test("--demo tells nobody how to use it where standard output is the client", as
   for (const line of (await heard).trimEnd().split("\r\n")) assert.match(line, /^\+OK/);
 });
 
-test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 30_000 }, async (t) => {
-  const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(await upstream(t)));
+test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 120_000 }, async (t) => {
+  const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", await upstream(t));
   const { stdin, stdout, pid } = gateway.child;
   stdin?.end(`USER joe\r\nPASS demo\r\n${"RETR 5\r\n".repeat(40)}QUIT\r\n`);
   await once(stdout as NodeJS.ReadableStream, "readable");
   await pause(1000);
-  const peak = Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
+  const peak = peakOf(pid as number);
   let octets = 0;
   stdout?.on("data", (chunk: Buffer) => (octets += chunk.length));
   assert.equal(await gateway.ended(), 0);
@@ -65,7 +65,7 @@ test("a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 
 });
 
 test("a reader that leaves ends the session", async (t) => {
-  const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", SERVER(await upstream(t)));
+  const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", await upstream(t));
   gateway.child.stdin?.write("USER joe\r\nPASS demo\r\nRETR 5\r\n");
   await once(gateway.child.stdout as NodeJS.ReadableStream, "readable");
   gateway.child.stdout?.destroy();

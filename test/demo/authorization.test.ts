@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, note, start } from "./client";
+import { note, startDemo } from "../stage/demo";
+import { retrieve } from "../stage/dialogue";
 
 const TWO = [note("one", "1", ".2", "3"), note("two")];
 
 test("AUTHORIZATION: what is said before login, and after", async (t) => {
-  const { connect } = await start(t, { messages: TWO });
+  const { connect } = await startDemo(t, { messages: TWO });
   const client = await connect();
   for (const command of ["STAT", "LIST", "RETR 1", "UIDL", "DELE 1", "TOP 1 1", "LAST", "NOOP", "RSET"]) {
     assert.equal(await client.ask(command), "-ERR login first", command);
@@ -34,7 +35,7 @@ test("AUTHORIZATION: what is said before login, and after", async (t) => {
 });
 
 test("passwords are those of the options, octet for octet", async (t) => {
-  const { connect, logIn } = await start(t, { passwords: [" two words ", "Gr\u00fc\u00dfe"] });
+  const { connect, logIn } = await startDemo(t, { passwords: [" two words ", "Gr\u00fc\u00dfe"] });
   await logIn("ann", " two words ");
   await logIn("joe", Buffer.from("Gr\u00fc\u00dfe").toString("latin1"));
   const client = await connect();
@@ -43,8 +44,8 @@ test("passwords are those of the options, octet for octet", async (t) => {
 });
 
 test("CAPA: the list, another list, or none", async (t) => {
-  const usual = await (await start(t)).connect();
-  const [, told] = await ask(usual, "CAPA");
+  const usual = await (await startDemo(t)).connect();
+  const [, told] = await retrieve(usual, "CAPA");
   const listed = [
     "TOP",
     "UIDL",
@@ -55,15 +56,17 @@ test("CAPA: the list, another list, or none", async (t) => {
     "IMPLEMENTATION pop3.proxy-sample",
   ];
   assert.equal(told, listed.map((line) => `${line}\r\n`).join(""));
-  const other = await (await start(t, { capabilities: ["TOP", "UIDL"] })).logIn();
+  const other = await (await startDemo(t, { capabilities: ["TOP", "UIDL"] })).logIn();
   await other.say("CAPA");
   await other.expect("+OK capabilities follow\r\nTOP\r\nUIDL\r\n.\r\n");
-  const none = await (await start(t, { capabilities: null })).logIn();
+  const none = await (await startDemo(t, { capabilities: null })).logIn();
   assert.equal(await none.ask("CAPA"), "-ERR unknown command");
 });
 
-test("a maildrop has one session at a time; the lock ends with it, however it ends", { timeout: 10_000 }, async (t) => {
-  const { connect, logIn } = await start(t, { messages: TWO });
+test("a maildrop has one session at a time; the lock ends with it, however it ends", {
+  timeout: 120_000,
+}, async (t) => {
+  const { connect, logIn } = await startDemo(t, { messages: TWO });
   const first = await logIn();
   const second = await connect();
   for (let i = 0; i < 2; i++) {

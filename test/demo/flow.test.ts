@@ -3,8 +3,9 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { note, startDemo } from "../stage/demo";
 import { Peer } from "../stage/peer";
-import { note, start } from "./client";
+import { until } from "../stage/waiting";
 
 const TWO = [note("one", "1"), note("two")];
 const GREETING = "+OK POP3 sample server ready\r\n";
@@ -24,7 +25,7 @@ function servedSockets(t: TestContext): (client: Peer) => Socket {
 }
 
 test("pipelined commands are answered in order, wherever they are cut", async (t) => {
-  const { port } = await start(t, { messages: TWO });
+  const { port } = await startDemo(t, { messages: TWO });
   const commands = `${LOGIN}STAT\r\nRETR 2\r\nBOGUS\r\nTOP 1 0\nDELE 1\r\nLIST\r\nRSET\r\nQUIT\r\n`;
   const answers = [
     GREETING,
@@ -39,8 +40,7 @@ test("pipelined commands are answered in order, wherever they are cut", async (t
     "+OK bye\r\n",
   ].join("");
   for (const size of [commands.length, 1, 7]) {
-    const client = await Peer.connect(port);
-    t.after(() => client.socket.destroy());
+    const client = await Peer.connect(port, t);
     for (let at = 0; at < commands.length; at += size) {
       await client.write(commands.slice(at, at + size));
       // So that the pieces are chunks of their own, at least for the most part.
@@ -52,7 +52,7 @@ test("pipelined commands are answered in order, wherever they are cut", async (t
 });
 
 test("commands and a FIN: all is answered, and QUIT counts", async (t) => {
-  const { connect, logIn } = await start(t, { messages: TWO });
+  const { connect, logIn } = await startDemo(t, { messages: TWO });
   const client = await connect();
   await client.write(`${LOGIN}DELE 1\r\nRETR 2\r\nQUIT\r\n`);
   client.end();
@@ -64,7 +64,7 @@ test("commands and a FIN: all is answered, and QUIT counts", async (t) => {
 });
 
 test("a FIN without QUIT, or in the middle of it, deletes nothing", async (t) => {
-  const { connect, logIn } = await start(t, { messages: TWO });
+  const { connect, logIn } = await startDemo(t, { messages: TWO });
   for (const last of ["", "QUIT", "QUIT\r"]) {
     const client = await connect();
     await client.write(`${LOGIN}DELE 1\r\n${last}`);
@@ -76,8 +76,10 @@ test("a FIN without QUIT, or in the middle of it, deletes nothing", async (t) =>
   assert.equal(await again.ask("STAT"), "+OK 2 35");
 });
 
-test("what follows QUIT is read but not answered, and does not hold the connection", { timeout: 10_000 }, async (t) => {
-  const { logIn } = await start(t, { messages: TWO });
+test("what follows QUIT is read but not answered, and does not hold the connection", {
+  timeout: 120_000,
+}, async (t) => {
+  const { logIn } = await startDemo(t, { messages: TWO });
   const served = servedSockets(t);
   const client = await logIn();
   const flood = `QUIT\r\nSTAT\r\n${"NOOP\r\n".repeat(100_000)}`;
@@ -86,13 +88,13 @@ test("what follows QUIT is read but not answered, and does not hold the connecti
   await client.expectEnd();
   client.end();
   const socket = served(client);
-  while (!socket.destroyed) await pause(5);
+  await until(() => socket.destroyed, "the end of the connection");
   // Closed with octets unread, the system sends a reset, and that may overtake an answer.
   assert.equal(socket.bytesRead, LOGIN.length + flood.length);
 });
 
 test("a line of 255 octets is a command, a longer one is none, however long", async (t) => {
-  const { logIn } = await start(t, { messages: TWO });
+  const { logIn } = await startDemo(t, { messages: TWO });
   const client = await logIn();
   assert.equal(await client.ask(`NOOP${" ".repeat(249)}`), "+OK");
   assert.equal(await client.ask(`NOOP${" ".repeat(250)}`), "-ERR command line too long");
@@ -109,15 +111,15 @@ test("a line of 255 octets is a command, a longer one is none, however long", as
   assert.equal(await client.ask("STAT"), "+OK 2 35");
 });
 
-test("a client that does not read is not read from: one mail waits, not a hundred", { timeout: 10_000 }, async (t) => {
+test("a client that does not read is not read from: one mail waits, not a hundred", { timeout: 120_000 }, async (t) => {
   const mail = note("large", ...Array<string>(40_000).fill("x".repeat(78)));
-  const { connect, logIn } = await start(t, { messages: [mail] });
+  const { connect, logIn } = await startDemo(t, { messages: [mail] });
   const served = servedSockets(t);
   const client = await logIn();
   const socket = served(client);
 
   const before = client.heard.length;
-  client.socket.pause();
+  client.pause();
   await client.write("RETR 1\r\n".repeat(100));
   await client.write("NOOP\r\n".repeat(1000));
   let waiting = 0;
@@ -129,8 +131,9 @@ test("a client that does not read is not read from: one mail waits, not a hundre
   assert.equal(waiting < mail.length + 65_536 + 100, true, `${waiting} octets wait`);
 
   // Then it reads some, and the server goes on; then it is gone, and the maildrop is free.
-  client.socket.resume();
-  while (client.heard.length < before + 3 * mail.length) await pause(5);
+  client.resume();
+  const progress = () => client.heard.length;
+  await until(() => client.heard.length >= before + 3 * mail.length, "three mails", { progress });
   client.reset();
   const next = await connect();
   for (let answer = ""; !answer.startsWith("+OK"); answer = await next.ask("PASS demo")) await next.ask("USER joe");
@@ -138,13 +141,13 @@ test("a client that does not read is not read from: one mail waits, not a hundre
 
 test("a slow reader gets all of it in order", async (t) => {
   const mail = note("large", ...Array<string>(10_000).fill("x".repeat(78)));
-  const { logIn } = await start(t, { messages: [mail] });
+  const { logIn } = await startDemo(t, { messages: [mail] });
   const client = await logIn();
-  client.socket.pause();
+  client.pause();
   await client.write(`${"RETR 1\r\nSTAT\r\n".repeat(10)}QUIT\r\n`);
   client.end();
   await pause(50);
-  client.socket.resume();
+  client.resume();
   const response = `+OK ${mail.length} octets\r\n${mail.toString("latin1")}.\r\n`;
   for (let i = 0; i < 10; i++) await client.expect(`${response}+OK 1 ${mail.length}\r\n`);
   await client.expect("+OK bye\r\n");
@@ -152,12 +155,12 @@ test("a slow reader gets all of it in order", async (t) => {
 });
 
 test("a client that stops reading is timed out, and the QUIT it had sent counts no more", {
-  timeout: 10_000,
+  timeout: 120_000,
 }, async (t) => {
   const mail = note("large", ...Array<string>(40_000).fill("x".repeat(78)));
-  const { connect, logIn } = await start(t, { messages: [mail], timeout: 0.5 });
+  const { connect, logIn } = await startDemo(t, { messages: [mail], timeout: 0.5 });
   const client = await logIn();
-  client.socket.pause();
+  client.pause();
   await client.write(`${"RETR 1\r\n".repeat(20)}DELE 1\r\nQUIT\r\n`);
   let answer = "";
   while (!answer.startsWith("+OK")) {
@@ -165,7 +168,7 @@ test("a client that stops reading is timed out, and the QUIT it had sent counts 
     const next = await connect();
     await next.ask("USER joe");
     answer = await next.ask("PASS demo");
-    next.socket.destroy();
+    next.destroy();
   }
   assert.equal(answer, `+OK maildrop has 1 messages (${mail.length} octets)`);
 });

@@ -4,7 +4,8 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { sampleMessages } from "../../src/demo/maildrop";
 import { createDemoServer } from "../../src/demo/server";
-import { ask, note, start } from "./client";
+import { note, startDemo } from "../stage/demo";
+import { retrieve } from "../stage/dialogue";
 
 const TWO = [note("one", "1", ".2", "3"), note("two")];
 
@@ -16,15 +17,15 @@ function uid(mail: Buffer | undefined): string {
 }
 
 test("every mail of the sample arrives octet for octet", async (t) => {
-  const { logIn } = await start(t);
+  const { logIn } = await startDemo(t);
   const client = await logIn();
   const mails = sampleMessages();
   assert.equal(await client.ask("STAT"), `+OK 6 ${mails.reduce((sum, mail) => sum + mail.length, 0)}`);
   for (const [index, mail] of mails.entries()) {
-    const [status, whole] = await ask(client, `RETR ${index + 1}`);
+    const [status, whole] = await retrieve(client, `RETR ${index + 1}`);
     assert.equal(status, `+OK ${mail.length} octets`);
     assert.equal(whole === mail.toString("latin1"), true, `mail ${index + 1}`);
-    const [, top] = await ask(client, `TOP ${index + 1} 9999999999`);
+    const [, top] = await retrieve(client, `TOP ${index + 1} 9999999999`);
     assert.equal(top === mail.toString("latin1"), true, `top of mail ${index + 1}`);
   }
   assert.equal(await client.ask("QUIT"), "+OK bye");
@@ -32,7 +33,7 @@ test("every mail of the sample arrives octet for octet", async (t) => {
 });
 
 test("a session of all commands", async (t) => {
-  const { logIn } = await start(t, { messages: TWO });
+  const { logIn } = await startDemo(t, { messages: TWO });
   const client = await logIn();
   const [one = 0, two = 0] = TWO.map((mail) => mail.length);
   for (const [command, answer] of [
@@ -73,7 +74,7 @@ test("a session of all commands", async (t) => {
 });
 
 test("bad arguments and unknown commands are refused and change nothing", async (t) => {
-  const { logIn } = await start(t, { messages: TWO });
+  const { logIn } = await startDemo(t, { messages: TWO });
   const client = await logIn();
   for (const [command, answer] of [
     ["RETR", "-ERR RETR takes a message number"],
@@ -111,7 +112,7 @@ test("bad arguments and unknown commands are refused and change nothing", async 
 });
 
 test("DELE takes effect at QUIT, for this user alone, and the numbers close up", async (t) => {
-  const { logIn } = await start(t, { messages: TWO });
+  const { logIn } = await startDemo(t, { messages: TWO });
   const dropped = await logIn();
   assert.equal(await dropped.ask("DELE 1"), "+OK message 1 deleted");
   dropped.end();
@@ -129,7 +130,7 @@ test("DELE takes effect at QUIT, for this user alone, and the numbers close up",
 });
 
 test("who is silent too long is closed without a word, and has deleted nothing", async (t) => {
-  const { logIn } = await start(t, { messages: TWO, timeout: 0.5 });
+  const { logIn } = await startDemo(t, { messages: TWO, timeout: 0.5 });
   const client = await logIn();
   assert.equal(await client.ask("DELE 1"), "+OK message 1 deleted");
   await client.expectEnd();
@@ -138,7 +139,7 @@ test("who is silent too long is closed without a word, and has deleted nothing",
 });
 
 test("close ends sessions and listener; a port in use is told", async (t) => {
-  const { server, port, logIn } = await start(t);
+  const { server, port, logIn } = await startDemo(t);
   const client = await logIn();
   const second = createDemoServer();
   await assert.rejects(second.listen(port), { code: "EADDRINUSE" });

@@ -5,9 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config } from "../../src/config/settings";
-import { startGateway, type TestGateway } from "../stage/gateway";
-import { Accepting, Peer } from "../stage/peer";
+import { Accepting } from "../stage/accepting";
+import { connectGreeted, logInBetween } from "../stage/dialogue";
+import { type Settings, startGateway, type TestGateway } from "../stage/gateway";
+import type { Peer } from "../stage/peer";
 
 interface Scene {
   readonly gateway: TestGateway;
@@ -18,33 +19,23 @@ interface Scene {
   loggedIn(): Promise<{ client: Peer; server: Peer }>;
 }
 
-async function scene(settings: Partial<Config>, play: (scene: Scene) => Promise<void>): Promise<void> {
+async function scene(settings: Settings, play: (scene: Scene) => Promise<void>): Promise<void> {
   const accepting = new Accepting();
   const gateway = await startGateway(await accepting.open(), settings);
   const clients: Peer[] = [];
   const connect = async () => {
-    const client = await Peer.connect(gateway.port);
+    const client = await connectGreeted(gateway.port);
     clients.push(client);
-    await client.line();
     return client;
   };
   const loggedIn = async () => {
     const client = await connect();
-    await client.ask("USER joe");
-    await client.say("PASS p");
-    const server = await accepting.next();
-    await server.say("+OK");
-    for (const command of ["USER joe", "PASS p"]) {
-      assert.equal(await server.line(), command);
-      await server.say("+OK");
-    }
-    assert.equal(await client.line(), "+OK");
-    return { client, server };
+    return { client, server: await logInBetween(client, accepting) };
   };
   try {
     await play({ gateway, accepting, connect, loggedIn });
   } finally {
-    for (const client of clients) client.socket.destroy();
+    for (const client of clients) client.destroy();
     await gateway.close();
     await accepting.close();
   }
@@ -116,7 +107,7 @@ test("R3: a server that drips inside a body is slow, not dead; one that stands s
 test("R2: a client that reads nothing stops the server, and is closed", () =>
   scene({ timeout: 1 }, async ({ gateway, loggedIn }) => {
     const { client, server } = await loggedIn();
-    client.socket.pause();
+    client.pause();
     await client.say("RETR 1");
     await server.line();
     await server.say("+OK");
@@ -128,7 +119,7 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
     }
     assert.ok(taken < 64, `${taken} MiB went into a connection that nobody reads`);
     assert.equal((await gateway.logged("close")).fields.reason, "client does not read");
-    client.socket.resume();
+    client.resume();
     client.end();
     await client.expectClose();
     assert.doesNotMatch(client.heard.slice(-200), /-ERR|^\.\r\n/m);
@@ -137,13 +128,13 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
 test("a client that pipelines for ever and reads no answer is closed", () =>
   scene({ timeout: 1 }, async ({ gateway, connect }) => {
     const client = await connect();
-    client.socket.pause();
+    client.pause();
     for (let i = 0; i < 20_000 && !client.closed; i++) {
       if (!client.socket.write("USER joe\r\nRETR\r\n".repeat(1000))) await pause(1);
       if (gateway.log.some(({ event }) => event === "close")) break;
     }
     assert.match((await gateway.logged("close")).fields.reason as string, /client/);
-    client.socket.destroy();
+    client.destroy();
   }));
 
 test("L2, L10: a refused login is answered late, and later each time; the session and its server are gone then", () =>

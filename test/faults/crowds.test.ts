@@ -8,15 +8,16 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { createDemoServer } from "../../src/demo/server";
+import { Accepting } from "../stage/accepting";
+import { startDemo } from "../stage/demo";
+import { connectGreeted, connectLoggedIn, logIn as loggedIn } from "../stage/dialogue";
+import { atEnd } from "../stage/ending";
 import { startGateway, type TestGateway } from "../stage/gateway";
-import { Accepting, Peer } from "../stage/peer";
+import { Peer } from "../stage/peer";
 
 async function logIn(gateway: TestGateway, user: string): Promise<Peer> {
-  const client = await Peer.connect(gateway.port);
-  await client.line();
-  await client.ask(`USER ${user}`);
-  assert.match(await client.ask("PASS demo"), /^\+OK/);
+  const client = await connectGreeted(gateway.port);
+  await loggedIn(client, user, "demo");
   return client;
 }
 
@@ -32,9 +33,9 @@ function socketsOf(port: number): number {
   return new Set(inodes).size;
 }
 
-test("R4: idle sockets are capped, the oldest gives way, and users still get in", async () => {
-  const demo = createDemoServer();
-  const gateway = await startGateway(await demo.listen(), { maxSessions: 100, maxPerClient: 10_000 });
+test("R4: idle sockets are capped, the oldest gives way, and users still get in", async (t) => {
+  const { port } = await startDemo(t);
+  const gateway = await startGateway(port, { maxSessions: 100, maxPerClient: 10_000 }, { t });
   const user = await logIn(gateway, "first");
   const idlers: Peer[] = [];
   for (let i = 0; i < 500; i++) idlers.push(await Peer.connect(gateway.port));
@@ -45,14 +46,12 @@ test("R4: idle sockets are capped, the oldest gives way, and users still get in"
   assert.ok(held >= 100 && held <= 100 + 100 + 1, `${held} sockets are held`);
   await idlers[0]?.untilEnd();
   assert.match(idlers[0]?.heard ?? "", /^\+OK [^\n]+\n-ERR \[SYS\/TEMP\] too many sessions, try again later\r\n$/);
-  for (const peer of [user, late, ...idlers]) peer.socket.destroy();
-  await gateway.close();
-  await demo.close();
+  for (const peer of [user, late, ...idlers]) peer.destroy();
 });
 
-test("when all have logged in, a newcomer is refused", async () => {
-  const demo = createDemoServer();
-  const gateway = await startGateway(await demo.listen(), { maxSessions: 2 });
+test("when all have logged in, a newcomer is refused", async (t) => {
+  const { port } = await startDemo(t);
+  const gateway = await startGateway(port, { maxSessions: 2 }, { t });
   const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
   const late = await Peer.connect(gateway.port);
   assert.equal(await late.line(), "-ERR [SYS/TEMP] too many sessions, try again later");
@@ -63,28 +62,24 @@ test("when all have logged in, a newcomer is refused", async () => {
   await users[0]?.expectClose();
   await pause(20);
   const next = await logIn(gateway, "c");
-  for (const peer of [late, next, ...users]) peer.socket.destroy();
-  await gateway.close();
-  await demo.close();
+  for (const peer of [late, next, ...users]) peer.destroy();
 });
 
-test("one client address has only so many sessions", async () => {
-  const demo = createDemoServer();
-  const gateway = await startGateway(await demo.listen(), { maxPerClient: 2 });
+test("one client address has only so many sessions", async (t) => {
+  const { port } = await startDemo(t);
+  const gateway = await startGateway(port, { maxPerClient: 2 }, { t });
   const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
   const third = await Peer.connect(gateway.port);
   assert.equal(await third.line(), "-ERR [SYS/TEMP] too many sessions from your address");
   await third.expectEnd();
-  for (const peer of [third, ...users]) peer.socket.destroy();
-  await gateway.close();
-  await demo.close();
+  for (const peer of [third, ...users]) peer.destroy();
 });
 
-test("2,000 idle sessions are held and released without a leak", { timeout: 60_000 }, async () => {
+test("2,000 idle sessions are held and released without a leak", { timeout: 120_000 }, async (t) => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  const demo = createDemoServer();
-  const gateway = await startGateway(await demo.listen(), { maxSessions: 5000, maxPerClient: 5000 });
+  const { port } = await startDemo(t);
+  const gateway = await startGateway(port, { maxSessions: 5000, maxPerClient: 5000 }, { t });
   const heap = async () => {
     for (let i = 0; i < 4; i++) {
       await pause(50);
@@ -113,13 +108,12 @@ test("2,000 idle sessions are held and released without a leak", { timeout: 60_0
   const after = await heap();
   assert.ok(held > before, "the crowd is seen");
   assert.ok(after - before < 2_000_000, `heap before ${before}, held ${held}, after ${after}`);
-  await gateway.close();
-  await demo.close();
 });
 
-test("R6: pipelined commands that are not permitted do not pile up", async () => {
+test("R6: pipelined commands that are not permitted do not pile up", async (t) => {
   const accepting = new Accepting();
-  const gateway = await startGateway(await accepting.open());
+  atEnd(t, () => accepting.close());
+  const gateway = await startGateway(await accepting.open(), {}, { t });
   const client = await Peer.connect(gateway.port);
   await client.line();
   await client.write("XFOO\r\n".repeat(100_000));
@@ -127,32 +121,21 @@ test("R6: pipelined commands that are not permitted do not pile up", async () =>
   client.end();
   assert.equal(client.heard.match(/-ERR unsupported command\r\n/g)?.length, 5);
   assert.equal(client.heard.match(/-ERR too many unsupported commands\r\n$/g)?.length, 1);
-  await gateway.close();
-  await accepting.close();
 });
 
 test("I18: DELE and QUIT with a reset right behind them, answers under way: the server gets both", {
-  timeout: 60_000,
-}, async () => {
+  timeout: 120_000,
+}, async (t) => {
   const accepting = new Accepting();
-  const gateway = await startGateway(await accepting.open(), { maxPerClient: 1000 });
+  atEnd(t, () => accepting.close());
+  const gateway = await startGateway(await accepting.open(), { maxPerClient: 1000 }, { t });
   const rounds = 200;
   const one = async () => {
-    const client = await Peer.connect(gateway.port);
-    await client.line();
-    await client.ask("USER joe");
-    await client.say("PASS p");
-    const server = await accepting.next();
-    await server.say("+OK");
-    await server.line();
-    await server.say("+OK");
-    await server.line();
-    await server.say("+OK");
-    await client.line();
+    const [client, server] = await connectLoggedIn(gateway.port, accepting);
     await client.say("DELE 1");
     assert.equal(await server.line(), "DELE 1");
     // The answer and the reset meet at the gateway.
-    server.socket.write("+OK deleted\r\n");
+    void server.say("+OK deleted");
     await client.say("QUIT");
     client.reset();
     assert.equal(await server.line(), "QUIT");
@@ -161,6 +144,4 @@ test("I18: DELE and QUIT with a reset right behind them, answers under way: the 
   };
   for (let i = 0; i < rounds; i++) await one();
   assert.equal(gateway.log.filter(({ event, fields }) => event === "close" && fields.reason === "quit").length, rounds);
-  await gateway.close();
-  await accepting.close();
 });

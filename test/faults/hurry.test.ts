@@ -5,19 +5,16 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config } from "../../src/config/settings";
-import { startGateway, type TestGateway } from "../stage/gateway";
-import { connectLoggedIn, welcome } from "../stage/login";
-import { Accepting, Peer } from "../stage/peer";
+import { Accepting } from "../stage/accepting";
+import { connectGreeted, connectLoggedIn, logInBetween, welcome } from "../stage/dialogue";
+import { atEnd } from "../stage/ending";
+import { type Settings, startGateway, type TestGateway } from "../stage/gateway";
+import { Peer } from "../stage/peer";
 
-async function stage(t: TestContext, settings: Partial<Config> = {}): Promise<[TestGateway, Accepting]> {
+async function stage(t: TestContext, settings: Settings = {}): Promise<[TestGateway, Accepting]> {
   const accepting = new Accepting();
-  const gateway = await startGateway(await accepting.open(), settings);
-  t.after(async () => {
-    await gateway.close();
-    await accepting.close();
-  });
-  return [gateway, accepting];
+  atEnd(t, () => accepting.close());
+  return [await startGateway(await accepting.open(), settings, { t }), accepting];
 }
 
 for (const how of ["closes", "resets"] as const) {
@@ -25,7 +22,7 @@ for (const how of ["closes", "resets"] as const) {
     const [gateway, accepting] = await stage(t);
     const client = await Peer.connect(gateway.port);
     await client.write("USER joe\r\nPASS p\r\nDELE 1\r\nQUIT\r\n");
-    if (how === "closes") client.socket.destroy();
+    if (how === "closes") client.destroy();
     else client.reset();
     const server = await accepting.next();
     await welcome(server);
@@ -102,14 +99,14 @@ test("the second shutdown ends also those who wait for a client to read, or for 
 test("R4: a greedy client that reads nothing is made to give way, and nothing else ends", async (t) => {
   const [gateway] = await stage(t, { maxSessions: 1 });
   const greedy = await Peer.connect(gateway.port);
-  greedy.socket.pause();
-  for (let i = 0; i < 200; i++) greedy.socket.write("STAT\r\n".repeat(5000));
+  greedy.pause();
+  for (let i = 0; i < 200; i++) void greedy.write("STAT\r\n".repeat(5000));
   await pause(300);
   const next = await Peer.connect(gateway.port);
   assert.match(await next.line(), /^\+OK/);
   await pause(50);
   assert.match(await next.ask("QUIT"), /^\+OK/);
-  for (const peer of [greedy, next]) peer.socket.destroy();
+  for (const peer of [greedy, next]) peer.destroy();
 });
 
 test("I7: a server that can't bear CAPA is asked once; the next session gets through, one command at a time", async (t) => {
@@ -138,17 +135,13 @@ test("I7: a server that can't bear CAPA is asked once; the next session gets thr
 
 test("a command that is refused is activity, too", async (t) => {
   const [gateway, accepting] = await stage(t, { timeout: 1 });
-  const client = await Peer.connect(gateway.port);
-  await client.line();
-  await client.ask("USER joe");
-  await client.say("PASS p");
-  await welcome(await accepting.next());
-  await client.line();
+  const client = await connectGreeted(gateway.port);
+  await logInBetween(client, accepting);
   for (let i = 0; i < 4; i++) {
     await pause(400);
     assert.match(await client.ask("RETR x"), /^-ERR RETR/);
   }
-  client.socket.destroy();
+  client.destroy();
 });
 
 test("I8: half a line out of turn: nothing more is said to that server, and its words are in the log", async (t) => {
@@ -172,8 +165,7 @@ for (const [name, lines] of [
 ] as const) {
   test(`G2: what follows a refused AUTH is not shown, ${name}`, async (t) => {
     const [gateway] = await stage(t, { debug: true });
-    const client = await Peer.connect(gateway.port);
-    await client.line();
+    const client = await connectGreeted(gateway.port);
     for (const line of lines) assert.match(await client.ask(line), /^-ERR/);
     await client.ask("QUIT");
     client.end();
@@ -188,8 +180,7 @@ for (const [name, answer] of [
 ] as const) {
   test(`G2: a server that ${name} with the password in its words: the log has their length`, async (t) => {
     const [gateway, accepting] = await stage(t, { debug: true });
-    const client = await Peer.connect(gateway.port);
-    await client.line();
+    const client = await connectGreeted(gateway.port);
     await client.ask("USER joe");
     await client.say("PASS geheim");
     const server = await accepting.next();
@@ -201,7 +192,7 @@ for (const [name, answer] of [
     await gateway.logged("close");
     assert.doesNotMatch(JSON.stringify(gateway.log), /geheim/);
     assert.match(JSON.stringify(gateway.log), /octets with a password/);
-    client.socket.destroy();
+    client.destroy();
   });
 }
 

@@ -6,15 +6,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { connectLoggedIn, welcome } from "../stage/login";
-import { Accepting, Peer } from "../stage/peer";
+import { Accepting } from "../stage/accepting";
+import { connectGreeted, connectLoggedIn, welcome } from "../stage/dialogue";
+import { atEnd } from "../stage/ending";
+import { Peer } from "../stage/peer";
 import { MAIN, startProcess } from "../stage/process";
 
-test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 30_000 }, async () => {
+test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 120_000 }, async (t) => {
   const accepting = new Accepting();
-  const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
+  atEnd(t, () => accepting.close());
+  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
-  client.socket.pause();
+  client.pause();
   await client.say("RETR 1");
   await server.line();
   await server.say("+OK");
@@ -31,16 +34,16 @@ test("R2: a client that does not read a 1-GB RETR leaves the process under 150 M
   }
   assert.ok(taken < 100, `${taken} MiB were taken`);
   assert.ok(gateway.peak() < 150 * 1024, `${gateway.peak()} KiB`);
-  client.socket.destroy();
+  client.destroy();
   assert.equal(await gateway.stop(), 0);
-  await accepting.close();
 });
 
 test("SIGTERM: sessions go on, new clients are not accepted; a second one ends all at once", {
-  timeout: 30_000,
-}, async () => {
+  timeout: 120_000,
+}, async (t) => {
   const accepting = new Accepting();
-  const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
+  atEnd(t, () => accepting.close());
+  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   gateway.child.kill("SIGTERM");
   await pause(100);
@@ -54,22 +57,22 @@ test("SIGTERM: sessions go on, new clients are not accepted; a second one ends a
   client.end();
   assert.equal(await ended, 0);
   assert.match(gateway.said(), / close .*reason="gateway is shutting down"/);
-  await accepting.close();
 });
 
-test("SIGUSR1 opens no debugger", async () => {
-  const gateway = await startProcess("127.0.0.1:1");
+test("SIGUSR1 opens no debugger", async (t) => {
+  const gateway = await startProcess(["127.0.0.1:1"], { t });
   gateway.child.kill("SIGUSR1");
   await pause(300);
   assert.doesNotMatch(gateway.said(), /Debugger/);
   assert.equal(await gateway.stop(), 0);
 });
 
-test("what can't be served is told in one line, with an exit status of sysexits.h", async () => {
+test("what can't be served is told in one line, with an exit status of sysexits.h", async (t) => {
   const accepting = new Accepting();
+  atEnd(t, () => accepting.close());
   const port = await accepting.open();
   const run = (...argv: string[]) =>
-    spawnSync(process.execPath, [MAIN, ...argv], { encoding: "latin1", timeout: 10_000 });
+    spawnSync(process.execPath, [MAIN, ...argv], { encoding: "latin1", timeout: 60_000 });
   const taken = run("-d", "-DD", `127.0.0.1:${port}`, "mail");
   assert.equal(taken.status, 69);
   assert.match(taken.stderr, /^pop3\.proxy: [^\n]*EADDRINUSE[^\n]*\n$/);
@@ -82,14 +85,13 @@ test("what can't be served is told in one line, with an exit status of sysexits.
   const version = run("--version");
   assert.equal(version.status, 0);
   assert.match(version.stdout, /^pop3\.proxy \d+\.\d+\.\d+\n$/);
-  await accepting.close();
 });
 
-test("G2: the trace of a whole session shows no secret", async () => {
+test("G2: the trace of a whole session shows no secret", async (t) => {
   const accepting = new Accepting();
-  const gateway = await startProcess(`127.0.0.1:${await accepting.open()}`);
-  const client = await Peer.connect(gateway.port);
-  await client.line();
+  atEnd(t, () => accepting.close());
+  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
+  const client = await connectGreeted(gateway.port);
   await client.ask("AUTH PLAIN AGpvZQBnZWhlaW0=");
   await client.ask("AGpvZQBnZWhlaW0=");
   await client.ask("USER joe");
@@ -104,5 +106,4 @@ test("G2: the trace of a whole session shows no secret", async () => {
   assert.equal(await gateway.stop(), 0);
   assert.match(gateway.said(), /PASS \*\*\*/);
   assert.doesNotMatch(gateway.said(), /geheim|AGpvZQ/);
-  await accepting.close();
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Connection } from "../../src/connection/connection";
 import { Limits } from "../../src/listen/limits";
-import { launch, MAIN } from "./handing";
+import { startProcess } from "../stage/process";
 
 function client(address: string): Connection {
   const end = { address, port: 1 };
@@ -44,10 +44,7 @@ test("who has logged in keeps its place, the oldest of the others gives way", ()
 
 test("too few open files for so many sessions are warned of", async (t) => {
   const warned = async (sessions: string) => {
-    const script = `ulimit -n 400; exec "$0" "$@"`;
-    const argv = [process.execPath, MAIN, "-d", "--max-sessions", sessions, "-DD", "127.0.0.1:0", "127.0.0.1:1"];
-    const gateway = launch(t, "/bin/sh", ["-c", script, ...argv], { stdio: ["ignore", "ignore", "pipe"] });
-    for (let wait = 0; !/ listen interface/.test(gateway.said()) && wait < 500; wait++) await pause(10);
+    const gateway = await startProcess(["--max-sessions", sessions, "127.0.0.1:1"], { t, before: "ulimit -n 400" });
     await pause(50);
     return / warning listen reason="400 open files are too few for /.test(gateway.said());
   };

@@ -5,27 +5,17 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
-import { connect, type Server } from "node:net";
+import { readlinkSync, renameSync, writeFileSync } from "node:fs";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { authority, certified, lacking } from "../stage/certificates";
+import { scratch } from "../stage/acp";
+import { certified, lacking, withCertificates } from "../stage/certificates";
+import { connectTls } from "../stage/dialogue";
 import { Peer } from "../stage/peer";
-import {
-  activate,
-  fdOf,
-  folder,
-  IMPATIENT,
-  launch,
-  listener,
-  MAIN,
-  pair,
-  play,
-  portOf,
-  start,
-  upstream,
-} from "./handing";
+import { launch, MAIN } from "../stage/process";
+import { activate, fdOf, IMPATIENT, listener, pair, play, portOf, start, upstream } from "./handing";
 
 /** A listening socket, and its port, which is not known any more when it has been handed over. */
 async function listening(t: TestContext, host = "127.0.0.1"): Promise<{ server: Server; port: number }> {
@@ -33,21 +23,19 @@ async function listening(t: TestContext, host = "127.0.0.1"): Promise<{ server: 
   return { server, port: portOf(server) };
 }
 
-const SERVER = (port: number) => `127.0.0.1:${port}`;
-
 test("a connection on 0 is one session", async (t) => {
   const { client, socket } = await pair(t);
-  const gateway = start(t, [socket, socket, socket], MAIN, "-d", SERVER(await upstream(t)));
+  const gateway = start(t, [socket, socket, socket], MAIN, "-d", await upstream(t));
   socket.destroy();
   await play(client);
   assert.equal(await gateway.ended(), 0);
 });
 
 test("the connection is closed when its session is, though the process goes on", async (t) => {
-  const stay = join(folder(t), "stay.js");
+  const stay = join(scratch(t), "stay.js");
   writeFileSync(stay, "setInterval(() => {}, 1000);");
   const { client, socket } = await pair(t);
-  const gateway = launch(t, process.execPath, ["-r", stay, IMPATIENT, "--idle", "1", SERVER(await upstream(t))], {
+  const gateway = launch(t, process.execPath, ["-r", stay, IMPATIENT, "--idle", "1", await upstream(t)], {
     stdio: [socket, socket, "pipe"],
   });
   socket.destroy();
@@ -59,36 +47,36 @@ test("the connection is closed when its session is, though the process goes on",
 });
 
 test("a client that has reset the connection before anybody looked has no address, and no session", async (t) => {
-  const port = await upstream(t);
+  const server = await upstream(t);
   const { client, socket } = await pair(t);
   await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
   client.reset();
   await pause(50);
-  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", server);
   socket.destroy();
   assert.equal(await gateway.ended(), 0);
   assert.match(gateway.said(), /^\S+ info refused interface=127\.0\.0\.1 reason="client has reset the connection"\n$/);
 });
 
 test("what a client has said before it left counts", async (t) => {
-  const port = await upstream(t);
+  const server = await upstream(t);
   const { client, socket } = await pair(t);
   await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
-  client.socket.destroy();
-  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", SERVER(port));
+  client.destroy();
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", server);
   socket.destroy();
   assert.equal(await gateway.ended(), 0);
   assert.match(gateway.said(), / close .*reason=quit .*deleted=1/);
 });
 
 test("a crash is not heard by the client", async (t) => {
-  const crash = join(folder(t), "crash.js");
+  const crash = join(scratch(t), "crash.js");
   const script = `process.on("SIGUSR2", () => {
     console.log("a word"); console.error("a word"); process.emitWarning("a warning"); throw new Error("a stack");
   })`;
   writeFileSync(crash, script);
   const { client, socket } = await pair(t);
-  const gateway = launch(t, process.execPath, ["-r", crash, MAIN, SERVER(await upstream(t))], {
+  const gateway = launch(t, process.execPath, ["-r", crash, MAIN, await upstream(t)], {
     stdio: [socket, socket, socket],
   });
   socket.destroy();
@@ -99,9 +87,9 @@ test("a crash is not heard by the client", async (t) => {
 });
 
 test("a listening socket on 0 is served until nobody is there", async (t) => {
-  const upstreamPort = await upstream(t);
+  const behind = await upstream(t);
   const { server, port } = await listening(t);
-  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "300", SERVER(upstreamPort));
+  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "300", behind);
   server.close();
   const clients = [await Peer.connect(port), await Peer.connect(port)];
   await Promise.all(clients.map((client, index) => play(client, `user${index}`)));
@@ -119,7 +107,7 @@ test("a listening socket on 0 is served until nobody is there", async (t) => {
 test("a client that has reset the connection before it was accepted has no session either", async (t) => {
   const { server, port } = await listening(t);
   const script = `sleep 0.3; exec "$0" "$@" <&3`;
-  const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "300", SERVER(await upstream(t))];
+  const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "300", await upstream(t)];
   const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
   server.close();
   const client = await Peer.connect(port);
@@ -130,9 +118,9 @@ test("a client that has reset the connection before it was accepted has no sessi
   assert.doesNotMatch(gateway.said(), / connect /);
 });
 
-test("no client is lost between two processes that wait on the same socket", { timeout: 30_000 }, async (t) => {
-  const server = SERVER(await upstream(t));
-  const stop = join(folder(t), "stop");
+test("no client is lost between two processes that wait on the same socket", { timeout: 120_000 }, async (t) => {
+  const server = await upstream(t);
+  const stop = join(scratch(t), "stop");
   const { server: socket, port } = await listening(t);
   // As inetd does, the shell keeps the socket, and starts the gateway again and again.
   const script = `while [ ! -e "$0" ]; do echo started >&2; "$@" <&3 2>&1; done`;
@@ -155,16 +143,16 @@ test("no client is lost between two processes that wait on the same socket", { t
 });
 
 test("the sockets of systemd are served for life, and ended by a signal", async (t) => {
-  const path = join(folder(t), "socket");
+  const path = join(scratch(t), "socket");
   const [four, six, local] = [await listening(t), await listening(t, "::1"), await listener(t, `${path}.early`)];
   // Closing it would unlink it.
   renameSync(`${path}.early`, path);
   const fds = [four.server, six.server, local].map(fdOf);
-  const gateway = activate(t, fds, IMPATIENT, "--idle", "100", SERVER(await upstream(t)));
+  const gateway = activate(t, fds, IMPATIENT, "--idle", "100", await upstream(t));
   for (const server of [four.server, six.server, local]) server.close();
   await Promise.all([play(await Peer.connect(four.port)), pause(400)]);
-  await play(await Peer.connect(six.port, "::1"));
-  await play(new Peer(connect({ path, allowHalfOpen: true })));
+  await play(await Peer.connect({ port: six.port, host: "::1" }));
+  await play(await Peer.connect({ path }));
   assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
   assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
   gateway.child.kill();
@@ -173,7 +161,7 @@ test("the sockets of systemd are served for life, and ended by a signal", async 
 
 test("a connection that systemd has accepted is one session, on whichever descriptor", async (t) => {
   const { client, socket } = await pair(t);
-  const gateway = activate(t, [fdOf(socket)], MAIN, "-d", SERVER(await upstream(t)));
+  const gateway = activate(t, [fdOf(socket)], MAIN, "-d", await upstream(t));
   socket.destroy();
   await play(client);
   assert.equal(await gateway.ended(), 0);
@@ -182,9 +170,8 @@ test("a connection that systemd has accepted is one session, on whichever descri
 test("systemd's name of a socket says how TLS comes in, and is held against the options", {
   skip: lacking,
 }, async (t) => {
-  const { certFile, keyFile } = certified("good");
-  const pair = ["--tls-cert", certFile, "--tls-key", keyFile];
-  const server = SERVER(await upstream(t));
+  const pair = withCertificates(certified("good"));
+  const server = await upstream(t);
   const serve = async (name: string, ...argv: string[]) => {
     const { server: socket, port } = await listening(t);
     const script = `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=${name} exec "$0" "$@"`;
@@ -194,14 +181,14 @@ test("systemd's name of a socket says how TLS comes in, and is held against the 
     return { gateway, port };
   };
   const tls = await serve("tls", ...pair, server);
-  const secure = await Peer.connectTls(tls.port, readFileSync(authority()));
+  const secure = await connectTls(tls.port);
   await play(secure);
   const starttls = await serve("starttls", ...pair, server);
   const client = await Peer.connect(starttls.port);
   await client.line();
   assert.match(await client.ask("USER joe"), /use STLS first/);
   assert.match(await client.ask("STLS"), /^\+OK/);
-  client.socket.destroy();
+  client.destroy();
   const none = await serve("none", "--client-tls", "tls", ...pair, server);
   for (const [name, argv, fault] of [
     ["tls", [server], /needs --tls-cert/],
@@ -225,7 +212,7 @@ test("what can't be served under inetd is told to the log that was named, and no
   const { client, socket } = await pair(t);
   const options = ["--syslog", `udp://127.0.0.1:${log.address().port}`, "--facility", "local3"];
   const tls = ["--client-tls", "tls", "--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"];
-  const gateway = start(t, [socket, socket, socket], MAIN, ...options, ...tls, SERVER(1));
+  const gateway = start(t, [socket, socket, socket], MAIN, ...options, ...tls, "127.0.0.1:1");
   socket.destroy();
   assert.equal(await gateway.ended(), 69);
   const [message] = (await told) as [Buffer];
@@ -241,7 +228,7 @@ test("datagrams on standard input and output are no client, told in one line", a
   // Behind a symbol: Node keeps the handle to itself.
   const kept = Object.getOwnPropertySymbols(socket).map((key) => (socket as never)[key] as { handle?: { fd: number } });
   const fd = kept.find((one) => one?.handle)?.handle?.fd ?? assert.fail("no descriptor");
-  const gateway = start(t, [fd, fd, "pipe"], MAIN, SERVER(1));
+  const gateway = start(t, [fd, fd, "pipe"], MAIN, "127.0.0.1:1");
   assert.equal(await gateway.ended(), 64);
   assert.match(gateway.said(), /^pop3\.proxy: standard input is neither a connection nor a pipe.*\n$/);
 });

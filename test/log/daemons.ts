@@ -3,7 +3,6 @@
  * stalled, or killed; and what a test needs to ask them.
  */
 
-import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
@@ -13,29 +12,15 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-
-/** How long nothing may come before a wait fails, in milliseconds. */
-const PATIENCE = 30_000;
+import { until as untilHolds } from "../stage/waiting";
 
 /**
  * Waits until it holds, as long as something comes.
  *
  * @param what differs from look to look while something comes: a count, or a text that grows
- * @throws AssertionError with what `what` gives, if that has not changed for as long as PATIENCE
  */
 export async function until(holds: () => boolean, what: () => unknown = () => holds): Promise<void> {
-  let last = what();
-  for (let since = performance.now(); ; ) {
-    const began = performance.now();
-    if (holds()) return;
-    const now = what();
-    if (now !== last) since = began;
-    last = now;
-    if (began - since > PATIENCE) assert.fail(`waited in vain: ${String(now).slice(0, 1000)}`);
-    // What takes long to look at is looked at less often, so that the wait does not use up the processor.
-    await sleep(5 + 4 * (performance.now() - began));
-  }
+  await untilHolds(holds, what, { progress: () => String(what()) });
 }
 
 /** A folder of the test's own. */

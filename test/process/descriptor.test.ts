@@ -11,7 +11,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { isSameDescriptor, isSocket, kindOf } from "../../src/process/descriptor";
-import { fdOf, folder, launch, listener, pair } from "../listen/handing";
+import { fdOf, listener, pair } from "../listen/handing";
+import { scratch } from "../stage/acp";
+import { type Launched, launch } from "../stage/process";
 
 const DESCRIPTOR = join(__dirname, "..", "..", "src", "process", "descriptor.js");
 
@@ -36,12 +38,12 @@ test("a connection is one while it lasts, half closed, and when its client is go
 });
 
 test("a listening socket of IPv4, of IPv6, and of the file system is a listener", async (t) => {
-  const places = [{ host: "127.0.0.1", port: 0 }, { host: "::1", port: 0 }, join(folder(t), "socket")];
+  const places = [{ host: "127.0.0.1", port: 0 }, { host: "::1", port: 0 }, join(scratch(t), "socket")];
   for (const where of places) assert.equal(kindOf(fdOf(await listener(t, where))), "listener", JSON.stringify(where));
 });
 
 test("a pipe is one, and so is a stream socket without a network", async (t) => {
-  const path = folder(t);
+  const path = scratch(t);
   execFileSync("mkfifo", [join(path, "fifo")]);
   assert.equal(kindOf(opened(t, join(path, "fifo"), constants.O_RDWR)), "pipe");
   const { client, socket } = await pair(t, join(path, "a name of \n 2 lines"));
@@ -97,7 +99,7 @@ test("a stderr of its own stays, whatever 0 and 1 are", async (t) => {
 });
 
 test("a person who runs a command through sshd reads its stdout", async (t) => {
-  const { client, socket } = await pair(t, join(folder(t), "socket"));
+  const { client, socket } = await pair(t, join(scratch(t), "socket"));
   const child = talkative(t, [socket, socket, "pipe"]);
   socket.destroy();
   assert.equal(await child.ended(), 0);
@@ -107,7 +109,7 @@ test("a person who runs a command through sshd reads its stdout", async (t) => {
 });
 
 /** A process that says on 0 what `safeStandardStreams` gave, and then something on 1 and 2. */
-function talkative(t: TestContext, stdio: Parameters<typeof launch>[3]["stdio"]): ReturnType<typeof launch> {
+function talkative(t: TestContext, stdio: Parameters<typeof launch>[3]["stdio"]): Launched {
   const script = `
     const { safeStandardStreams } = require(${JSON.stringify(DESCRIPTOR)});
     require("node:fs").writeSync(0, String(safeStandardStreams()));

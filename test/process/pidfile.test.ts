@@ -9,11 +9,12 @@ import { existsSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writ
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Pidfile } from "../../src/process/pidfile";
-import { folder, rootOnly } from "../listen/handing";
+import { rootOnly } from "../listen/handing";
+import { scratch } from "../stage/acp";
 
 const PIDFILE = join(__dirname, "..", "..", "src", "process", "pidfile.js");
 
-const path = (t: TestContext) => join(folder(t), "pid");
+const path = (t: TestContext) => join(scratch(t), "pid");
 
 /** A process that has opened and written the file, and then does what the script says. */
 async function daemon(t: TestContext, file: string, script = ""): Promise<number> {

@@ -7,7 +7,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { MAIN, pair, rootOnly, start, threads, upstream } from "../listen/handing";
+import { pair, rootOnly, start, threads, upstream } from "../listen/handing";
+import { MAIN } from "../stage/process";
 
 const PRIVILEGES = join(__dirname, "..", "..", "src", "process", "privileges.js");
 
@@ -92,7 +93,7 @@ test("where Node does not permit it, root is not served with", rootOnly, () => {
 
 test("a session under inetd has no thread that is root", rootOnly, async (t) => {
   const { client, socket } = await pair(t);
-  const gateway = start(t, [socket, socket, socket], MAIN, `127.0.0.1:${await upstream(t)}`);
+  const gateway = start(t, [socket, socket, socket], MAIN, await upstream(t));
   socket.destroy();
   await client.expect("+OK POP3 server ready\r\n");
   const { uid } = account("nobody");

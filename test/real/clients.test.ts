@@ -6,19 +6,19 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
-import { startGateway } from "./gateway";
 import { mails, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same } from "./same";
 import { folder, scratch } from "./scratch";
-import { password, user } from "./server";
+import { inspect, password, user } from "./server";
 
 /** poplib: without its limit of 2 KB for a line. Lines come without their ends. */
 const poplib = `
 import poplib, sys
 poplib._MAXLINE = 1 << 24
-port, user, password, reader, remove = sys.argv[1:]
+port, user, password, inbox, remove = sys.argv[1:]
 pop = poplib.POP3("127.0.0.1", int(port), timeout=15)
 pop.user(user)
 pop.pass_(password)
@@ -28,7 +28,7 @@ assert pop.list(1).split()[1] == b"1" and pop.uidl(1).split()[1] == b"1"
 for number in range(1, count + 1):
     status, lines, octets = pop.retr(number)
     assert lines[:9] == pop.top(number, 2)[1], number
-    with open("%s/%03d" % (reader, number), "wb") as mail:
+    with open("%s/%03d" % (inbox, number), "wb") as mail:
         mail.write(b"".join(line + b"\\r\\n" for line in lines))
     if remove == "true":
         pop.dele(number)
@@ -62,15 +62,15 @@ type Script = readonly [string, ...string[]];
 
 /** Runs a script; the mails that it has written, in order. */
 async function fetch(t: TestContext, script: Script, port: number, remove: boolean): Promise<Buffer[]> {
-  const reader = join(scratch(t), "reader");
-  folder(reader);
+  const inbox = join(scratch(t), "inbox");
+  folder(inbox);
   const [name, ...options] = script;
-  const argv = [...options, String(port), user, password, reader, String(remove)];
-  const outcome = await run(program(name), argv, { cwd: reader });
+  const argv = [...options, String(port), user, password, inbox, String(remove)];
+  const outcome = await run(program(name), argv, { cwd: inbox });
   assert.equal(outcome.stderr, "");
   assert.equal(outcome.code, 0);
-  const names = readdirSync(reader).sort();
-  return names.map((name) => readFileSync(join(reader, name)));
+  const names = readdirSync(inbox).sort();
+  return names.map((name) => readFileSync(join(inbox, name)));
 }
 
 for (const [name, script, written] of [
@@ -79,7 +79,7 @@ for (const [name, script, written] of [
 ] as const) {
   test(name, { skip: lacking("dovecot", script[0]) }, async (t) => {
     const server = await startDovecot(t, mails);
-    const port = await startGateway(t, server.port);
+    const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
 
     await t.test("fetches every mail and leaves it there", async (t) => {
       same(await fetch(t, script, port, false), written);

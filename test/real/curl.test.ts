@@ -6,13 +6,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
-import { startGateway } from "./gateway";
 import { mails, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { scratch } from "./scratch";
-import { password, user } from "./server";
+import { inspect, password, user } from "./server";
 
 /** Runs curl; what it has written to standard output. */
 async function curl(port: number, path: string, ...options: string[]): Promise<Buffer> {
@@ -25,7 +25,7 @@ async function curl(port: number, path: string, ...options: string[]): Promise<B
 
 test("curl", { skip: lacking("dovecot", "curl") }, async (t) => {
   const server = await startDovecot(t, mails);
-  const port = await startGateway(t, server.port);
+  const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
 
   await t.test("lists", async () => {
     const listing = (await curl(port, "")).toString();

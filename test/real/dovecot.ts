@@ -8,13 +8,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Certificate } from "./certificates";
-import { atEnd } from "./ending";
+import type { Certified } from "../stage/certificates";
+import { atEnd } from "../stage/ending";
+import { freePort } from "../stage/ports";
+import { until } from "../stage/waiting";
 import { stored } from "./mails";
 import { program, run, start, stop } from "./programs";
 import { folder, put, scratch } from "./scratch";
-import { freePort, password, type RealServer, user } from "./server";
+import { password, type RealServer, user } from "./server";
 
 export interface TlsServer extends RealServer {
   /** The port where TLS is spoken from the first octet; `port` has STLS. */
@@ -35,7 +36,7 @@ export function startDovecot(t: TestContext, mails: readonly Buffer[]): Promise<
  */
 export async function startTlsDovecot(
   t: TestContext,
-  { cert, key }: Certificate,
+  { certFile, keyFile }: Certified,
   mails: readonly Buffer[],
   clients?: string,
 ): Promise<TlsServer> {
@@ -49,8 +50,8 @@ export async function startTlsDovecot(
     : [];
   return launch(t, await freePort(), mails, [
     "ssl = required",
-    `ssl_cert = <${cert}`,
-    `ssl_key = <${key}`,
+    `ssl_cert = <${certFile}`,
+    `ssl_key = <${keyFile}`,
     ...demanded,
   ]);
 }
@@ -76,10 +77,11 @@ async function launch(
   let said = "";
   child.stderr?.on("data", (octets) => (said += octets));
   atEnd(t, () => stop(child, "SIGKILL"));
-  for (let wait = 0; !(await answers(port)); wait++) {
-    assert.ok(wait < 1200 && child.exitCode === null, `dovecot does not answer: ${said}`);
-    await sleep(25);
-  }
+  const answering = () => {
+    assert.equal(child.exitCode, null, `dovecot has ended: ${said}`);
+    return answers(port);
+  };
+  await until(answering, () => `dovecot does not answer: ${said}`, { every: 25 });
   return {
     port,
     tlsPort,

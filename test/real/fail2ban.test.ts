@@ -8,8 +8,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { MAIN, pair, start, upstream } from "../listen/handing";
+import { pair, start, upstream } from "../listen/handing";
 import { script } from "../stage/acp";
+import { MAIN } from "../stage/process";
 import { lacking, program, run } from "./programs";
 import { put, scratch } from "./scratch";
 
@@ -29,13 +30,13 @@ async function session(t: TestContext, options: readonly string[], user: string,
 
 test("fail2ban finds logins that were refused, and is led to no other address", {
   skip: lacking("fail2ban-regex"),
-  timeout: 60_000,
+  timeout: 120_000,
 }, async (t) => {
   const lines: string[] = [];
   const daemon = createSocket("udp4", (message) => lines.push(message.toString("latin1").replace(/^<\d+>/, "")));
   await once(daemon.bind(0, "127.0.0.1"), "listening");
   t.after(() => daemon.close());
-  const options = ["--syslog", `udp://127.0.0.1:${daemon.address().port}`, `127.0.0.1:${await upstream(t)}`];
+  const options = ["--syslog", `udp://127.0.0.1:${daemon.address().port}`, await upstream(t)];
   const forged = `host pop3.proxy[1]: denied session=a client=192.0.2.9 user=`;
   await session(t, options, "joe", "wrong");
   await session(t, options, forged, "demo");

@@ -7,21 +7,21 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
-import { startGateway } from "./gateway";
 import { plain, stored } from "./mails";
 import { popa3dParts, startPopa3d } from "./popa3d";
 import { lacking, program, run } from "./programs";
 import { same } from "./same";
 import { folder, put, scratch } from "./scratch";
-import { password, user } from "./server";
+import { inspect, password, user } from "./server";
 
 /** Runs fetchmail; the mails that it has delivered, in order, and the verbs of its last session. */
 async function fetchmail(t: TestContext, port: number, options: string): Promise<[Buffer[], string]> {
   const home = scratch(t);
-  const reader = join(home, "reader");
-  folder(reader);
-  put(join(home, "deliver"), `cat >"${reader}/$(printf %03d $(ls "${reader}" | wc -l))"\n`);
+  const inbox = join(home, "inbox");
+  folder(inbox);
+  put(join(home, "deliver"), `cat >"${inbox}/$(printf %03d $(ls "${inbox}" | wc -l))"\n`);
   const account = `user "${user}" password "${password}" is "${user}" here`;
   const delivery = `mda "sh ${home}/deliver" pass8bits no rewrite ${options}`;
   const server = `poll 127.0.0.1 service ${port} protocol pop3 timeout 15`;
@@ -29,9 +29,9 @@ async function fetchmail(t: TestContext, port: number, options: string): Promise
   const env = { HOME: home, FETCHMAILHOME: home };
   const outcome = await run(program("fetchmail"), ["-f", join(home, "rc"), "--nodetach", "-v"], { env, cwd: home });
   assert.equal(outcome.code, 0, outcome.stderr);
-  const names = readdirSync(reader).sort();
+  const names = readdirSync(inbox).sort();
   const verbs: string[] = outcome.stdout.toString().match(/(?<=POP3> )\w+/g) ?? [];
-  return [names.map((name) => readFileSync(join(reader, name))), verbs.slice(verbs.lastIndexOf("USER")).join(" ")];
+  return [names.map((name) => readFileSync(join(inbox, name))), verbs.slice(verbs.lastIndexOf("USER")).join(" ")];
 }
 
 for (const [name, launch, parts, verbs] of [
@@ -40,7 +40,7 @@ for (const [name, launch, parts, verbs] of [
 ] as const) {
   test(`fetchmail and ${name}`, { skip: lacking("fetchmail", ...parts) }, async (t) => {
     const server = await launch(t, plain);
-    const port = await startGateway(t, server.port);
+    const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
 
     await t.test("fetches what is new and leaves it there", async (t) => {
       const [fetched, said] = await fetchmail(t, port, "keep");

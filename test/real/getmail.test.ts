@@ -6,19 +6,19 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
-import { startGateway } from "./gateway";
 import { plain, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
-import { password, user } from "./server";
+import { inspect, password, user } from "./server";
 
 /** Runs getmail; the mails that it has delivered. */
 async function getmail(t: TestContext, port: number, remove: boolean): Promise<Buffer[]> {
   const home = scratch(t);
-  const reader = join(home, "reader");
-  for (const part of ["new", "cur", "tmp"]) folder(join(reader, part));
+  const inbox = join(home, "inbox");
+  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
   put(
     join(home, "rc"),
     `[retriever]
@@ -30,7 +30,7 @@ password = ${password}
 timeout = 15
 [destination]
 type = Maildir
-path = ${reader}/
+path = ${inbox}/
 [options]
 delete = ${remove}
 read_all = true
@@ -41,12 +41,12 @@ received = false
   const argv = ["--getmaildir", home, "--rcfile", join(home, "rc")];
   const outcome = await run(program("getmail"), argv, { env: { HOME: home }, cwd: home });
   assert.equal(outcome.code, 0, outcome.stderr);
-  return readdirSync(join(reader, "new")).map((name) => readFileSync(join(reader, "new", name)));
+  return readdirSync(join(inbox, "new")).map((name) => readFileSync(join(inbox, "new", name)));
 }
 
 test("getmail", { skip: lacking("dovecot", "getmail") }, async (t) => {
   const server = await startDovecot(t, plain);
-  const port = await startGateway(t, server.port);
+  const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
 
   await t.test("fetches every mail and leaves it there", async (t) => {
     same(sorted(await getmail(t, port, false)), sorted(plain.map(stored)));

@@ -5,33 +5,22 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sampleMessages } from "../../src/demo/maildrop";
-import { createDemoServer } from "../../src/demo/server";
-import { threads } from "../listen/handing";
-import { Dialogue } from "./dialogue";
-import { atEnd } from "./ending";
+import { IMPATIENT, threads, upstream } from "../listen/handing";
+import { sampleMessages } from "../stage/demo";
+import { fetchMail, logIn, quit } from "../stage/dialogue";
+import { atEnd } from "../stage/ending";
+import { Peer } from "../stage/peer";
+import { MAIN } from "../stage/process";
+import { until as holds } from "../stage/waiting";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { put, scratch } from "./scratch";
 import { type Served, type Service, type Superserver, settled, superservers } from "./superservers";
 
-/** The gateway, and one that waits for clients no longer than it is told. */
-const MAIN = join(__dirname, "..", "..", "src", "main.js");
-const IMPATIENT = join(__dirname, "..", "door", "main.js");
-
 const asRoot = process.getuid?.() === 0;
-
-/** A server with the sample maildrop, as host:port. */
-async function upstream(t: TestContext): Promise<string> {
-  const server = createDemoServer();
-  const port = await server.listen();
-  atEnd(t, () => server.close());
-  return `127.0.0.1:${port}`;
-}
 
 /** A syslog daemon; what it was told, without the time, and what the gateway must be told to find it. */
 async function syslog(t: TestContext): Promise<{ told: string[]; options: string[] }> {
@@ -44,19 +33,18 @@ async function syslog(t: TestContext): Promise<{ told: string[]; options: string
 }
 
 /** A connection whose greeting has been read. */
-async function greeted(port: number, host: string): Promise<Dialogue> {
-  const dialogue = new Dialogue(connect({ port, host }));
-  assert.equal(await dialogue.line(), "+OK POP3 server ready");
-  return dialogue;
+async function greeted(port: number, host: string): Promise<Peer> {
+  const client = await Peer.connect({ port, host });
+  assert.equal(await client.line(), "+OK POP3 server ready");
+  return client;
 }
 
 /** Retrieves the sample maildrop as this user, octet for octet, and quits. */
-async function retrieveAll(dialogue: Dialogue, user: string): Promise<void> {
-  assert.match(await dialogue.ask(`USER ${user}`), /^\+OK/);
-  assert.match(await dialogue.ask("PASS demo"), /^\+OK/);
+async function retrieveAll(client: Peer, user: string): Promise<void> {
+  await logIn(client, user, "demo");
   const mails = sampleMessages();
-  for (const [index, mail] of mails.entries()) same(await dialogue.mail(index + 1), mail);
-  await dialogue.quit();
+  for (const [index, mail] of mails.entries()) same(await fetchMail(client, index + 1), mail);
+  await quit(client);
 }
 
 /** No thread of these processes is root, or can be. */
@@ -94,10 +82,9 @@ async function reset(t: TestContext, superserver: Superserver): Promise<void> {
   const { told, options } = await syslog(t);
   const served = await superserver.serve(t, { host, argv: [MAIN, ...options, await upstream(t)] });
   for (let count = 0; count < 3; count++) {
-    const socket = connect(served.port, host);
-    await once(socket, "connect");
-    socket.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
-    socket.resetAndDestroy();
+    const client = await Peer.connect({ port: served.port, host });
+    void client.say("USER joe", "PASS demo", "DELE 1", "QUIT");
+    client.reset();
   }
   await retrieveAll(await greeted(served.port, host), "ann");
   if (!superserver.waits) await settled(served.processes);
@@ -114,9 +101,10 @@ async function crash(t: TestContext, superserver: Superserver): Promise<void> {
   put(fault, `process.on("SIGUSR2", () => { ${act} });\n`);
   const { told, options } = await syslog(t);
   const served = await superserver.serve(t, { host, argv: ["-r", fault, MAIN, ...options, await upstream(t)] });
-  const dialogue = await greeted(served.port, host);
+  const client = await greeted(served.port, host);
   for (const pid of served.processes()) process.kill(pid, "SIGUSR2");
-  assert.equal(await dialogue.end(), "");
+  await client.expectEnd();
+  client.end();
   await settled(served.processes);
   assert.deepEqual(served.processes(), []);
   await until(() => told.some((line) => / crash reason=stack /.test(line)), told);
@@ -128,35 +116,32 @@ async function idle(t: TestContext, superserver: Superserver): Promise<void> {
   const served = await superserver.serve(t, { host, argv: [IMPATIENT, "--idle", "300", await upstream(t)] });
   const pids = new Set<number>();
   for (const user of ["joe", "ann"]) {
-    const dialogue = await greeted(served.port, host);
+    const client = await greeted(served.port, host);
     for (const pid of served.processes()) pids.add(pid);
     // Not while somebody is there.
     await sleep(500);
-    await retrieveAll(dialogue, user);
+    await retrieveAll(client, user);
     await settled(served.processes);
     assert.deepEqual(served.processes(), []);
   }
   assert.equal(pids.size, 2);
   // Around the moment when it goes.
   for (let count = 0; count < 8; count++) {
-    const dialogue = await greeted(served.port, host);
-    await dialogue.quit();
+    const client = await greeted(served.port, host);
+    await quit(client);
     await sleep(295 + count * 3);
   }
   await settled(served.processes);
 }
 
 /** What syslog is told may come a little later. */
-async function until(holds: () => boolean, told: readonly string[]): Promise<void> {
-  for (let wait = 0; !holds(); wait++) {
-    assert.ok(wait < 1200, told.join("\n"));
-    await sleep(25);
-  }
+async function until(isTold: () => boolean, told: readonly string[]): Promise<void> {
+  await holds(isTold, () => told.join("\n"), { progress: () => told.length });
 }
 
 for (const superserver of superservers) {
   // They wait for processes more than they work.
-  test(superserver.name, { skip: lacking(superserver.part), concurrency: 3 }, async (t) => {
+  test(superserver.name, { skip: lacking(superserver.part), concurrency: 3, timeout: 120_000 }, async (t) => {
     const cases = [
       t.test("sessions over IPv4", (t) => sessions(t, superserver, "127.0.0.1")),
       t.test("sessions over IPv6", (t) => sessions(t, superserver, "::1")),

@@ -5,7 +5,6 @@
  * Its chroot() needs root: where the tests are not run by root, a user namespace in which they are.
  */
 
-import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -13,8 +12,8 @@ import { rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { atEnd } from "./ending";
+import { atEnd } from "../stage/ending";
+import { until } from "../stage/waiting";
 import { ordinary, program, start, stop, unpacked } from "./programs";
 import { put } from "./scratch";
 import { password, user } from "./server";
@@ -44,7 +43,7 @@ export async function startInetd(t: TestContext, home: string, service: Service)
     const [file, ...argv] = command as [string, ...string[]];
     const child = start(file, argv, { cwd: home, stdio: [socket, socket, "ignore"], asRoot: true });
     socket.destroy();
-    for (let wait = 0; pamFolder(child) === undefined && child.exitCode === null && wait < 6000; wait++) await sleep(5);
+    await until(() => pamFolder(child) !== undefined || child.exitCode !== null, "a folder of libpam-wrapper");
     lock.close();
     return child;
   };
@@ -102,15 +101,13 @@ function pamFolder(child: ChildProcess): string | undefined {
 
 /** Two processes that choose their /tmp/pam.X at once may choose the same: an abstract socket is the lock for all tests. */
 async function lockPam(): Promise<Server> {
-  for (let wait = 0; wait < 12_000; wait++) {
+  const locked = async () => {
     const lock = createServer();
     lock.listen("\0pop3.proxy-test.pam_wrapper");
-    try {
-      await once(lock, "listening");
-      return lock;
-    } catch {
-      await sleep(5);
-    }
-  }
-  return assert.fail("the lock for /tmp/pam.X is never free");
+    return once(lock, "listening").then(
+      () => lock,
+      () => null,
+    );
+  };
+  return until(locked, "the lock for /tmp/pam.X");
 }

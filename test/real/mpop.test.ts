@@ -6,19 +6,19 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
-import { startGateway } from "./gateway";
 import { mails, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
-import { password, user } from "./server";
+import { inspect, password, user } from "./server";
 
 /** Runs mpop; the mails that it has delivered. */
 async function mpop(t: TestContext, port: number, keep: "on" | "off"): Promise<Buffer[]> {
   const home = scratch(t);
-  const reader = join(home, "reader");
-  for (const part of ["new", "cur", "tmp"]) folder(join(reader, part));
+  const inbox = join(home, "inbox");
+  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
   put(
     join(home, "rc"),
     `account default
@@ -32,17 +32,17 @@ timeout 15
 keep ${keep}
 received_header off
 uidls_file ${home}/uidls
-delivery maildir ${reader}
+delivery maildir ${inbox}
 `,
   );
   const outcome = await run(program("mpop"), ["--file", join(home, "rc")], { env: { HOME: home }, cwd: home });
   assert.equal(outcome.code, 0, outcome.stderr);
-  return readdirSync(join(reader, "new")).map((name) => readFileSync(join(reader, "new", name)));
+  return readdirSync(join(inbox, "new")).map((name) => readFileSync(join(inbox, "new", name)));
 }
 
 test("mpop", { skip: lacking("dovecot", "mpop") }, async (t) => {
   const server = await startDovecot(t, mails);
-  const port = await startGateway(t, server.port);
+  const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
 
   await t.test("fetches every mail and leaves it there", async (t) => {
     same(sorted(await mpop(t, port, "on")), sorted(mails.map(stored)));

@@ -6,13 +6,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync } from "node:fs";
-import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createDemoServer } from "../../src/demo/server";
-import { Dialogue } from "./dialogue";
-import { atEnd } from "./ending";
+import { upstream } from "../listen/handing";
+import { fetchMail, logIn, quit } from "../stage/dialogue";
+import { Peer } from "../stage/peer";
+import { MAIN } from "../stage/process";
 import { lacking, program } from "./programs";
 import { put, scratch } from "./scratch";
 import {
@@ -27,7 +27,6 @@ import {
 } from "./superservers";
 
 const TOP = join(__dirname, "..", "..", "..");
-const MAIN = join(__dirname, "..", "..", "src", "main.js");
 const readme = readFileSync(join(TOP, "README.md"), "utf8");
 const manual = readFileSync(join(TOP, "man", "pop3.proxy.1"), "utf8");
 
@@ -54,16 +53,13 @@ function tried(text: string, home: string, server: string): string {
 
 /** Serves by a recipe, and lets a client retrieve a mail through it. */
 async function serves(t: TestContext, waits: boolean, part: string, launch: Launch): Promise<void> {
-  const server = createDemoServer();
-  const operand = `127.0.0.1:${await server.listen()}`;
-  atEnd(t, () => server.close());
-  const { port } = await superserver("recipe", waits, part, launch).serve(t, { host: "127.0.0.1", argv: [operand] });
-  const dialogue = new Dialogue(connect({ port, host: "127.0.0.1" }));
-  assert.equal(await dialogue.line(), "+OK POP3 server ready");
-  assert.match(await dialogue.ask("USER joe"), /^\+OK/);
-  assert.match(await dialogue.ask("PASS demo"), /^\+OK/);
-  assert.ok((await dialogue.mail(1)).length > 0);
-  await dialogue.quit();
+  const argv = [await upstream(t)];
+  const { port } = await superserver("recipe", waits, part, launch).serve(t, { host: "127.0.0.1", argv });
+  const client = await Peer.connect(port);
+  assert.equal(await client.line(), "+OK POP3 server ready");
+  await logIn(client, "joe", "demo");
+  assert.ok((await fetchMail(client, 1)).length > 0);
+  await quit(client);
 }
 
 const inetdLines = [
@@ -72,7 +68,7 @@ const inetdLines = [
 ];
 
 for (const line of inetdLines) {
-  test(`inetd: ${line}`, { skip: lacking(INETD), timeout: 60_000 }, (t) =>
+  test(`inetd: ${line}`, { skip: lacking(INETD), timeout: 120_000 }, (t) =>
     serves(t, / wait /.test(line), INETD, (home, port, { argv }) => {
       const ours = tried(line, home, argv[0] as string).replace(/^pop3 /, `127.0.0.1:${port} `);
       return startInetd(home, `${ours.replace(/ root /, ` ${userInfo().username} `)}\n`);
@@ -80,7 +76,7 @@ for (const line of inetdLines) {
   );
 }
 
-test("xinetd's service", { skip: lacking(XINETD), timeout: 60_000 }, (t) =>
+test("xinetd's service", { skip: lacking(XINETD), timeout: 120_000 }, (t) =>
   serves(t, true, XINETD, (home, port, { argv }) => {
     const [block = ""] = recipe("xinetd:");
     const here = `type = UNLISTED\n  flags = NOLIBWRAP\n  bind = 127.0.0.1\n  port = ${port}\n`;
@@ -89,7 +85,7 @@ test("xinetd's service", { skip: lacking(XINETD), timeout: 60_000 }, (t) =>
   }),
 );
 
-test("systemd's units", { skip: lacking(SYSTEMD, "systemd-analyze"), timeout: 60_000 }, async (t) => {
+test("systemd's units", { skip: lacking(SYSTEMD, "systemd-analyze"), timeout: 120_000 }, async (t) => {
   const [socket = "", service = ""] = recipe("systemd, `pop3.proxy.socket` and `pop3.proxy.service`:", 2);
   const home = scratch(t);
   const files = [join(home, "pop3.proxy.socket"), join(home, "pop3.proxy.service")] as const;

@@ -10,11 +10,11 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { atEnd } from "./ending";
+import { atEnd } from "../stage/ending";
+import { freePort } from "../stage/ports";
+import { until } from "../stage/waiting";
 import { program, start, stop } from "./programs";
 import { put, scratch } from "./scratch";
-import { freePort } from "./server";
 
 export interface Rsyslogd {
   /** Of UDP and TCP alike. */
@@ -42,10 +42,11 @@ export async function startRsyslogd(t: TestContext): Promise<Rsyslogd> {
     child = next;
     let said = "";
     for (const pipe of [next.stdout, next.stderr]) pipe?.on("data", (octets) => (said += octets));
-    for (let wait = 0; !(existsSync(socket) && (await listens(port))); wait++) {
-      assert.ok(wait < 3000 && next.exitCode === null, `rsyslogd does not listen: ${said}`);
-      await sleep(10);
-    }
+    const ready = () => {
+      assert.equal(next.exitCode, null, `rsyslogd has ended: ${said}`);
+      return existsSync(socket) && listens(port);
+    };
+    await until(ready, () => `rsyslogd does not listen: ${said}`);
   };
   const kill = async () => {
     if (child) await stop(child, "SIGKILL");

@@ -8,7 +8,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
-import { atEnd } from "./ending";
+import { atEnd } from "../stage/ending";
 import { ordinary } from "./programs";
 
 const folders = new Set<string>();

@@ -2,9 +2,7 @@
  * What the tests know of a real POP3 server, whichever it is.
  */
 
-import { randomInt } from "node:crypto";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import type { Inspection } from "../stage/process";
 
 /** A running server with one maildrop, user and password below; it ends with its test. */
 export interface RealServer {
@@ -17,15 +15,5 @@ export interface RealServer {
 export const user = "joe";
 export const password = "some secret";
 
-/** A port of 127.0.0.1 that is free, and from a range where the system itself gives none away to somebody else. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(randomInt(20_000, 32_000), "127.0.0.1");
-    const listening = once(server, "listening").catch(() => null);
-    if ((await listening) === null) continue;
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, "close");
-    return port;
-  }
-}
+/** The log of a gateway in front of such a server must hold neither faults nor the password. */
+export const inspect: Inspection = { secret: password };

@@ -4,23 +4,29 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { Dialogue } from "./dialogue";
+import { connectGreeted, fetchMail, logIn, quit, response } from "../stage/dialogue";
+import type { Peer } from "../stage/peer";
+import { startProcess } from "../stage/process";
+import { until } from "../stage/waiting";
 import { startDovecot } from "./dovecot";
-import { startGateway } from "./gateway";
 import { mails, stored, strange } from "./mails";
 import { popa3dParts, startPopa3d } from "./popa3d";
 import { lacking } from "./programs";
 import { same, sorted } from "./same";
-import { password, type RealServer, user } from "./server";
+import { inspect, password, type RealServer, user } from "./server";
 import { solidParts, startSolid } from "./solidpop3d";
 
-const login = (port: number) => Dialogue.login(port, user, password);
+/** A session in TRANSACTION. */
+async function login(port: number): Promise<Peer> {
+  const client = await connectGreeted(port);
+  await logIn(client, user, password);
+  return client;
+}
 
 /** Starts a server with these mails and a gateway in front of it. */
 async function both(t: TestContext, launch: Launch, drop: readonly Buffer[]): Promise<[RealServer, number]> {
   const server = await launch(t, drop);
-  return [server, await startGateway(t, server.port)];
+  return [server, (await startProcess([`127.0.0.1:${server.port}`], { t, inspect })).port];
 }
 
 type Launch = (t: TestContext, drop: readonly Buffer[]) => Promise<RealServer>;
@@ -59,65 +65,66 @@ for (const [name, launch, parts] of makes) {
 
       t.test("mails are what is stored", async (t) => {
         const [, port] = await both(t, launch, mails);
-        const dialogue = await login(port);
-        for (const [index, octets] of mails.entries()) same(await dialogue.mail(index + 1), octets);
-        await dialogue.quit();
+        const client = await login(port);
+        for (const [index, octets] of mails.entries()) same(await fetchMail(client, index + 1), octets);
+        await quit(client);
       }),
 
       t.test("QUIT deletes, RSET does not", async (t) => {
         const [server, port] = await both(t, launch, mails);
-        const dialogue = await login(port);
+        const client = await login(port);
         for (const command of ["DELE 1", "DELE 2", "RSET", "DELE 3", "DELE 4"]) {
-          assert.match(await dialogue.ask(command), /^\+OK/);
+          assert.match(await client.ask(command), /^\+OK/);
         }
-        assert.match(await dialogue.ask("RETR 3"), /^-ERR/);
+        assert.match(await client.ask("RETR 3"), /^-ERR/);
         assert.equal(server.stored().length, mails.length);
-        await dialogue.quit();
+        await quit(client);
         const left = mails.filter((_, index) => index !== 2 && index !== 3);
         same(sorted(server.stored().map(bare)), sorted(left.map(stored)));
       }),
 
       t.test("a session that is lost deletes nothing", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
-        const dialogue = await login(port);
-        assert.match(await dialogue.ask("DELE 1"), /^\+OK/);
-        dialogue.socket.resetAndDestroy();
-        await dialogue.end();
+        const client = await login(port);
+        assert.match(await client.ask("DELE 1"), /^\+OK/);
+        client.reset();
+        await client.expectClose();
         const next = await loginWhenFree(port);
         assert.match(await next.ask("STAT"), /^\+OK 3 /);
         assert.equal(server.stored().length, 3);
-        await next.quit();
+        await quit(next);
       }),
 
       t.test("QUIT counts though the client is gone at once", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
-        const dialogue = await login(port);
-        dialogue.send("DELE 1", "DELE 2", "QUIT");
-        dialogue.socket.end();
-        for (let wait = 0; server.stored().length !== 1 && wait < 1200; wait++) await sleep(25);
+        const client = await login(port);
+        await client.say("DELE 1", "DELE 2", "QUIT");
+        client.end();
+        await until(() => server.stored().length === 1, "the deletion");
         same(server.stored().map(bare), mails.slice(2, 3).map(stored));
       }),
 
       t.test("commands in one segment are answered in order", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
-        const dialogue = await login(port);
-        dialogue.send("RETR 1", "XFOO", "DELE 1", "RETR 1", "QUIT");
-        const heard = await dialogue.end();
+        const client = await login(port);
+        await client.say("RETR 1", "XFOO", "DELE 1", "RETR 1", "QUIT");
+        const heard = await client.rest();
+        client.end();
         const direct = await login(server.port);
         assert.match(heard, /^\+OK.*\r\n(?:.*\r\n)*\.\r\n-ERR unsupported command\r\n\+OK.*\r\n-ERR.*\r\n\+OK.*\r\n$/);
         assert.match(await direct.ask("STAT"), /^\+OK 2 /);
-        await direct.quit();
+        await quit(direct);
       }),
 
       t.test("a wrong password is refused in the server's words", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 1));
         const texts = [];
         for (const each of [server.port, port]) {
-          const dialogue = await Dialogue.open(each);
-          assert.match(await dialogue.ask(`USER ${user}`), /^\+OK/);
-          texts.push(await dialogue.ask("PASS wrong"));
-          if (each === port) assert.equal(await dialogue.end(), "");
-          else dialogue.socket.destroy();
+          const client = await connectGreeted(each);
+          assert.match(await client.ask(`USER ${user}`), /^\+OK/);
+          texts.push(await client.ask("PASS wrong"));
+          if (each === port) await client.expectEnd();
+          client.destroy();
         }
         assert.match(texts[0] as string, /^-ERR/);
         assert.equal(texts[1], texts[0]);
@@ -128,59 +135,52 @@ for (const [name, launch, parts] of makes) {
 
 test("popa3d counts LAST", { skip: lacking(...popa3dParts) }, async (t) => {
   const [, port] = await both(t, startPopa3d, mails.slice(0, 3));
-  const dialogue = await login(port);
-  assert.equal(await dialogue.ask("LAST"), "+OK 0");
-  await dialogue.mail(2);
-  assert.equal(await dialogue.ask("LAST"), "+OK 2");
-  assert.equal(await dialogue.ask("DELE 3"), "+OK");
-  assert.equal(await dialogue.ask("LAST"), "+OK 3");
-  assert.equal(await dialogue.ask("RSET"), "+OK");
-  assert.equal(await dialogue.ask("LAST"), "+OK 0");
-  await dialogue.quit();
+  const client = await login(port);
+  assert.equal(await client.ask("LAST"), "+OK 0");
+  await fetchMail(client, 2);
+  assert.equal(await client.ask("LAST"), "+OK 2");
+  assert.equal(await client.ask("DELE 3"), "+OK");
+  assert.equal(await client.ask("LAST"), "+OK 3");
+  assert.equal(await client.ask("RSET"), "+OK");
+  assert.equal(await client.ask("LAST"), "+OK 0");
+  await quit(client);
 });
 
 test("two clients at once get their mails", { skip: lacking("dovecot") }, async (t) => {
   const [, port] = await both(t, startDovecot, mails);
   const sessions = await Promise.all([login(port), login(port)]);
   await Promise.all(
-    sessions.map(async (dialogue) => {
-      for (const [index, octets] of mails.entries()) same(await dialogue.mail(index + 1), octets);
-      await dialogue.quit();
+    sessions.map(async (client) => {
+      for (const [index, octets] of mails.entries()) same(await fetchMail(client, index + 1), octets);
+      await quit(client);
     }),
   );
 });
 
 test("CAPA, AUTH and the rest never reach the server", { skip: lacking("dovecot") }, async (t) => {
   const [, port] = await both(t, startDovecot, mails.slice(0, 1));
-  const dialogue = await Dialogue.open(port);
+  const client = await connectGreeted(port);
   for (const command of ["CAPA", "AUTH PLAIN", "STLS"]) {
-    assert.equal(await dialogue.ask(command), "-ERR unsupported command");
+    assert.equal(await client.ask(command), "-ERR unsupported command");
   }
-  assert.match(await dialogue.ask(`USER ${user}`), /^\+OK/);
-  assert.match(await dialogue.ask(`PASS ${password}`), /^\+OK/);
-  assert.equal(await dialogue.ask("CAPA"), "-ERR unsupported command");
-  await dialogue.quit();
+  assert.match(await client.ask(`USER ${user}`), /^\+OK/);
+  assert.match(await client.ask(`PASS ${password}`), /^\+OK/);
+  assert.equal(await client.ask("CAPA"), "-ERR unsupported command");
+  await quit(client);
 });
 
 /** One session with these commands: every response, whole, as it came. */
 async function converse(port: number, commands: readonly string[]): Promise<Buffer[]> {
-  const dialogue = await login(port);
+  const client = await login(port);
   const heard: Buffer[] = [];
-  for (const command of commands) heard.push(await dialogue.response(command));
-  await dialogue.quit();
+  for (const command of commands) heard.push(Buffer.from(await response(client, command), "latin1"));
+  await quit(client);
   return heard;
 }
 
 /** Servers lock a maildrop until they notice that a session is lost. */
-async function loginWhenFree(port: number): Promise<Dialogue> {
-  for (let wait = 0; wait < 600; wait++) {
-    try {
-      return await login(port);
-    } catch {
-      await sleep(50);
-    }
-  }
-  return login(port);
+async function loginWhenFree(port: number): Promise<Peer> {
+  return until(() => login(port).catch(() => null), "a free maildrop", { every: 50 });
 }
 
 /** A stored mail without the header lines that servers keep their notes in. */

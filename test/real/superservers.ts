@@ -10,11 +10,11 @@ import { chmodSync, readdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { atEnd } from "./ending";
+import { atEnd } from "../stage/ending";
+import { freePort } from "../stage/ports";
+import { until } from "../stage/waiting";
 import { program, start, stop, unpacked } from "./programs";
 import { put, scratch } from "./scratch";
-import { freePort } from "./server";
 
 /** What is started for a client. */
 export interface Service {
@@ -54,10 +54,11 @@ export function superserver(name: string, waits: boolean, part: string, launch: 
       for (const pid of left) process.kill(pid, "SIGKILL");
       assert.deepEqual(left, [], `${name} has left processes behind`);
     });
-    for (let wait = 0; !listens(port, service.host); wait++) {
-      assert.ok(wait < 1200 && child.exitCode === null, `${name} does not listen`);
-      await sleep(25);
-    }
+    const listening = () => {
+      assert.equal(child.exitCode, null, `${name} has ended`);
+      return listens(port, service.host);
+    };
+    await until(listening, `${name} does not listen`, { every: 25 });
     return { port, processes };
   };
   return { name, waits, part, serve };
@@ -158,9 +159,14 @@ function started(last: string): number[] {
     });
 }
 
-/** Waits until there are none any more, for 30 s at most. */
+/** Waits until there are none any more. @throws AssertionError if some stay */
 export async function settled(processes: () => number[]): Promise<void> {
-  for (let wait = 0; processes().length > 0 && wait < 1200; wait++) await sleep(25);
+  const progress = () => processes().length;
+  await until(
+    () => processes().length === 0,
+    () => `processes stay: ${processes()}`,
+    { progress, every: 25 },
+  );
 }
 
 /** Whether somebody listens there: looked up, since a connection would start something. */

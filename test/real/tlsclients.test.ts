@@ -7,23 +7,21 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Authority } from "./certificates";
+import { authority, certified, withCertificates } from "../stage/certificates";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { mails } from "./mails";
 import { lacking, type Outcome, program, run } from "./programs";
 import { same } from "./same";
 import { folder, scratch } from "./scratch";
-import { password, user } from "./server";
-import { startTlsGateway } from "./tlsgateway";
+import { inspect, password, user } from "./server";
 
 /** A dovecot with all mails, a gateway with a listener of each kind, and the authority's file. */
 async function both(t: TestContext, ...options: string[]): Promise<[number, number, string]> {
-  const authority = await Authority.make(t);
-  const { cert, key } = await authority.issue();
   const server = await startDovecot(t, mails);
-  const argv = ["--tls-cert", cert, "--tls-key", key, ...options, `127.0.0.1:${server.port}`];
-  const { ports } = await startTlsGateway(t, ["/tls", "/starttls"], argv);
-  return [...(ports as [number, number]), authority.ca];
+  const argv = [...withCertificates(certified("ec")), ...options, `127.0.0.1:${server.port}`];
+  const { ports } = await startProcess(argv, { t, listeners: ["/tls", "/starttls"], inspect });
+  return [...(ports as [number, number]), authority()];
 }
 
 function curl(...argv: string[]): Promise<Outcome> {
@@ -42,14 +40,14 @@ test("curl under TLS", { skip: lacking("dovecot", "curl", "openssl"), concurrenc
     const [url, ...options] = [...way].reverse() as [string, ...string[]];
 
     await t.test(`${name} retrieves every mail in one session`, async (t) => {
-      const reader = join(scratch(t), "reader");
-      folder(reader);
-      const output = ["--output", join(reader, "#1"), `${url}[1-${mails.length}]`];
+      const inbox = join(scratch(t), "inbox");
+      folder(inbox);
+      const output = ["--output", join(inbox, "#1"), `${url}[1-${mails.length}]`];
       const outcome = await curl("--cacert", ca, ...options, ...output);
       assert.equal(outcome.stderr, "");
       assert.equal(outcome.code, 0);
       same(
-        mails.map((_, index) => readFileSync(join(reader, String(index + 1)))),
+        mails.map((_, index) => readFileSync(join(inbox, String(index + 1)))),
         mails,
       );
     });
@@ -80,7 +78,7 @@ test("curl in clear where that is allowed", { skip: lacking("dovecot", "curl", "
 const poplib = `
 import poplib, ssl, sys
 poplib._MAXLINE = 1 << 24
-way, port, ca, user, password, reader = sys.argv[1:]
+way, port, ca, user, password, inbox = sys.argv[1:]
 trust = ssl.create_default_context(cafile=ca)
 if way == "tls":
     pop = poplib.POP3_SSL("localhost", int(port), timeout=15, context=trust)
@@ -96,7 +94,7 @@ pop.user(user)
 pop.pass_(password)
 assert "UIDL" in pop.capa() and "STLS" not in pop.capa(), pop.capa()
 for number in range(1, pop.stat()[0] + 1):
-    with open("%s/%03d" % (reader, number), "wb") as mail:
+    with open("%s/%03d" % (inbox, number), "wb") as mail:
         mail.write(b"".join(line + b"\\r\\n" for line in pop.retr(number)[1]))
 pop.quit()
 `;
@@ -108,15 +106,15 @@ test("poplib of Python under TLS", { skip: lacking("dovecot", "python3", "openss
     ["starttls", starttls],
   ] as const) {
     await t.test(way, async (t) => {
-      const reader = join(scratch(t), "reader");
-      folder(reader);
-      const argv = ["-c", poplib, way, String(port), ca, user, password, reader];
-      const outcome = await run(program("python3"), argv, { cwd: reader });
+      const inbox = join(scratch(t), "inbox");
+      folder(inbox);
+      const argv = ["-c", poplib, way, String(port), ca, user, password, inbox];
+      const outcome = await run(program("python3"), argv, { cwd: inbox });
       assert.equal(outcome.stderr, "");
       assert.equal(outcome.code, 0);
-      const names = readdirSync(reader).sort();
+      const names = readdirSync(inbox).sort();
       same(
-        names.map((name) => readFileSync(join(reader, name))),
+        names.map((name) => readFileSync(join(inbox, name))),
         mails,
       );
     });

@@ -8,14 +8,14 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Authority } from "./certificates";
+import { authority, certified, withCertificates } from "../stage/certificates";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { plain, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
-import { password, type RealServer, user } from "./server";
-import { startTlsGateway } from "./tlsgateway";
+import { inspect, password, type RealServer, user } from "./server";
 
 interface Both {
   readonly server: RealServer;
@@ -26,20 +26,18 @@ interface Both {
 }
 
 async function both(t: TestContext): Promise<Both> {
-  const authority = await Authority.make(t);
-  const { cert, key } = await authority.issue();
   const server = await startDovecot(t, plain);
-  const argv = ["--tls-cert", cert, "--tls-key", key, `127.0.0.1:${server.port}`];
-  const { ports } = await startTlsGateway(t, ["/tls", "/starttls"], argv);
+  const argv = [...withCertificates(certified("ec")), `127.0.0.1:${server.port}`];
+  const { ports } = await startProcess(argv, { t, listeners: ["/tls", "/starttls"], inspect });
   const [tls, starttls] = ports as [number, number];
-  return { server, tls, starttls, ca: authority.ca };
+  return { server, tls, starttls, ca: authority() };
 }
 
 /** Runs mpop; its exit status, and the mails that it has delivered. */
 async function mpop(t: TestContext, port: number, tls: string): Promise<[number | null, Buffer[], string]> {
   const home = scratch(t);
-  const reader = join(home, "reader");
-  for (const part of ["new", "cur", "tmp"]) folder(join(reader, part));
+  const inbox = join(home, "inbox");
+  for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
   put(
     join(home, "rc"),
     `account default
@@ -52,12 +50,12 @@ timeout 15
 keep on
 received_header off
 uidls_file ${home}/uidls
-delivery maildir ${reader}
+delivery maildir ${inbox}
 `,
   );
   const outcome = await run(program("mpop"), ["--file", join(home, "rc")], { env: { HOME: home }, cwd: home });
-  const names = readdirSync(join(reader, "new"));
-  return [outcome.code, names.map((name) => readFileSync(join(reader, "new", name))), outcome.stderr];
+  const names = readdirSync(join(inbox, "new"));
+  return [outcome.code, names.map((name) => readFileSync(join(inbox, "new", name))), outcome.stderr];
 }
 
 test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t) => {
@@ -87,18 +85,18 @@ test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t
 /** Runs fetchmail; its exit status, the mails that it has delivered, in order, and the verbs that it has said. */
 async function fetchmail(t: TestContext, port: number, options: string): Promise<[number | null, Buffer[], string]> {
   const home = scratch(t);
-  const reader = join(home, "reader");
-  folder(reader);
-  put(join(home, "deliver"), `cat >"${reader}/$(printf %03d $(ls "${reader}" | wc -l))"\n`);
+  const inbox = join(home, "inbox");
+  folder(inbox);
+  put(join(home, "deliver"), `cat >"${inbox}/$(printf %03d $(ls "${inbox}" | wc -l))"\n`);
   const account = `user "${user}" password "${password}" is "${user}" here`;
   const delivery = `mda "sh ${home}/deliver" pass8bits no rewrite keep fetchall ${options}`;
   const server = `poll localhost service ${port} protocol pop3 timeout 15`;
   put(join(home, "rc"), `set invisible\nset no bouncemail\n${server} ${account} ${delivery}\n`);
   const env = { HOME: home, FETCHMAILHOME: home };
   const outcome = await run(program("fetchmail"), ["-f", join(home, "rc"), "--nodetach", "-v"], { env, cwd: home });
-  const fetched = readdirSync(reader)
+  const fetched = readdirSync(inbox)
     .sort()
-    .map((name) => readFileSync(join(reader, name)));
+    .map((name) => readFileSync(join(inbox, name)));
   return [outcome.code, fetched, outcome.stdout.toString()];
 }
 

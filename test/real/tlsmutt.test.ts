@@ -7,13 +7,13 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Authority } from "./certificates";
+import { authority, certified, withCertificates } from "../stage/certificates";
+import { type GatewayProcess, startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { mail } from "./mails";
 import { lacking, type Outcome, program, run } from "./programs";
 import { put, scratch } from "./scratch";
-import { password, user } from "./server";
-import { startTlsGateway, type TlsGateway } from "./tlsgateway";
+import { inspect, password, user } from "./server";
 
 const subjects = ["alpha", "bravo", "charlie", "delta"];
 const mails = subjects.map((subject) => mail(subject, `This is ${subject}.\r\n..\r\nThe end.\r\n`));
@@ -39,17 +39,15 @@ push "<last-entry><copy-message>${home}/saved<enter><exit>"
 }
 
 /** The verbs of the clients' commands, as the gateway has logged them. */
-function verbs(gateway: TlsGateway): string {
+function verbs(gateway: GatewayProcess): string {
   return [...gateway.said().matchAll(/ client< \S+ line="?(\w+)/g)].map(([, verb]) => verb).join(" ");
 }
 
 for (const name of ["mutt", "neomutt"]) {
   test(name, { skip: lacking("dovecot", "openssl", "script", name), concurrency: 3 }, async (t) => {
-    const authority = await Authority.make(t);
-    const { cert, key } = await authority.issue();
     const server = await startDovecot(t, mails);
     const to = `127.0.0.1:${server.port}`;
-    const argv = ["--tls-cert", cert, "--tls-key", key, to];
+    const argv = [...withCertificates(certified("ec")), to];
 
     await Promise.all([
       ...(
@@ -59,9 +57,9 @@ for (const name of ["mutt", "neomutt"]) {
         ] as const
       ).map(([listener, scheme, said]) =>
         t.test(`lists and saves, ${listener}`, async (t) => {
-          const gateway = await startTlsGateway(t, [listener], argv);
-          const url = `${scheme}://${user}@localhost:${gateway.ports[0]}/`;
-          const [outcome, saved] = await mutt(t, name, url, authority.ca);
+          const gateway = await startProcess(argv, { t, listeners: [listener], inspect });
+          const url = `${scheme}://${user}@localhost:${gateway.port}/`;
+          const [outcome, saved] = await mutt(t, name, url, authority());
           const drawn = outcome.stdout.toString("latin1");
           for (const subject of subjects) assert.ok(drawn.includes(`subject=${subject}.`), drawn);
           const box = readFileSync(saved, "latin1");
@@ -73,8 +71,8 @@ for (const name of ["mutt", "neomutt"]) {
       ),
 
       t.test("is not served without STLS", async (t) => {
-        const gateway = await startTlsGateway(t, [""], [to]);
-        const [, saved] = await mutt(t, name, `pop://${user}@localhost:${gateway.ports[0]}/`, authority.ca);
+        const gateway = await startProcess([to], { t, inspect });
+        const [, saved] = await mutt(t, name, `pop://${user}@localhost:${gateway.port}/`, authority());
         assert.ok(!existsSync(saved));
         assert.match(verbs(gateway), /^(CAPA |AUTH )*STLS\b/);
       }),

@@ -5,9 +5,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Authority } from "./certificates";
+import { certified, withCertificates } from "../stage/certificates";
+import { startProcess } from "../stage/process";
 import { lacking, program, run } from "./programs";
-import { startTlsGateway } from "./tlsgateway";
+import { inspect } from "./server";
 
 /** sslscan's findings as XML. */
 async function scan(port: number, ...options: string[]): Promise<string> {
@@ -38,12 +39,10 @@ function found(xml: string, element: string, first: string, second: string): str
 const weak = /NULL|EXP|anon|ADH|AECDH|DES|RC[24]|MD5|IDEA|SEED|PSK|SRP/i;
 
 test("sslscan", { skip: lacking("sslscan", "openssl"), concurrency: 4 }, async (t) => {
-  const authority = await Authority.make(t);
-
   for (const kind of ["ec", "rsa"] as const) {
-    const { cert, key } = await authority.issue({ kind });
-    const argv = ["--tls-cert", cert, "--tls-key", key, "--max-per-client", "1000", "127.0.0.1:1"];
-    const gateway = await startTlsGateway(t, ["/tls", "/starttls"], argv);
+    const pair = withCertificates(certified(kind === "ec" ? "ec" : "good"));
+    const argv = [...pair, "--max-per-client", "1000", "127.0.0.1:1"];
+    const gateway = await startProcess(argv, { t, listeners: ["/tls", "/starttls"], inspect });
 
     await Promise.all(
       [[], ["--starttls-pop3"]].map((options, index) =>

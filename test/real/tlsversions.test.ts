@@ -5,12 +5,12 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { Authority } from "./certificates";
+import { authority, type Certified, certified, withCertificates } from "../stage/certificates";
+import { type GatewayProcess, startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { plain } from "./mails";
 import { lacking, type Outcome, program, run } from "./programs";
-import { password, user } from "./server";
-import { startTlsGateway, type TlsGateway } from "./tlsgateway";
+import { inspect, password, user } from "./server";
 
 const login = `USER ${user}\nPASS ${password}\n`;
 
@@ -35,18 +35,14 @@ const versions: readonly [string, string, readonly string[]][] = [
 ];
 
 test("openssl s_client", { skip: lacking("dovecot", "openssl"), concurrency: 4 }, async (t) => {
-  const authority = await Authority.make(t);
   const server = await startDovecot(t, plain);
   const size = plain.reduce((sum, mail) => sum + mail.length, 0);
-  const [ec, rsa] = [await authority.issue(), await authority.issue({ kind: "rsa" })];
 
   /** A gateway with both kinds of listeners. */
-  const gateway = (t: TestContext, { cert, key }: typeof ec, ...options: string[]): Promise<TlsGateway> =>
-    startTlsGateway(
-      t,
-      ["/tls", "/starttls"],
-      [...["--tls-cert", cert, "--tls-key", key, "--server-tls", "none"], ...options, `127.0.0.1:${server.port}`],
-    );
+  const gateway = (t: TestContext, pair: Certified, ...options: string[]): Promise<GatewayProcess> => {
+    const argv = [...withCertificates(pair), "--server-tls", "none", ...options, `127.0.0.1:${server.port}`];
+    return startProcess(argv, { t, listeners: ["/tls", "/starttls"], inspect });
+  };
   const spoken = (outcome: Outcome, version: string) => {
     assert.match(outcome.stderr, new RegExp(`^Protocol version: ${version}$`, "m"));
     assert.match(outcome.stderr, /^Verification: OK$/m);
@@ -55,8 +51,8 @@ test("openssl s_client", { skip: lacking("dovecot", "openssl"), concurrency: 4 }
   };
 
   for (const [keys, certificate] of [
-    ["EC", ec],
-    ["RSA", rsa],
+    ["EC", certified("ec")],
+    ["RSA", certified("good")],
   ] as const) {
     const [modern, vintage, strict] = [
       await gateway(t, certificate),
@@ -68,8 +64,8 @@ test("openssl s_client", { skip: lacking("dovecot", "openssl"), concurrency: 4 }
       kinds.flatMap(([index, kind, options]) =>
         versions.map(([version, flag, more]) =>
           t.test(`${version} on ${kind}, key ${keys}`, async () => {
-            const say = (to: TlsGateway) =>
-              talk(to.ports[index] as number, authority.ca, `${login}STAT\nQUIT\n`, flag, ...options, ...more);
+            const say = (to: GatewayProcess) =>
+              talk(to.ports[index] as number, authority(), `${login}STAT\nQUIT\n`, flag, ...options, ...more);
             spoken(await say(vintage), version);
             for (const [other, least] of [
               [modern, "TLSv1.2"],
@@ -91,16 +87,16 @@ test("openssl s_client", { skip: lacking("dovecot", "openssl"), concurrency: 4 }
     assert.match(vintage.said(), /^\S+ warning .*1\.0/m);
   }
 
-  const [tls, starttls] = (await gateway(t, ec, "--capa")).ports as [number, number];
+  const [tls, starttls] = (await gateway(t, certified("ec"), "--capa")).ports as [number, number];
 
   await t.test("T9: a foreign ALPN is refused, POP3's is fine", async () => {
     for (const [port, options] of [
       [tls, []],
       [starttls, ["-starttls", "pop3"]],
     ] as const) {
-      const foreign = await talk(port, authority.ca, "QUIT\n", ...options, "-alpn", "http/1.1");
+      const foreign = await talk(port, authority(), "QUIT\n", ...options, "-alpn", "http/1.1");
       assert.match(foreign.stderr, /no application protocol/);
-      const own = await talk(port, authority.ca, `${login}STAT\nQUIT\n`, ...options, "-alpn", "pop3");
+      const own = await talk(port, authority(), `${login}STAT\nQUIT\n`, ...options, "-alpn", "pop3");
       spoken(own, "TLSv1.3");
     }
   });
@@ -108,7 +104,7 @@ test("openssl s_client", { skip: lacking("dovecot", "openssl"), concurrency: 4 }
   await t.test("STLS under TLS is refused", async () => {
     for (const options of [[], ["-starttls", "pop3"]]) {
       const port = options.length > 0 ? starttls : tls;
-      const outcome = await talk(port, authority.ca, `CAPA\nSTLS\n${login}STLS\nSTAT\nQUIT\n`, ...options);
+      const outcome = await talk(port, authority(), `CAPA\nSTLS\n${login}STLS\nSTAT\nQUIT\n`, ...options);
       const said = outcome.stdout.toString();
       assert.equal(said.match(/^-ERR /gm)?.length, 2, said);
       assert.doesNotMatch(said, /^STLS\r$/m);

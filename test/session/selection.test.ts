@@ -6,11 +6,12 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Config } from "../../src/config/settings";
-import type { Resolve } from "../../src/upstream/lookup";
+import { Accepting } from "../stage/accepting";
 import { scratch, script } from "../stage/acp";
-import { startGateway, type TestGateway } from "../stage/gateway";
-import { Accepting, Peer } from "../stage/peer";
+import { connectGreeted, welcome as welcomed } from "../stage/dialogue";
+import { atEnd } from "../stage/ending";
+import { type Resolve, type Settings, startGateway, type TestGateway } from "../stage/gateway";
+import { freePort } from "../stage/ports";
 
 interface Scene {
   readonly gateway: TestGateway;
@@ -21,20 +22,13 @@ interface Scene {
   answer(user: string, password?: string): Promise<string>;
 }
 
-async function scene(t: TestContext, settings: Partial<Config>, resolve?: Resolve): Promise<Scene> {
+async function scene(t: TestContext, settings: Settings, resolve?: Resolve): Promise<Scene> {
   const accepting = new Accepting();
   const port = await accepting.open();
-  const gateway = await startGateway(port, settings, resolve);
-  const clients: Peer[] = [];
-  t.after(async () => {
-    for (const client of clients) client.socket.destroy();
-    await gateway.close();
-    await accepting.close();
-  });
+  atEnd(t, () => accepting.close());
+  const gateway = await startGateway(port, settings, resolve ? { t, resolve } : { t });
   const answer = async (user: string, password = "p") => {
-    const client = await Peer.connect(gateway.port);
-    clients.push(client);
-    await client.line();
+    const client = await connectGreeted(gateway.port, t);
     await client.ask(`USER ${user}`);
     return client.ask(`PASS ${password}`);
   };
@@ -43,14 +37,7 @@ async function scene(t: TestContext, settings: Partial<Config>, resolve?: Resolv
 
 /** A server that takes whoever comes. @returns what it was told */
 async function welcome(accepting: Accepting): Promise<string[]> {
-  const server = await accepting.next();
-  const told: string[] = [];
-  await server.say("+OK");
-  for (let i = 0; i < 2; i++) {
-    told.push(await server.line());
-    await server.say("+OK fine");
-  }
-  return told;
+  return welcomed(await accepting.next(), "+OK fine");
 }
 
 const NOT_PERMITTED = "-ERR [AUTH] server not permitted";
@@ -116,9 +103,10 @@ test("S4: never back to ourselves, however the client spells it", async (t) => {
 });
 
 test("a default server that is this gateway is a fault of the configuration", async (t) => {
-  const first = await scene(t, {});
-  first.gateway.gateway.listeners = [{ host: "127.0.0.1", port: first.port }];
-  assert.match(await first.answer("joe"), /^-ERR \[SYS\/PERM\]/);
+  const own = { host: "127.0.0.1", port: await freePort() };
+  const { answer, gateway } = await scene(t, { listen: [own], server: own });
+  assert.match(await answer("joe"), /^-ERR \[SYS\/PERM\]/);
+  assert.equal(gateway.log.filter(({ event }) => event === "connect").length, 1, "it does not connect to itself");
 });
 
 test("a server that can't be found or reached is no fault of the credentials", async (t) => {
@@ -175,8 +163,7 @@ test("descriptor 3: the acp sends a login elsewhere, past list and guard", async
 
 test("a client that leaves during its acp ends the session, and the acp", async (t) => {
   const { gateway } = await scene(t, { acp: script(t, "sleep 30") });
-  const client = await Peer.connect(gateway.port);
-  await client.line();
+  const client = await connectGreeted(gateway.port, t);
   await client.ask("USER joe");
   await client.say("PASS p");
   await new Promise((resolve) => setTimeout(resolve, 50));

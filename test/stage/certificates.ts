@@ -45,6 +45,8 @@ const WISHES = {
   "address as a name": { names: ["DNS:127.0.0.1", "DNS:localhost"] },
   "one.example": { names: ["DNS:one.example"] },
   "two.example": { names: ["DNS:two.example", "DNS:*.two.example"] },
+  "one.example, RSA": { names: ["DNS:one.example"], key: "rsa" },
+  "two.example, RSA": { names: ["DNS:two.example", "DNS:*.two.example"], key: "rsa" },
   "rsa.example": { names: ["DNS:rsa.example"], key: "rsa" },
   "ed.example": { names: ["DNS:ed.example"], key: "ed25519" },
 } satisfies Record<string, Wish>;
@@ -86,6 +88,16 @@ export function pinOf({ cert }: Certified, form: "hex" | "base64" = "hex"): stri
   return createHash("sha256").update(key).digest(form);
 }
 
+/** The octets of a certificate, as the other side gets to see them. */
+export function rawOf({ cert }: Pick<Certified, "cert">): Buffer {
+  return new X509Certificate(cert).raw;
+}
+
+/** The gateway's options for certificates towards clients. */
+export function withCertificates(...pairs: readonly Pick<Certified, "certFile" | "keyFile">[]): string[] {
+  return pairs.flatMap(({ certFile, keyFile }) => ["--tls-cert", certFile, "--tls-key", keyFile]);
+}
+
 /** The key in a file that wants a passphrase. */
 export function lockedKey({ keyFile }: Certified): string {
   openssl("pkey", "-in", keyFile, "-aes256", "-passout", "pass:sesame", "-out", "locked.key");
@@ -109,7 +121,7 @@ function authorities(): string {
 }
 
 function issue(kind: Kind, { names, key = "ec", days = [-1, 30], by }: Wish): Certified {
-  const base = kind.replaceAll(" ", "-");
+  const base = kind.replace(/[ ,]+/g, "-");
   const [certFile, keyFile] = [join(authorities(), `${base}.pem`), join(authorities(), `${base}.key`)];
   const asked = ["-newkey", ...NEW_KEY[key], "-nodes", "-subj", `/CN=${kind}`, "-keyout", keyFile];
   if (by === "itself") {

@@ -1,64 +1,80 @@
 /**
- * A gateway inside the test's process: a Daemon on a free loopback port, whose log is kept.
+ * A gateway inside the test's process, on free ports of 127.0.0.1. What tests of whole gateways need of src/ is here.
  */
 
-import assert from "node:assert/strict";
 import { type Config, defaults } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
 import { Daemon } from "../../src/listen/daemon";
-import type { Fields, Level } from "../../src/log/line";
+import { line } from "../../src/log/line";
 import type { Resolve } from "../../src/upstream/lookup";
+import { atEnd } from "./ending";
+import { CERT_FILE, KEY_FILE } from "./localhost";
+import { type Ending, Running } from "./running";
 
-export interface Entry {
-  readonly level: Level;
-  readonly event: string;
-  readonly fields: Fields;
-}
-
-export interface TestGateway {
-  readonly port: number;
-  readonly log: Entry[];
-  readonly gateway: Gateway;
-  /** Resolves when an entry of this event is in the log, also one that is there already. @throws after 5 s */
-  logged(event: string, count?: number): Promise<Entry>;
-  close(): Promise<void>;
-}
+export type { Entry } from "./running";
+export type { Resolve };
+export type Settings = Partial<Config>;
 
 /** Quick enough for tests, else as in real life. */
-const brisk: Partial<Config> = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0, stallTimeout: 0 };
+const brisk: Settings = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0, stallTimeout: 0 };
 
-/**
- * @param server the port of the server on 127.0.0.1
- * @param resolve how names are looked up
- */
+export interface StartOptions extends Ending {
+  /** How names are looked up. */
+  readonly resolve?: Resolve;
+}
+
+export class TestGateway extends Running {
+  readonly #gateway: Gateway;
+  readonly #daemon: Daemon;
+  #served: Promise<void> | null = null;
+
+  constructor(config: Config, resolve?: Resolve) {
+    super();
+    this.#gateway = new Gateway(config, (level, event, fields) => this.log.push({ level, event, fields }), resolve);
+    this.#daemon = new Daemon(this.#gateway);
+  }
+
+  override get ports(): readonly number[] {
+    return this.#daemon.ports;
+  }
+
+  override readonly said = (): string =>
+    this.log.map(({ level, event, fields }) => `- ${level} ${line(event, fields)}\n`).join("");
+
+  async open(): Promise<void> {
+    await this.#daemon.open();
+    this.#served = this.#daemon.serve();
+  }
+
+  /** Ends it as a signal would: called again, it waits for no session. */
+  readonly close = async (): Promise<void> => {
+    await this.#daemon.close();
+    await this.#served;
+    this.#gateway.close();
+  };
+}
+
+/** @param server the port of the server on 127.0.0.1 */
 export async function startGateway(
   server: number,
-  settings: Partial<Config> = {},
-  resolve?: Resolve,
+  settings: Settings = {},
+  { t, resolve }: StartOptions = {},
 ): Promise<TestGateway> {
-  const log: Entry[] = [];
   const listen = [{ host: "127.0.0.1", port: 0 }];
   const config = { ...defaults, ...brisk, listen, server: { host: "127.0.0.1", port: server }, ...settings };
-  const gateway = new Gateway(config, (level, event, fields) => log.push({ level, event, fields }), resolve);
-  const daemon = new Daemon(gateway);
-  await daemon.open();
-  const served = daemon.serve();
+  const gateway = new TestGateway(config, resolve);
+  await gateway.open();
+  if (t) atEnd(t, gateway.close);
+  return gateway;
+}
+
+/** Settings for TLS on these legs, with the certificate for localhost. */
+export function underTls({ client, server }: { readonly client: boolean; readonly server: boolean }): Settings {
   return {
-    port: daemon.ports[0] as number,
-    log,
-    gateway,
-    async logged(event, count = 1) {
-      for (let tries = 0; tries < 1000; tries++) {
-        const entries = log.filter((entry) => entry.event === event);
-        if (entries.length >= count) return entries[count - 1] as Entry;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      return assert.fail(`no ${event} in the log: ${JSON.stringify(log)}`);
-    },
-    async close() {
-      await daemon.close();
-      await served;
-      gateway.close();
-    },
+    ...(server && { serverTls: "tls", serverCa: CERT_FILE }),
+    ...(client && {
+      listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
+      certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
+    }),
   };
 }

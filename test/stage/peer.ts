@@ -1,85 +1,124 @@
 /**
- * A scripted peer of the gateway, client or server: writes octets, expects octets, and knows how its connection ended.
+ * A scripted peer of the gateway, client or server, in clear or under TLS: writes octets, expects octets, keeps all that
+ * it has heard, and knows how its connection ended.
  */
 
 import assert from "node:assert/strict";
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { once } from "node:events";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TestContext } from "node:test";
+import { type ConnectionOptions, connect as connectTls, TLSSocket, type TLSSocketOptions } from "node:tls";
+import { Tap } from "./tap";
+import { PATIENCE } from "./waiting";
 
-/** How long a test waits for what must come, in milliseconds. */
-const PATIENCE = 10_000;
+/** The other side has closed before the peer had heard what it waited for. */
+export class Gone extends Error {}
+
+/** A port of 127.0.0.1, or another place. */
+export type Place = number | { readonly port: number; readonly host: string } | { readonly path: string };
 
 export class Peer {
-  /** All that was heard, as latin1. */
-  heard = "";
+  /** All that came before TLS, and all that came under it, as latin1. */
+  clear = "";
+  secret = "";
   ended = false;
   closed = false;
+  tls: TLSSocket | null = null;
+  /** The TLS version; "": none is spoken yet. */
+  version = "";
+  /** The server's name in a client's ClientHello; "": the client named none. */
+  sni = "";
+  #stream: Duplex;
+  #tap: Tap | null = null;
   #read = 0;
   readonly #waiting = new Set<() => void>();
 
   constructor(readonly socket: Socket) {
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => {
-      this.heard += chunk.toString("latin1");
-      this.#wake();
-    });
-    socket.on("end", () => {
-      this.ended = true;
-      this.#wake();
-    });
     socket.on("error", () => {});
-    socket.on("close", () => {
-      this.ended = true;
-      this.closed = true;
-      this.#wake();
-    });
+    this.#stream = socket;
+    this.#listen(socket);
   }
 
-  /** Connects with TLS from the beginning. @param ca who has certified the other side */
-  static async connectTls(port: number, ca: Buffer): Promise<Peer> {
-    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-      port,
-      host: "127.0.0.1",
-      ca,
-      allowHalfOpen: true,
-    };
-    const socket = connectTls(options);
-    await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
-    return new Peer(socket);
-  }
-
-  static async connect(port: number, host = "127.0.0.1"): Promise<Peer> {
-    const peer = new Peer(connect({ port, host, allowHalfOpen: true }));
-    await new Promise((resolve, reject) => peer.socket.once("connect", resolve).once("error", reject));
+  /** Connects. @param t the test with which the connection ends */
+  static async connect(place: Place, t?: TestContext): Promise<Peer> {
+    const where: NetConnectOpts = typeof place === "number" ? { port: place, host: "127.0.0.1" } : { ...place };
+    const peer = new Peer(connect({ ...where, allowHalfOpen: true }));
+    t?.after(() => peer.destroy());
+    await once(peer.socket, "connect");
     return peer;
   }
 
-  /** Writes latin1 octets; resolves when the system has them. */
-  async write(octets: string): Promise<void> {
-    if (!this.socket.writable) return;
-    await new Promise<void>((resolve) => this.socket.write(octets, "latin1", () => resolve()));
+  /** Connects with TLS from the beginning. @param options as for tls.connect */
+  static async connectTls(place: Place, options: ConnectionOptions, t?: TestContext): Promise<Peer> {
+    const peer = await Peer.connect(place, t);
+    await peer.startTls(options);
+    return peer;
   }
 
-  /** Writes a line with CRLF. */
-  say(line: string): Promise<void> {
-    return this.write(`${line}\r\n`);
+  /** All that was heard under TLS, or in clear if TLS is not spoken yet. */
+  get heard(): string {
+    return this.tls ? this.secret : this.clear;
+  }
+
+  /** What was heard and not read: the other side is ahead. */
+  get unread(): string {
+    return this.heard.slice(this.#read);
+  }
+
+  /** Every octet that came, whatever it meant. */
+  get wire(): string {
+    return this.clear + (this.#tap?.octets ?? "");
+  }
+
+  /** Writes latin1 octets; resolves when the system has them. */
+  async write(octets: string | Buffer): Promise<void> {
+    if (!this.#stream.writable) return;
+    const chunk = Buffer.isBuffer(octets) ? octets : Buffer.from(octets, "latin1");
+    await new Promise<void>((resolve) => this.#stream.write(chunk, () => resolve()));
+  }
+
+  /** Writes lines with CRLF, at once. */
+  say(...lines: string[]): Promise<void> {
+    return this.write(lines.map((line) => `${line}\r\n`).join(""));
   }
 
   /** Waits until exactly these octets have come next. @throws AssertionError if others did, or none */
   async expect(octets: string): Promise<void> {
-    await this.#until(() => this.heard.length >= this.#read + octets.length || this.ended, octets);
+    const come = () => this.heard.length >= this.#read + octets.length || this.ended;
+    // Others are told at once; to look for them in a large mail would take too long.
+    const differ = () => octets.length < 65_536 && !octets.startsWith(this.unread);
+    await this.#until(() => come() || differ(), octets);
     assert.equal(this.heard.slice(this.#read, this.#read + octets.length), octets);
     this.#read += octets.length;
   }
 
-  /** Waits for a line and gives it without its CRLF. */
+  /** Waits until so many octets have come next, and leaves them unread. @throws Gone */
+  async peek(count = 1): Promise<string> {
+    await this.#until(() => this.heard.length >= this.#read + count || this.ended, "an octet");
+    if (this.heard.length < this.#read + count) throw new Gone("no octet came");
+    return this.heard.slice(this.#read, this.#read + count);
+  }
+
+  /** Gives all that comes next up to this text, and the text itself. @throws Gone */
+  async upTo(text: string): Promise<string> {
+    let at = -1;
+    let from = this.#read;
+    await this.#until(() => {
+      at = this.heard.indexOf(text, from);
+      from = Math.max(this.#read, this.heard.length - text.length + 1);
+      return at >= 0 || this.ended;
+    }, text);
+    if (at < 0) throw new Gone(`no ${JSON.stringify(text)}, but ${JSON.stringify(this.unread.slice(-500))}`);
+    const next = this.heard.slice(this.#read, at + text.length);
+    this.#read = at + text.length;
+    return next;
+  }
+
+  /** Waits for a line and gives it without its CRLF. @throws Gone */
   async line(): Promise<string> {
-    await this.#until(() => this.heard.includes("\r\n", this.#read) || this.ended, "a line");
-    const at = this.heard.indexOf("\r\n", this.#read);
-    assert.notEqual(at, -1, `no line, but ${JSON.stringify(this.heard.slice(this.#read))}`);
-    const line = this.heard.slice(this.#read, at);
-    this.#read = at + 2;
-    return line;
+    return (await this.upTo("\r\n")).slice(0, -2);
   }
 
   /** Says a line and gives the line that answers it. */
@@ -88,10 +127,23 @@ export class Peer {
     return this.line();
   }
 
+  /** Hears exactly this line, and writes octets. */
+  async answer(line: string, octets: string): Promise<void> {
+    assert.equal(await this.line(), line);
+    await this.write(octets);
+  }
+
   /** Waits for the other side's end; nothing but what was expected must have come. */
   async expectEnd(): Promise<void> {
-    await this.#until(() => this.ended, "the end");
-    assert.equal(this.heard.slice(this.#read), "");
+    assert.equal(await this.rest(), "");
+  }
+
+  /** Waits for the other side's end, and gives what came before it. */
+  async rest(): Promise<string> {
+    await this.untilEnd();
+    const rest = this.unread;
+    this.#read = this.heard.length;
+    return rest;
   }
 
   /** Waits for the other side's end, whatever came before it. */
@@ -104,9 +156,42 @@ export class Peer {
     await this.#until(() => this.closed, "the close");
   }
 
-  /** A FIN: it has said all it had to say, and still listens. */
+  /** Goes on under TLS, as its client. @param options as for tls.connect */
+  startTls(options: ConnectionOptions): Promise<void> {
+    const tls = connectTls({ ...options, socket: this.#tapped() as unknown as Socket });
+    return this.#secure(tls, "secureConnect");
+  }
+
+  /** Goes on under TLS, as its server. @throws Gone if the handshake fails */
+  async acceptTls(options: TLSSocketOptions): Promise<void> {
+    const tls = new TLSSocket(this.#tapped() as unknown as Socket, { ...options, isServer: true });
+    await this.#secure(tls, "secure").catch((thrown: Error) => {
+      throw thrown instanceof assert.AssertionError ? thrown : new Gone(thrown.message, { cause: thrown });
+    });
+  }
+
+  /** Reads no more, until `resume`. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  /** Gives all octets that come from now on to somebody else, and keeps none of them. */
+  divert(take: (chunk: Buffer) => void): void {
+    this.#stream.removeAllListeners("data").on("data", take);
+  }
+
+  /** A FIN, and under TLS its closure alert before it: this side has said all it had to say, and still listens. */
   end(): void {
-    this.socket.end();
+    this.#stream.end();
+  }
+
+  /** A FIN of the connection below TLS, unannounced. @param octets the last ones, past TLS */
+  cut(octets = ""): void {
+    this.socket.end(octets, "latin1");
   }
 
   /** A RST. */
@@ -114,67 +199,75 @@ export class Peer {
     this.socket.resetAndDestroy();
   }
 
+  destroy(): void {
+    this.socket.destroy();
+    this.#stream.destroy();
+  }
+
+  /** What TLS is to read; what nobody has read yet is part of it. */
+  #tapped(): Tap {
+    this.socket.removeAllListeners("data");
+    this.#tap = new Tap(this.socket, this.unread);
+    this.clear = this.clear.slice(0, this.#read);
+    return this.#tap;
+  }
+
+  /** @throws Error of the handshake; Gone if the other side has left in it */
+  async #secure(tls: TLSSocket, secured: "secure" | "secureConnect"): Promise<void> {
+    this.#stream = tls;
+    this.tls = tls;
+    this.#read = 0;
+    let fault: Error | null = null;
+    let done = false;
+    tls.on("error", (thrown) => (fault ??= thrown));
+    tls.once(secured, () => {
+      done = true;
+      this.version = tls.getProtocol() ?? "";
+      this.sni = (tls as TLSSocket & { servername?: string | false }).servername || "";
+      this.#wake();
+    });
+    this.#listen(tls);
+    await this.#until(() => done || fault !== null || this.ended, "a handshake");
+    if (!done) throw fault ?? new Gone("closed in the handshake");
+  }
+
+  #listen(stream: Duplex): void {
+    const isPresent = () => stream === this.#stream;
+    stream.on("data", (chunk: Buffer) => {
+      if (stream === this.socket) this.clear += chunk.toString("latin1");
+      else this.secret += chunk.toString("latin1");
+      this.#wake();
+    });
+    stream.on("error", () => this.#wake());
+    stream.on("end", () => {
+      if (isPresent()) this.ended = true;
+      this.#wake();
+    });
+    stream.on("close", () => {
+      if (isPresent()) this.ended = this.closed = true;
+      this.#wake();
+    });
+  }
+
+  /** @throws AssertionError if it does not hold, and nothing has come for as long as PATIENCE */
   async #until(holds: () => boolean, what: string): Promise<void> {
-    const deadline = Date.now() + PATIENCE;
     while (!holds()) {
-      const left = deadline - Date.now();
-      if (left <= 0)
-        assert.fail(`waited in vain for ${JSON.stringify(what)}, heard ${JSON.stringify(this.heard.slice(-500))}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(wake, left);
-        const waiting = this.#waiting;
-        function wake(): void {
+      const came = await new Promise<boolean>((resolve) => {
+        const wake = () => over(true);
+        const timer = setTimeout(() => over(false), PATIENCE);
+        const over = (came: boolean) => {
           clearTimeout(timer);
-          waiting.delete(wake);
-          resolve();
-        }
-        waiting.add(wake);
+          this.#waiting.delete(wake);
+          resolve(came);
+        };
+        this.#waiting.add(wake);
       });
+      const heard = () => JSON.stringify(this.heard.slice(-500));
+      if (!came) assert.fail(`waited in vain for ${JSON.stringify(what.slice(0, 500))}, heard ${heard()}`);
     }
   }
 
   #wake(): void {
     for (const wake of [...this.#waiting]) wake();
-  }
-}
-
-/** A listener on a free loopback port whose connections a test takes one by one. */
-export class Accepting {
-  readonly #server: Server;
-  readonly #accepted: Peer[] = [];
-  readonly #wanted: ((peer: Peer) => void)[] = [];
-  readonly #all = new Set<Peer>();
-  count = 0;
-
-  /** @param tls its certificate, for connections with TLS from the beginning; default: in clear */
-  constructor(tls?: { readonly cert: Buffer; readonly key: Buffer }) {
-    const accept = (socket: Socket) => {
-      const peer = new Peer(socket);
-      this.count++;
-      this.#all.add(peer);
-      socket.on("close", () => this.#all.delete(peer));
-      const wanted = this.#wanted.shift();
-      if (wanted) wanted(peer);
-      else this.#accepted.push(peer);
-    };
-    this.#server = tls
-      ? createTlsServer({ ...tls, allowHalfOpen: true }, accept).on("tlsClientError", () => {})
-      : createServer({ allowHalfOpen: true }, accept);
-  }
-
-  async open(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return (this.#server.address() as { port: number }).port;
-  }
-
-  /** The next connection. */
-  next(): Promise<Peer> {
-    const peer = this.#accepted.shift();
-    return peer ? Promise.resolve(peer) : new Promise((resolve) => this.#wanted.push(resolve));
-  }
-
-  async close(): Promise<void> {
-    for (const peer of this.#all) peer.socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
   }
 }

@@ -4,27 +4,23 @@
  */
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
-import { certified, fileOf, type Kind, lacking, lockedKey } from "../stage/certificates";
-import { MAIN } from "../stage/process";
-import { connectSecure, rawOf, startHouse, withCertificates } from "./client";
-import { startGateway } from "./gateway";
+import { certified, fileOf, type Kind, lacking, lockedKey, rawOf, withCertificates } from "../stage/certificates";
+import { startBeforeDemo } from "../stage/demo";
+import { connectTls } from "../stage/dialogue";
+import { launch, MAIN, startProcess } from "../stage/process";
 
-const LIMITS = { skip: lacking, timeout: 20_000, concurrency: 4 };
+const LIMITS = { skip: lacking, timeout: 120_000, concurrency: 4 };
 
 /** Starts the gateway, which must end by itself. @returns its exit status and all that it has said */
-async function failing(t: TestContext, ...argv: string[]): Promise<{ status: number | null; said: string }> {
+async function failing(t: TestContext, ...argv: string[]): Promise<{ status: number | string; said: string }> {
   const options = ["--foreground", "--listen", "127.0.0.1:0/tls", ...argv, "127.0.0.1:1"];
-  const child = spawn(process.execPath, [MAIN, ...options], { stdio: ["ignore", "pipe", "pipe"] });
-  t.after(() => child.kill("SIGKILL"));
+  const child = launch(t, process.execPath, [MAIN, ...options], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk));
-  const limit = setTimeout(() => child.kill("SIGKILL"), 8000);
-  const status = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  clearTimeout(limit);
-  return { status, said };
+  child.child.stdout?.on("data", (chunk: Buffer) => (said += chunk));
+  const status = await child.ended();
+  return { status, said: said + child.said() };
 }
 
 test("certificates that can't be used are told at the start, with file and reason", LIMITS, async (t) => {
@@ -86,7 +82,7 @@ test("certificates that can't be used are told at the start, with file and reaso
   ];
   await Promise.all(
     cases.map(([name, argv, file, reason]) =>
-      t.test(name, { timeout: 15_000 }, async (t) => {
+      t.test(name, { timeout: 120_000 }, async (t) => {
         const { status, said } = await failing(t, ...argv);
         assert.equal(status, 69, said);
         assert.equal(said.trimEnd().split("\n").length, 1, `one line: ${said}`);
@@ -114,20 +110,22 @@ test("pairs that are not pairs are faults of usage", LIMITS, async (t) => {
 
 test("a certificate that is not valid now is served, with a warning", LIMITS, async (t) => {
   for (const kind of ["expired", "not yet valid"] as const) {
-    const { ports, said } = await startGateway(t, ["/tls"], ...withCertificates(certified(kind)), "127.0.0.1:1");
-    const { tls } = await connectSecure(t, ports[1] as number, { rejectUnauthorized: false });
-    assert.deepEqual(tls.getPeerX509Certificate()?.raw, rawOf(certified(kind)));
+    const argv = [...withCertificates(certified(kind)), "127.0.0.1:1"];
+    const { port, said } = await startProcess(argv, { t, listeners: ["/tls"] });
+    const { tls } = await connectTls(port, { rejectUnauthorized: false }, t);
+    assert.deepEqual(tls?.getPeerX509Certificate()?.raw, rawOf(certified(kind)));
     assert.match(said(), new RegExp(`warning tls .*${kind.replaceAll(" ", "-")}\\.pem`));
   }
 });
 
 /** What each name leads to, if these are the certificates in their order. */
 async function chosen(t: TestContext, ...kinds: readonly [Kind, ...Kind[]]): Promise<void> {
-  const { ports } = await startGateway(t, ["/tls"], ...withCertificates(...kinds.map(certified)), "127.0.0.1:1");
+  const argv = [...withCertificates(...kinds.map(certified)), "127.0.0.1:1"];
+  const { port } = await startProcess(argv, { t, listeners: ["/tls"] });
   const shown = async (servername: string, maxVersion: "TLSv1.2" | "TLSv1.3") => {
     const options = { rejectUnauthorized: false, servername, maxVersion };
-    const { tls } = await connectSecure(t, ports[1] as number, options);
-    return tls.getPeerCertificate().subject.CN;
+    const { tls } = await connectTls(port, options, t);
+    return tls?.getPeerCertificate().subject.CN;
   };
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     for (const kind of kinds) {
@@ -155,8 +153,8 @@ test("so it is when the keys are of several kinds, whichever is the first", LIMI
 /** Whether a client of this version comes in. */
 async function comesIn(t: TestContext, port: number, version: SecureVersion): Promise<boolean> {
   const range = { minVersion: version, maxVersion: version, ciphers: "DEFAULT@SECLEVEL=0" };
-  return connectSecure(t, port, range).then(
-    ({ tls }) => tls.getProtocol() === version,
+  return connectTls(port, range, t).then(
+    (peer) => peer.version === version,
     () => false,
   );
 }
@@ -170,9 +168,9 @@ test("--tls-min is the lowest version for clients, with a warning where it is no
     ["1.2", 2],
     ["1.3", 3],
   ] as const) {
-    const { ports, said } = await startHouse(t, ["/tls"], lowest === "" ? [] : ["--tls-min", lowest]);
+    const { port, said } = await startBeforeDemo(t, ["/tls"], lowest === "" ? [] : ["--tls-min", lowest]);
     for (const [at, version] of versions.entries()) {
-      assert.equal(await comesIn(t, ports[1] as number, version), at >= index, `${version} with ${lowest}`);
+      assert.equal(await comesIn(t, port, version), at >= index, `${version} with ${lowest}`);
     }
     assert.equal(/ warning tls .*not secure/.test(said()), index < 2);
   }

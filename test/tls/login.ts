@@ -5,16 +5,15 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { type Script, type Scripted, startScripted } from "../stage/accepting";
 import { authority } from "../stage/certificates";
-import { Peer } from "../stage/peer";
-import { type Caller, type Fake, type Script, startFake } from "./fake";
-import { startGateway, type TlsGateway } from "./gateway";
+import { connectGreeted } from "../stage/dialogue";
+import type { Peer } from "../stage/peer";
+import { type GatewayProcess, startProcess } from "../stage/process";
 
 /** Credentials that nothing else looks like. */
 export const USER = "joe.bloggs";
 export const PASSWORD = "correct-horse-battery";
-
-export const STLS_OFFERED = "+OK\r\nTOP\r\nSTLS\r\nUSER\r\n.\r\n";
 
 export type Mode = "starttls" | "tls";
 
@@ -27,44 +26,35 @@ export interface Setting {
 }
 
 export interface Attempt {
-  readonly fake: Fake;
-  readonly gateway: TlsGateway;
+  readonly server: Scripted;
+  readonly gateway: GatewayProcess;
   readonly client: Peer;
   /** What the client was told behind PASS. */
   readonly reply: string;
 }
 
-/** Plays the server up to its answer to STLS. */
-export async function upToStls(caller: Caller, answer = "+OK begin TLS\r\n"): Promise<void> {
-  caller.say("+OK ready\r\n");
-  await caller.answer("CAPA", STLS_OFFERED);
-  await caller.answer("STLS", answer);
-}
-
 /** Plays a server that takes the login and says yes to all. */
-export async function welcome(caller: Caller): Promise<void> {
-  await caller.answer(`USER ${USER}`, "+OK\r\n");
-  await caller.answer(`PASS ${PASSWORD}`, "+OK welcome\r\n");
-  while ((await caller.line()) !== "QUIT") caller.say("+OK\r\n");
-  caller.say("+OK bye\r\n");
-  caller.end();
+export async function welcome(peer: Peer): Promise<void> {
+  await peer.answer(`USER ${USER}`, "+OK\r\n");
+  await peer.answer(`PASS ${PASSWORD}`, "+OK welcome\r\n");
+  while ((await peer.line()) !== "QUIT") await peer.say("+OK");
+  await peer.say("+OK bye");
+  peer.end();
 }
 
 /** Starts both, and logs in. */
 export async function attempt(t: TestContext, script: Script, setting: Setting): Promise<Attempt> {
-  const fake = await startFake(t, script);
+  const server = await startScripted(t, script);
   const { mode, host = "localhost", options = ["--server-ca", authority()] } = setting;
-  const gateway = await startGateway(t, [], "--server-tls", mode, ...options, `${host}:${fake.port}`);
-  const client = await Peer.connect(gateway.ports[0] as number);
-  t.after(() => client.socket.destroy());
-  assert.match(await client.line(), /^\+OK/);
+  const gateway = await startProcess(["--server-tls", mode, ...options, `${host}:${server.port}`], { t });
+  const client = await connectGreeted(gateway.port, t);
   assert.equal(await client.ask(`USER ${USER}`), "+OK password required");
-  return { fake, gateway, client, reply: await client.ask(`PASS ${PASSWORD}`) };
+  return { server, gateway, client, reply: await client.ask(`PASS ${PASSWORD}`) };
 }
 
 /** Nothing that could be a credential, or its beginning, has left in clear. */
-export function assertUnsaid({ callers }: Fake): void {
-  for (const { wire, clear } of callers) {
+export function assertUnsaid({ peers }: Scripted): void {
+  for (const { wire, clear } of peers) {
     assert.doesNotMatch(clear, /USER|PASS|AUTH|APOP|XCLIENT/i);
     assert.doesNotMatch(wire, /joe\.bloggs|correct-horse/i);
   }
@@ -72,17 +62,17 @@ export function assertUnsaid({ callers }: Fake): void {
 
 /** A login that must fail before any credential leaves. @param reason what the closing line must say */
 export async function refused(t: TestContext, script: Script, setting: Setting, reason: RegExp): Promise<void> {
-  const { fake, gateway, client, reply } = await attempt(t, script, setting);
+  const { server, gateway, client, reply } = await attempt(t, script, setting);
   assert.match(reply, /^-ERR \[SYS\/(?:TEMP|PERM)\] /);
   await client.expectEnd();
   const reasons = await gateway.ended();
   assert.equal(reasons.length, 1, gateway.said());
-  assertUnsaid(fake);
-  for (const { secret } of fake.callers) assert.equal(secret, "", "nor under TLS");
+  assertUnsaid(server);
+  for (const { secret } of server.peers) assert.equal(secret, "", "nor under TLS");
   assert.ok(!gateway.said().includes(PASSWORD), "the password is in the log");
   assert.match(reasons[0] as string, reason);
   assert.match(gateway.said(), / err failure .*blame=server/);
-  await fake.played();
+  await server.played();
 }
 
 /** A login that must succeed, and its QUIT. */
@@ -90,7 +80,7 @@ export async function accepted(t: TestContext, script: Script, setting: Setting)
   const done = await attempt(t, script, setting);
   assert.equal(done.reply, "+OK welcome", done.gateway.said());
   assert.equal(await done.client.ask("QUIT"), "+OK bye");
-  assertUnsaid(done.fake);
-  await done.fake.played();
+  assertUnsaid(done.server);
+  await done.server.played();
   return done;
 }

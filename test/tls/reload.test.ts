@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
-import { type Certified, certified, fileOf, lacking } from "../stage/certificates";
-import { connectSecure, loginSecure, rawOf, startHouse, withCertificates } from "./client";
-import type { TlsGateway } from "./gateway";
+import { type Certified, certified, fileOf, lacking, rawOf, withCertificates } from "../stage/certificates";
+import { startBeforeDemo } from "../stage/demo";
+import { connectTls, logInAnew } from "../stage/dialogue";
+import type { GatewayProcess } from "../stage/process";
 
 /** A mail that no buffer on its way could hold. */
 const MAIL = Buffer.from(`Subject: long\r\n\r\n${`${"0123456789abcdef".repeat(4)}\r\n`.repeat(200_000)}`);
@@ -20,28 +20,25 @@ function place({ cert, key }: Pick<Certified, "cert" | "key">): Pick<Certified, 
 }
 
 /** Sends a SIGHUP. @returns the line that tells what came of it */
-async function hangUp({ pid, said }: TlsGateway): Promise<string> {
-  const told = () => said().match(/ (?:notice|err) reload.*\n/g) ?? [];
-  const before = told().length;
+async function hangUp({ pid, said, saying }: GatewayProcess): Promise<string> {
+  const before = said().length;
   process.kill(pid, "SIGHUP");
-  for (const deadline = Date.now() + 5000; told().length === before; await pause(5)) {
-    assert.ok(Date.now() < deadline, `no line about the reload: ${said()}`);
-  }
-  return told().at(-1) as string;
+  return (await saying(/ (?:notice|err) reload.*\n/, before))[0];
 }
 
-test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 30_000 }, async (t) => {
+test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 120_000 }, async (t) => {
   const [old, fresh] = [certified("ec"), certified("ec2")];
-  const gateway = await startHouse(t, ["/tls"], withCertificates(place(old)), { messages: [MAIL] });
-  const port = gateway.ports[1] as number;
-  const shown = async () => (await connectSecure(t, port)).tls.getPeerX509Certificate()?.raw;
+  const gateway = await startBeforeDemo(t, ["/tls"], withCertificates(place(old)), { messages: [MAIL] });
+  const shown = async () => (await connectTls(gateway.port, {}, t)).tls?.getPeerX509Certificate()?.raw;
   assert.deepEqual(await shown(), rawOf(old));
 
-  const { peer, tls } = await loginSecure(t, port);
+  const peer = await connectTls(gateway.port, {}, t);
+  await peer.expect("+OK POP3 server ready\r\n");
+  await logInAnew(peer);
   await peer.say("RETR 1");
   await peer.expect("+OK");
   await peer.line();
-  tls.pause();
+  peer.pause();
 
   place(fresh);
   assert.match(await hangUp(gateway), / notice reload/);
@@ -59,7 +56,7 @@ test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 30_000 }, a
   assert.match(await hangUp(gateway), / notice reload/);
   assert.deepEqual(await shown(), rawOf(old));
 
-  tls.resume();
+  peer.resume();
   await peer.expect(`${MAIL.toString("latin1")}.\r\n`);
   assert.match(await peer.ask("QUIT"), /^\+OK/);
   assert.match((await gateway.saying(/ info close .*retrieved=1.*/))[0], /reason=quit/);
@@ -67,15 +64,15 @@ test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 30_000 }, a
 
 test("a key that only root can read is warned of, since SIGHUP can't read it again", {
   skip: lacking || (process.getuid?.() !== 0 && "only root has such a key"),
-  timeout: 30_000,
+  timeout: 120_000,
 }, async (t) => {
   const { cert, key } = certified("ec");
   const [certFile, keyFile] = [fileOf("rooted.pem", cert), fileOf("rooted.key", key)];
   chmodSync(keyFile, 0o600);
-  const gateway = await startHouse(t, ["/tls"], withCertificates({ certFile, keyFile }));
+  const gateway = await startBeforeDemo(t, ["/tls"], withCertificates({ certFile, keyFile }));
   await gateway.saying(/ warning tls reason=".*rooted\.key: SIGHUP can't read it again/);
   assert.doesNotMatch(gateway.said(), /rooted\.pem: SIGHUP/);
   assert.match(await hangUp(gateway), / err reload reason=.*rooted\.key/);
-  const shown = (await connectSecure(t, gateway.ports[1] as number)).tls.getPeerX509Certificate()?.raw;
+  const shown = (await connectTls(gateway.port, {}, t)).tls?.getPeerX509Certificate()?.raw;
   assert.deepEqual(shown, rawOf({ cert }));
 });

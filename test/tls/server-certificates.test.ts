@@ -7,20 +7,21 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import type { TLSSocketOptions } from "node:tls";
+import type { Script } from "../stage/accepting";
 import { authority, certified, type Kind, lacking, pinOf } from "../stage/certificates";
-import type { Script } from "./fake";
-import { accepted, assertUnsaid, attempt, type Mode, refused, type Setting, upToStls, welcome } from "./login";
+import { upToStls } from "../stage/dialogue";
+import { accepted, assertUnsaid, attempt, type Mode, refused, type Setting, welcome } from "./login";
 
 const MODES: readonly Mode[] = ["starttls", "tls"];
 
 /** A server with this certificate that takes the login. */
 function server(mode: Mode, kind: Kind, options: TLSSocketOptions = {}): Script {
-  return async (caller) => {
-    if (mode === "starttls") await upToStls(caller);
+  return async (peer) => {
+    if (mode === "starttls") await upToStls(peer);
     const { cert, key } = certified(kind);
-    await caller.startTls({ cert, key, ...options });
-    if (mode === "tls") caller.say("+OK ready\r\n");
-    await welcome(caller);
+    await peer.acceptTls({ cert, key, ...options });
+    if (mode === "tls") await peer.say("+OK ready");
+    await welcome(peer);
   };
 }
 
@@ -70,11 +71,11 @@ async function bothWays<Row extends readonly [string, ...unknown[]]>(
 ): Promise<void> {
   const all = rows.flatMap((row) => MODES.map((mode) => [mode, row] as const));
   await Promise.all(
-    all.map(([mode, row]) => t.test(`${mode}: ${row[0]}`, { timeout: 20_000 }, (t) => tryOut(t, mode, row).then())),
+    all.map(([mode, row]) => t.test(`${mode}: ${row[0]}`, { timeout: 120_000 }, (t) => tryOut(t, mode, row).then())),
   );
 }
 
-const LIMITS = { skip: lacking, concurrency: 4, timeout: 60_000 };
+const LIMITS = { skip: lacking, concurrency: 4, timeout: 300_000 };
 
 test("T8: certificates that are refused, before any credential leaves", LIMITS, (t) =>
   bothWays(t, REFUSED(), (t, mode, [, kind, setting, reason]) =>
@@ -84,8 +85,8 @@ test("T8: certificates that are refused, before any credential leaves", LIMITS, 
 
 test("T8: servers that are believed; an address is no server name", LIMITS, (t) =>
   bothWays(t, ACCEPTED(), async (t, mode, [, kind, setting]) => {
-    const { fake } = await accepted(t, server(mode, kind), { mode, ...setting });
-    assert.equal(fake.callers[0]?.sni, setting?.host === "127.0.0.1" ? "" : "localhost");
+    const { server: played } = await accepted(t, server(mode, kind), { mode, ...setting });
+    assert.equal(played.peers[0]?.sni, setting?.host === "127.0.0.1" ? "" : "localhost");
   }),
 );
 
@@ -97,8 +98,8 @@ test("a server that knows TLS 1.0 only is refused, unless --server-tls-min permi
     const script = server(mode, "good", VINTAGE);
     const options = [...trusting(), "--server-tls-min", lowest];
     if (lowest !== "1.0") return refused(t, script, { mode, options }, /alert|version|protocol/i);
-    const { fake } = await accepted(t, script, { mode, options });
-    assert.equal(fake.callers[0]?.version, "TLSv1");
+    const { server: played } = await accepted(t, script, { mode, options });
+    assert.equal(played.peers[0]?.version, "TLSv1");
   }),
 );
 
@@ -106,10 +107,10 @@ test("a server that wants a certificate gets none, or the one that was named", L
   const demanding = { requestCert: true, rejectUnauthorized: true, ca: readFileSync(authority()) };
   return bothWays(t, [["TLSv1.2"], ["TLSv1.3"]] as const, async (t, mode, [maxVersion]) => {
     const looking = server(mode, "good", { ...demanding, maxVersion });
-    const { reply, fake, gateway } = await attempt(t, looking, { mode });
+    const { reply, server: played, gateway } = await attempt(t, looking, { mode });
     assert.match(reply, /^-ERR \[SYS\/TEMP\] /);
     assert.equal((await gateway.ended()).length, 1);
-    assertUnsaid(fake);
+    assertUnsaid(played);
     const { certFile, keyFile } = certified("ec");
     await accepted(t, looking, { mode, options: [...trusting(), "--server-cert", certFile, "--server-key", keyFile] });
   });

@@ -7,9 +7,11 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { activate, fdOf, folder, listener, MAIN, pair, portOf, start } from "../listen/handing";
-import { Accepting, Peer } from "../stage/peer";
-import { startProcess } from "../stage/process";
+import { activate, fdOf, listener, pair, portOf, start } from "../listen/handing";
+import { Accepting } from "../stage/accepting";
+import { scratch } from "../stage/acp";
+import { Peer } from "../stage/peer";
+import { MAIN, startProcess } from "../stage/process";
 import { playThrough } from "./play";
 import { type Transcript, transcripts } from "./transcript";
 
@@ -55,7 +57,7 @@ const doors: readonly Door[] = [
   {
     name: "a socket without a network",
     async enter(t, options) {
-      const { client, socket } = await pair(t, join(folder(t), "socket"));
+      const { client, socket } = await pair(t, join(scratch(t), "socket"));
       start(t, [socket, socket, "ignore"], MAIN, ...options);
       socket.destroy();
       return client;
@@ -64,9 +66,7 @@ const doors: readonly Door[] = [
   {
     name: "the daemon",
     async enter(t, options) {
-      const gateway = await startProcess(...options);
-      t.after(() => gateway.stop("SIGKILL"));
-      return Peer.connect(gateway.port);
+      return Peer.connect((await startProcess(options, { t })).port);
     },
   },
 ];

@@ -2,9 +2,12 @@
  * Plays a transcript: a scripted client and a scripted server with a real gateway between them, over real sockets.
  */
 
-import { startGateway, type TestGateway } from "../stage/gateway";
-import { CERT_FILE, cert, KEY_FILE, key } from "../stage/localhost";
-import { Accepting, Peer } from "../stage/peer";
+import { AssertionError } from "node:assert/strict";
+import { Accepting } from "../stage/accepting";
+import { startGateway, type TestGateway, underTls } from "../stage/gateway";
+import { cert, key } from "../stage/localhost";
+import { Peer } from "../stage/peer";
+import { PATIENCE } from "../stage/waiting";
 import type { Step, Transcript } from "./transcript";
 
 /** How a peer's octets are cut into segments. */
@@ -26,6 +29,9 @@ export interface Legs {
 
 const IN_CLEAR: Legs = { client: false, server: false };
 
+/** The server's part waits for all that the client says before its login. */
+const UNDIALLED = 4 * PATIENCE;
+
 /** What one play came to. */
 export interface Outcome {
   readonly clientHeard: string;
@@ -46,18 +52,12 @@ export class Stage {
   }
 
   async open(transcript: Transcript): Promise<void> {
-    this.#gateway = await startGateway(await this.#accepting.open(), {
-      ...transcript.settings,
-      ...(this.#legs.server && { serverTls: "tls", serverCa: CERT_FILE }),
-      ...(this.#legs.client && {
-        listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
-        certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
-      }),
-    });
+    const settings = { ...transcript.settings, ...underTls(this.#legs) };
+    this.#gateway = await startGateway(await this.#accepting.open(), settings);
   }
 
   #connect(): Promise<Peer> {
-    return this.#legs.client ? Peer.connectTls(this.#gateway.port, cert) : Peer.connect(this.#gateway.port);
+    return this.#legs.client ? Peer.connectTls(this.#gateway.port, { ca: cert }) : Peer.connect(this.#gateway.port);
   }
 
   async close(): Promise<void> {
@@ -77,7 +77,7 @@ export class Stage {
     let heard = "";
     const behind =
       server.length > 0
-        ? this.#accepting.next().then(async (peer) => {
+        ? this.#accepting.next(UNDIALLED).then(async (peer) => {
             await perform(peer, cut.leg === "server" ? shortened(server, cut) : server, "line by line").catch(() => {});
             peer.end();
             await peer.expectClose();
@@ -108,7 +108,7 @@ export async function playThrough(
   { client, server }: Transcript,
   style: Style,
 ): Promise<void> {
-  const behind = server.length > 0 ? accepting.next() : null;
+  const behind = server.length > 0 ? accepting.next(UNDIALLED) : null;
   const back = behind?.then(async (peer) => {
     await perform(peer, server, style);
     peer.end();
@@ -126,8 +126,9 @@ function shortened(steps: readonly Step[], cut: Cut): Step[] {
   for (const step of steps) {
     if (step.by === "peer" && "octets" in step) {
       if (step.octets.length >= left) {
-        if (left > 0) kept.push({ by: "peer", octets: step.octets.slice(0, left) });
-        kept.push({ by: "peer", end: cut.how });
+        const { where } = step;
+        if (left > 0) kept.push({ by: "peer", where, octets: step.octets.slice(0, left) });
+        kept.push({ by: "peer", where, end: cut.how });
         return kept;
       }
       left -= step.octets.length;
@@ -144,12 +145,18 @@ async function perform(peer: Peer, steps: readonly Step[], style: Style): Promis
         await write(peer, style === "as much as there is" ? joined(steps, index) : step.octets, style);
       else if (step.end === "closes") peer.end();
       else peer.reset();
-    } else if ("octets" in step) {
-      await peer.expect(step.octets);
     } else {
-      await peer.expectEnd();
+      await ("octets" in step ? peer.expect(step.octets) : peer.expectEnd()).catch((thrown: Error) => {
+        throw located(thrown, step.where);
+      });
     }
   }
+}
+
+/** The failure of a step, with its place in front of the message. */
+function located(thrown: Error, where: string): Error {
+  const message = `${where}: ${thrown.message}`;
+  return thrown instanceof AssertionError ? new AssertionError({ message }) : new Error(message, { cause: thrown });
 }
 
 /** This step's octets and those of the steps that follow it without a pause; "" if it was part of such a run. */

@@ -6,23 +6,25 @@
  *   X: (closes)      this side ends its input (FIN); for the gateway: it must, and nothing else may have come
  *   X: (resets)      a RST
  *   # text           a comment
- *   with {...}       settings of the gateway's Config, as JSON
+ *   with {...}       settings of the gateway, as JSON
  *
  * A line ends in CRLF, unless it ends in `\c`; `\0`, `\r`, `\n`, `\t`, `\\` and `\xNN` are octets, `{text*n}` repeats.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../../src/config/settings";
 import { Command, parseCommand } from "../../src/protocol/command";
+import type { Settings } from "../stage/gateway";
 
-export type Step =
-  | { readonly by: "peer" | "gateway"; readonly octets: string }
-  | { readonly by: "peer" | "gateway"; readonly end: "closes" | "resets" };
+export type Step = {
+  readonly by: "peer" | "gateway";
+  /** The step's place, as file:line. */
+  readonly where: string;
+} & ({ readonly octets: string } | { readonly end: "closes" | "resets" });
 
 export interface Transcript {
   readonly name: string;
-  readonly settings: Partial<Config>;
+  readonly settings: Settings;
   readonly client: readonly Step[];
   readonly server: readonly Step[];
 }
@@ -38,25 +40,26 @@ export function transcripts(): Transcript[] {
 export function parse(name: string, text: string): Transcript {
   const client: Step[] = [];
   const server: Step[] = [];
-  let settings: Partial<Config> = {};
+  let settings: Settings = {};
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*(?:#.*)?$/.test(line)) continue;
     const step = /^(\s*)([CS]):(?: (.*))?$/.exec(line);
-    if (step) (step[1] ? server : client).push(parseStep((step[2] === "C") === !step[1], step[3] ?? ""));
+    const where = `test/transcripts/${name}.txt:${index + 1}`;
+    if (step) (step[1] ? server : client).push(parseStep((step[2] === "C") === !step[1], where, step[3] ?? ""));
     else if (line.startsWith("with ")) settings = JSON.parse(line.slice(5));
-    else throw new Error(`${name}:${index + 1}: not a line of a transcript: ${line}`);
+    else throw new Error(`${where}: not a line of a transcript: ${line}`);
   }
   return { name, settings, client, server };
 }
 
-function parseStep(byPeer: boolean, text: string): Step {
+function parseStep(byPeer: boolean, where: string, text: string): Step {
   const by = byPeer ? "peer" : "gateway";
   const end = /^\((closes|resets)\)$/.exec(text)?.[1];
-  if (end) return { by, end: end as "closes" | "resets" };
+  if (end) return { by, where, end: end as "closes" | "resets" };
   const octets = unescaped(
     text.replace(/\{([^{}]+)\*(\d+)\}/g, (_, piece: string, count) => piece.repeat(Number(count))),
   );
-  return { by, octets: octets.endsWith("\\c") ? octets.slice(0, -2) : `${octets}\r\n` };
+  return { by, where, octets: octets.endsWith("\\c") ? octets.slice(0, -2) : `${octets}\r\n` };
 }
 
 function unescaped(text: string): string {

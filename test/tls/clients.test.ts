@@ -4,24 +4,32 @@
  */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import type { ConnectionOptions } from "node:tls";
 import { lacking } from "../stage/certificates";
-import type { Peer } from "../stage/peer";
-import { connectPlain, connectSecure, connectStls, logIn, loginSecure, secure, startHouse } from "./client";
+import { startBeforeDemo } from "../stage/demo";
+import { connectStls, connectTls, logInAnew, retrieve, secure } from "../stage/dialogue";
+import { Peer } from "../stage/peer";
 
-const LIMITS = { skip: lacking, timeout: 20_000 };
+const LIMITS = { skip: lacking, timeout: 120_000 };
 
 const BEGIN = "+OK begin TLS negotiation\r\n";
 const GREETING = "+OK POP3 server ready\r\n";
 
 /** The list that answers CAPA. */
-async function capabilities(peer: Peer): Promise<string[]> {
-  await peer.say("CAPA");
-  await peer.expect("+OK capability list follows\r\n");
-  const lines: string[] = [];
-  for (let line = await peer.line(); line !== "."; line = await peer.line()) lines.push(line);
-  return lines;
+async function capabilities(client: Peer): Promise<string[]> {
+  const [status, lines] = await retrieve(client, "CAPA");
+  assert.equal(status, "+OK capability list follows");
+  return lines.split("\r\n").slice(0, -1);
+}
+
+/** A session in TRANSACTION on a /tls listener. */
+async function loginTls(t: TestContext, port: number, options?: ConnectionOptions): Promise<Peer> {
+  const client = await connectTls(port, options, t);
+  await client.expect(GREETING);
+  await logInAnew(client);
+  return client;
 }
 
 /** The connection ends, and nothing was said on it but this, and TLS. */
@@ -34,9 +42,9 @@ async function endsWith(peer: Peer, heard: string): Promise<void> {
 const INJECTED = ["USER a\r\n", "USER a\r\nPASS b\r\n", "QUIT\r\n", "CAPA\r\n", "U", "STLS\r\n", "\r\n"];
 
 test("T1: what is said in clear behind STLS is never executed", LIMITS, async (t) => {
-  const { ports, ended, said } = await startHouse(t, ["/starttls"], ["--allow-cleartext-login"]);
+  const { ports, ended, said } = await startBeforeDemo(t, ["/starttls"], ["--allow-cleartext-login"]);
   for (const [index, injected] of INJECTED.entries()) {
-    const client = await connectPlain(t, ports[1] as number);
+    const client = await Peer.connect(ports[0] as number, t);
     await client.expect(GREETING);
     await client.write(`STLS\r\n${injected}`);
     await client.expect(BEGIN);
@@ -49,8 +57,8 @@ test("T1: what is said in clear behind STLS is never executed", LIMITS, async (t
 });
 
 test("T1: nor when it comes later, in a segment of its own", LIMITS, async (t) => {
-  const { ports, ended, said } = await startHouse(t, ["/starttls"], ["--allow-cleartext-login"]);
-  const client = await connectPlain(t, ports[1] as number);
+  const { ports, ended, said } = await startBeforeDemo(t, ["/starttls"], ["--allow-cleartext-login"]);
+  const client = await Peer.connect(ports[0] as number, t);
   await client.expect(GREETING);
   await client.say("STLS");
   await client.expect(BEGIN);
@@ -61,52 +69,52 @@ test("T1: nor when it comes later, in a segment of its own", LIMITS, async (t) =
 });
 
 test("T5: a USER given before STLS is forgotten", LIMITS, async (t) => {
-  const { ports } = await startHouse(t, ["/starttls"], ["--allow-cleartext-login"]);
-  const client = await connectPlain(t, ports[1] as number);
+  const { ports } = await startBeforeDemo(t, ["/starttls"], ["--allow-cleartext-login"]);
+  const client = await Peer.connect(ports[0] as number, t);
   await client.expect(GREETING);
   assert.equal(await client.ask("USER mallory"), "+OK password required");
   await client.say("STLS");
   await client.expect(BEGIN);
-  const { peer } = await secure(client);
-  assert.equal(await peer.ask("PASS demo"), "-ERR give USER first");
-  await logIn(peer);
+  await secure(client);
+  assert.equal(await client.ask("PASS demo"), "-ERR give USER first");
+  await logInAnew(client);
 });
 
 test("T6: STLS twice, after login, where TLS is from the beginning, and where there is none", LIMITS, async (t) => {
-  const { ports } = await startHouse(t, ["/starttls", "/tls"]);
-  const { peer } = await connectStls(t, ports[1] as number);
+  const { ports } = await startBeforeDemo(t, ["/starttls", "/tls", ""]);
+  const peer = await connectStls(ports[0] as number, {}, t);
   assert.equal(await peer.ask("STLS"), "-ERR TLS is active already");
   assert.equal(await peer.ask("STLS"), "-ERR TLS is active already");
-  await logIn(peer);
+  await logInAnew(peer);
   assert.match(await peer.ask("STLS"), /^-ERR /);
   assert.match(await peer.ask("NOOP"), /^\+OK/);
-  const secured = await connectSecure(t, ports[2] as number);
-  await secured.peer.expect(GREETING);
-  assert.match(await secured.peer.ask("STLS"), /^-ERR /);
-  await logIn(secured.peer);
-  assert.match(await secured.peer.ask("STLS"), /^-ERR /);
-  const plain = await connectPlain(t, ports[0] as number);
+  const secured = await connectTls(ports[1] as number, {}, t);
+  await secured.expect(GREETING);
+  assert.match(await secured.ask("STLS"), /^-ERR /);
+  await logInAnew(secured);
+  assert.match(await secured.ask("STLS"), /^-ERR /);
+  const plain = await Peer.connect(ports[2] as number, t);
   await plain.expect(GREETING);
   assert.equal(await plain.ask("STLS"), "-ERR unsupported command");
-  await logIn(plain);
+  await logInAnew(plain);
 });
 
 /** The first octets of a ClientHello. */
 const HALF_HELLO = "\x16\x03\x01\x02\x00\x01\x00";
 
 test("T7: a handshake that stalls ends at the limit for the login", LIMITS, async (t) => {
-  const { ports, ended } = await startHouse(t, ["/starttls", "/tls"], ["--login-timeout", "1"]);
+  const { ports, ended } = await startBeforeDemo(t, ["/starttls", "/tls"], ["--login-timeout", "1"]);
   const plain = async () => {
-    const client = await connectPlain(t, ports[1] as number);
+    const client = await Peer.connect(ports[0] as number, t);
     await client.expect(GREETING);
     await client.say("STLS");
     await client.expect(BEGIN);
     return client;
   };
   const began = Date.now();
-  const silent = [await connectPlain(t, ports[2] as number), await plain()];
-  const half = [await connectPlain(t, ports[2] as number), await plain()];
-  const dripping = await connectPlain(t, ports[2] as number);
+  const silent = [await Peer.connect(ports[1] as number, t), await plain()];
+  const half = [await Peer.connect(ports[1] as number, t), await plain()];
+  const dripping = await Peer.connect(ports[1] as number, t);
   for (const client of half) await client.write(HALF_HELLO);
   const drip = setInterval(() => void dripping.write(HALF_HELLO[dripping.socket.bytesWritten] ?? "\0"), 150);
   t.after(() => clearInterval(drip));
@@ -115,38 +123,38 @@ test("T7: a handshake that stalls ends at the limit for the login", LIMITS, asyn
   assert.ok(Date.now() - began < 4000, `ended after ${Date.now() - began} ms`);
   for (const client of all) assert.doesNotMatch(client.heard, /-ERR/);
   const reasons = await ended(all.length);
-  assert.deepEqual([...new Set(reasons)], ['"client is silent"']);
+  assert.deepEqual([...new Set(reasons)], ["client is silent"]);
 });
 
 test("T9: another protocol by ALPN is refused; pop3, or none, is not", LIMITS, async (t) => {
-  const { ports, ended } = await startHouse(t, ["/starttls", "/tls"]);
-  const [, starttls, tls] = ports as [number, number, number];
+  const { ports, ended } = await startBeforeDemo(t, ["/starttls", "/tls"]);
+  const [starttls, tls] = ports as [number, number];
   for (const ALPNProtocols of [["http/1.1"], ["h2", "http/1.1"], ["imap"], ["POP3"]]) {
-    await assert.rejects(connectSecure(t, tls, { ALPNProtocols }), /alert|closed/, `${ALPNProtocols}`);
-    await assert.rejects(connectStls(t, starttls, { ALPNProtocols }), /alert|closed/, `${ALPNProtocols}`);
+    await assert.rejects(connectTls(tls, { ALPNProtocols }, t), /alert|closed/, `${ALPNProtocols}`);
+    await assert.rejects(connectStls(starttls, { ALPNProtocols }, t), /alert|closed/, `${ALPNProtocols}`);
   }
   assert.equal((await ended(8)).length, 8);
   for (const ALPNProtocols of [["pop3"], ["http/1.1", "pop3"]]) {
-    assert.equal((await loginSecure(t, tls, { ALPNProtocols })).tls.alpnProtocol, "pop3");
-    assert.equal((await connectStls(t, starttls, { ALPNProtocols })).tls.alpnProtocol, "pop3");
+    assert.equal((await loginTls(t, tls, { ALPNProtocols })).tls?.alpnProtocol, "pop3");
+    assert.equal((await connectStls(starttls, { ALPNProtocols }, t)).tls?.alpnProtocol, "pop3");
   }
-  assert.equal((await loginSecure(t, tls)).tls.alpnProtocol, false);
+  assert.equal((await loginTls(t, tls)).tls?.alpnProtocol, false);
 });
 
 test(
   "T10: strangers under TLS, and TLS where a greeting comes first, are dropped without an answer",
   LIMITS,
   async (t) => {
-    const { ports, ended } = await startHouse(t, ["/starttls", "/tls"], ["--capa"]);
+    const { ports, ended } = await startBeforeDemo(t, ["", "/starttls", "/tls"], ["--capa"]);
     const first = ["GET / HTTP/1.1", "POST /x HTTP/1.1", "EHLO me", "HELO", "MAIL FROM:<a@b>", "\x16\x03\x01\x02"];
     for (const line of first) {
-      const secured = await connectSecure(t, ports[2] as number);
-      await secured.peer.write(`${line}\r\nUSER joe\r\nPASS demo\r\n`);
-      await secured.peer.expect(GREETING);
-      await secured.peer.expectEnd();
+      const secured = await connectTls(ports[2] as number, {}, t);
+      await secured.write(`${line}\r\nUSER joe\r\nPASS demo\r\n`);
+      await secured.expect(GREETING);
+      await secured.expectEnd();
     }
     for (const port of ports.slice(0, 2)) {
-      const client = await connectPlain(t, port);
+      const client = await Peer.connect(port, t);
       await client.write(`${HALF_HELLO}\r\n`);
       await client.expect(GREETING);
       await client.expectEnd();
@@ -156,10 +164,10 @@ test(
 );
 
 test("plain text where TLS is expected is not answered in clear", LIMITS, async (t) => {
-  const { ports, ended } = await startHouse(t, ["/tls"]);
+  const { ports, ended } = await startBeforeDemo(t, ["/tls"]);
   const openings = ["USER joe\r\n", "CAPA\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05hello"];
   for (const [index, octets] of openings.entries()) {
-    const client = await connectPlain(t, ports[1] as number);
+    const client = await Peer.connect(ports[0] as number, t);
     await client.write(octets);
     await endsWith(client, "");
     assert.match((await ended(index + 1))[index] as string, /TLS with client failed/);
@@ -167,8 +175,8 @@ test("plain text where TLS is expected is not answered in clear", LIMITS, async 
 });
 
 test("logins before TLS are refused, and no server hears of them", LIMITS, async (t) => {
-  const { ports, said } = await startHouse(t, ["/starttls"]);
-  const client = await connectPlain(t, ports[1] as number);
+  const { ports, said } = await startBeforeDemo(t, ["/starttls"]);
+  const client = await Peer.connect(ports[0] as number, t);
   await client.expect(GREETING);
   for (const line of ["USER joe", "PASS demo", "user joe", "PASS "]) {
     assert.equal(await client.ask(line), "-ERR [SYS/PERM] use STLS first", line);
@@ -178,18 +186,18 @@ test("logins before TLS are refused, and no server hears of them", LIMITS, async
   assert.ok(!(await capabilities(client)).includes("USER"));
   await client.say("STLS");
   await client.expect(BEGIN);
-  const { peer } = await secure(client);
-  await logIn(peer);
-  assert.equal(await peer.ask("QUIT").then((line) => line.slice(0, 3)), "+OK");
+  await secure(client);
+  await logInAnew(client);
+  assert.equal(await client.ask("QUIT").then((line) => line.slice(0, 3)), "+OK");
   assert.match(said(), / info login .*tls=TLSv1\.3/);
 });
 
 test("--allow-cleartext-login permits a login before TLS", LIMITS, async (t) => {
-  const { ports, said } = await startHouse(t, ["/starttls"], ["--allow-cleartext-login"]);
-  const client = await connectPlain(t, ports[1] as number);
+  const { ports, said } = await startBeforeDemo(t, ["/starttls"], ["--allow-cleartext-login"]);
+  const client = await Peer.connect(ports[0] as number, t);
   await client.expect(GREETING);
   assert.ok((await capabilities(client)).includes("USER"));
-  await logIn(client);
+  await logInAnew(client);
   assert.doesNotMatch(said(), / info login .*tls=/);
 });
 
@@ -198,21 +206,21 @@ const OURS = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"];
 
 test("L9: CAPA tells what is permitted now: before STLS, after it, and after the login", LIMITS, async (t) => {
   const gateway = (lines: readonly string[] | null) =>
-    startHouse(t, ["/starttls", "/tls"], [], { capabilities: lines });
+    startBeforeDemo(t, ["/starttls", "/tls"], [], { capabilities: lines });
   const { ports } = await gateway([...SERVERS, "IMPLEMENTATION x", "top", "SASL", "PIPELINING"]);
-  const client = await connectPlain(t, ports[1] as number);
+  const client = await Peer.connect(ports[0] as number, t);
   await client.expect(GREETING);
   assert.deepEqual((await capabilities(client)).sort(), [...OURS, "STLS"].sort());
   await client.say("STLS");
   await client.expect(BEGIN);
-  const { peer } = await secure(client);
-  assert.deepEqual((await capabilities(peer)).sort(), [...OURS, "USER"].sort());
-  await logIn(peer);
+  await secure(client);
+  assert.deepEqual((await capabilities(client)).sort(), [...OURS, "USER"].sort());
+  await logInAnew(client);
   const passed = ["TOP", "UIDL", "EXPIRE NEVER", "LOGIN-DELAY 900", "top", "PIPELINING"];
-  assert.deepEqual(await capabilities(peer), passed);
-  const mute = await connectStls(t, (await gateway(null)).ports[1] as number);
-  await logIn(mute.peer);
-  assert.deepEqual((await capabilities(mute.peer)).sort(), [...OURS].sort(), "the server refuses CAPA");
+  assert.deepEqual(await capabilities(client), passed);
+  const mute = await connectStls((await gateway(null)).port, {}, t);
+  await logInAnew(mute);
+  assert.deepEqual((await capabilities(mute)).sort(), [...OURS].sort(), "the server refuses CAPA");
 });
 
 for (const leave of ["end", "reset"] as const) {
@@ -220,15 +228,15 @@ for (const leave of ["end", "reset"] as const) {
     `a client whose part of a handshake is a ${leave} is gone at once, with one line in the log`,
     LIMITS,
     async (t) => {
-      const { ports, ended, saying } = await startHouse(t, ["/starttls", "/tls"]);
-      const early = await connectPlain(t, ports[2] as number);
-      const half = await connectPlain(t, ports[2] as number);
+      const { ports, ended, logged } = await startBeforeDemo(t, ["/starttls", "/tls"]);
+      const early = await Peer.connect(ports[1] as number, t);
+      const half = await Peer.connect(ports[1] as number, t);
       await half.write(HALF_HELLO);
-      const late = await connectPlain(t, ports[1] as number);
+      const late = await Peer.connect(ports[0] as number, t);
       await late.expect(GREETING);
       await late.say("STLS");
       await late.expect(BEGIN);
-      await saying(/(?: info connect [\s\S]*){3}/);
+      await logged("connect", 3);
       for (const client of [early, half, late]) client[leave]();
       await ended(3);
       await pause(50);
