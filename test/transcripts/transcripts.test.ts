@@ -24,12 +24,12 @@ console.log(LONG ? "cut off at every octet" : `the cuts are drawn by POP3_TEST_S
 
 for (const transcript of transcripts()) {
   for (const style of STYLES) {
-    test(`${transcript.name}, ${style}`, { timeout: 30_000 }, () =>
+    test(`${transcript.name}, ${style}`, { timeout: 120_000 }, () =>
       onStage(transcript, (stage) => stage.play(transcript, style)),
     );
   }
   for (const [name, legs] of TLS) {
-    test(`${transcript.name}, TLS on ${name}`, { timeout: 30_000 }, async () => {
+    test(`${transcript.name}, TLS on ${name}`, { timeout: 120_000 }, async () => {
       for (const style of ["line by line", "as much as there is"] as const) {
         await onStage(transcript, (stage) => stage.play(transcript, style), legs);
       }
