@@ -18,20 +18,30 @@ export interface Task {
   readonly pause: number;
   /** Blanks that make a line longer. */
   readonly more?: number;
-  /** The number of a line, the file that is made when its turn has come, and the one that must be there before it. */
-  readonly hold?: { readonly before: number; readonly wanted: string; readonly file: string };
-  /** A file that is made when all lines are written. */
+  /** Numbers of lines, each with the file that must be there before it. */
+  readonly holds?: readonly Hold[];
+  /** A file that is made when all lines are written, and has their number in it. */
   readonly said?: string;
   /** How long to wait then, in milliseconds. */
   readonly wait?: number;
   /** The file that must be there before the log is closed. */
   readonly leave?: string;
+  /** While a file must be there that is not, another line is written now and then, beside those that are counted. */
+  readonly knock?: boolean;
   /** It is killed instead. */
   readonly die?: boolean;
   readonly report: string;
 }
 
+/** Made when the turn of a line has come: the file's name with `.wanted`. */
+export interface Hold {
+  readonly before: number;
+  readonly file: string;
+}
+
 export interface Report {
+  /** How many lines it has written. */
+  readonly said: number;
   /** The longest time for which the event loop stood still while it could have run, in milliseconds. */
   readonly stood: number;
   /** By how much the process has grown since its first turns, in octets. */
@@ -53,28 +63,35 @@ async function main(): Promise<void> {
     stood = Math.max(stood, now - last);
     last = now;
   }, 1).unref();
+  let said = 0;
+  const say = () => log("info", "say", { more: more || undefined, n: said++ });
+  const knock = () => task.knock && say();
   for (let n = 0; n < task.count; n++) {
-    if (n === task.hold?.before) {
-      writeFileSync(task.hold.wanted, "");
-      await present(task.hold.file);
+    const hold = task.holds?.find(({ before }) => before === n);
+    if (hold) {
+      writeFileSync(`${hold.file}.wanted`, "");
+      await present(hold.file, knock);
     }
-    log("info", "say", { more: more || undefined, n });
+    say();
     if (n % task.perTurn === task.perTurn - 1) await sleep(task.pause);
     if (n === Math.floor(task.count / 4)) before = process.memoryUsage().rss;
   }
-  if (task.said) writeFileSync(task.said, "");
+  if (task.said) writeFileSync(task.said, `${said}`);
   await sleep(task.wait ?? 0);
-  if (task.leave) await present(task.leave);
+  if (task.leave) await present(task.leave, knock);
   if (task.die) process.kill(process.pid, "SIGKILL");
   const grown = process.memoryUsage().rss - before;
   const start = ownTime();
   await close();
-  writeFileSync(task.report, JSON.stringify({ stood, grown, closing: ownTime() - start } satisfies Report));
+  writeFileSync(task.report, JSON.stringify({ said, stood, grown, closing: ownTime() - start } satisfies Report));
 }
 
 /** Waits for a file; whoever has started this process ends it if that takes too long. */
-async function present(file: string): Promise<void> {
-  while (!existsSync(file)) await sleep(10);
+async function present(file: string, meanwhile: () => void): Promise<void> {
+  while (!existsSync(file)) {
+    meanwhile();
+    await sleep(20);
+  }
 }
 
 void main();

@@ -127,9 +127,9 @@ describe("stderr", { concurrency: 4 }, () => {
   test("a named pipe whose reader comes back is written again", async (t) => {
     const fifo = join(folder(t), "fifo");
     spawnSync("mkfifo", [fifo]);
-    const [wanted = "", back = "", leave = ""] = ["wanted", "back", "leave"].map((name) => join(folder(t), name));
-    const task = { options, count: 100, perTurn: 1, pause: 5, hold: { before: 90, wanted, file: back }, leave };
-    const shell = `{ head -n 5 ${fifo} >/dev/null; ${awaits(wanted)}; touch ${back}; cat ${fifo} >&2; } & exec "$@" 2>${fifo}`;
+    const [back, leave] = [join(folder(t), "back"), join(folder(t), "leave")];
+    const task = { options, count: 100, perTurn: 1, pause: 5, holds: [{ before: 90, file: back }], leave };
+    const shell = `{ head -n 5 ${fifo} >/dev/null; ${awaits(`${back}.wanted`)}; touch ${back}; cat ${fifo} >&2; } & exec "$@" 2>${fifo}`;
     const { child, ended } = chatter(t, task, shell);
     const lines = read(child.stderr as Readable);
     await until(
