@@ -4,7 +4,6 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -12,6 +11,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { claimedPort } from "../stage/ports";
 import { until as untilHolds } from "../stage/waiting";
 
 /**
@@ -125,10 +125,10 @@ export async function tcpDaemon(t: TestContext): Promise<Daemon> {
   };
 }
 
-/** A port from a range where the system itself gives none away, so that it stays free while the daemon is away. */
+/** A port that stays free while the daemon is away. */
 async function anyPort(listen: (port: number) => Promise<void>): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 32_000);
+    const port = await claimedPort();
     const taken = await listen(port).then(
       () => false,
       () => true,
