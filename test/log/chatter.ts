@@ -46,8 +46,10 @@ export interface Report {
   readonly stood: number;
   /** By how much the process has grown since its first turns, in octets. */
   readonly grown: number;
-  /** How long the close of the log took, in milliseconds. */
+  /** How long the close of the log took, in milliseconds; without the time in which this process could not run. */
   readonly closing: number;
+  /** The same with it. */
+  readonly waited: number;
 }
 
 async function main(): Promise<void> {
@@ -81,9 +83,10 @@ async function main(): Promise<void> {
   if (task.leave) await present(task.leave, knock);
   if (task.die) process.kill(process.pid, "SIGKILL");
   const grown = process.memoryUsage().rss - before;
-  const start = ownTime();
+  const [start, startOfWait] = [ownTime(), performance.now()];
   await close();
-  writeFileSync(task.report, JSON.stringify({ said, stood, grown, closing: ownTime() - start } satisfies Report));
+  const [closing, waited] = [ownTime() - start, performance.now() - startOfWait];
+  writeFileSync(task.report, JSON.stringify({ said, stood, grown, closing, waited } satisfies Report));
 }
 
 /** Waits for a file; whoever has started this process ends it if that takes too long. */

@@ -54,8 +54,8 @@ describe("logger", { skip, concurrency: 6 }, () => {
     log("err", "a\n<0>b", { c: "<0>d\ne" });
     log("info", "x".repeat(5000), {});
     log("warning", "", {});
-    await close();
     await until(() => daemon.lines.length === 3);
+    await close();
     const at = "[A-Z][a-z]{2} [ 123][0-9] [0-9:]{8}";
     const expected = [
       `^<155>${at} pop3\\.proxy\\[${process.pid}\\]: a\\?<0>b c="<0>d\\\\x0ae"$`,
@@ -75,11 +75,11 @@ describe("logger", { skip, concurrency: 6 }, () => {
       if (n % 1000 === 999) await sleep(20);
     }
     assert.equal(loggers(daemon.path).length, 1);
-    await close();
     await until(
       () => daemon.lines.length === 5000,
       () => daemon.lines.length,
     );
+    await close();
     assert.deepEqual(numbersIn(daemon.lines), numbers(5000));
   });
 
@@ -152,16 +152,19 @@ describe("logger", { skip, concurrency: 6 }, () => {
   test("it does not keep the process, and its close waits for the last line", async (t) => {
     const daemon = localDaemon(t, join(folder(t), "dev-log"));
     await daemon.start();
-    const { ended } = chatter(t, {
-      options: plainly,
-      found: { socket: daemon.path },
-      count: 1000,
-      perTurn: 1000,
-      pause: 0,
-    });
-    const report = await ended;
-    assert.ok(report && report.closing < 2000, JSON.stringify(report));
-    await until(() => daemon.lines.length === 1000);
+    const task = { options: plainly, found: { socket: daemon.path }, count: 1000, perTurn: 1000, pause: 0 };
+    // A close has a second. A machine on which logger does not get that far in it has shown nothing.
+    for (let tries = 1; ; tries++) {
+      daemon.lines.length = 0;
+      const report = await chatter(t, task).ended;
+      assert.ok(report && report.closing < 2000, JSON.stringify(report));
+      if (report.waited >= 950 && daemon.lines.length < 1000 && tries < 10) continue;
+      await until(
+        () => daemon.lines.length === 1000,
+        () => daemon.lines.length,
+      );
+      break;
+    }
   });
 
   test("close() waits a second at most for a daemon that stands still", async (t) => {
@@ -208,8 +211,9 @@ describe("logger", { skip, concurrency: 6 }, () => {
     const [, { log, close }] = await both(t, program(t, `env >${seen}`, `echo "$@" >>${seen}`));
     process.env.SECRET_OF_TEST = "secret";
     log("info", "say", {});
-    await close();
+    await until(() => existsSync(seen) && / -u /.test(readFileSync(seen, "latin1")));
     delete process.env.SECRET_OF_TEST;
+    await close();
     const text = readFileSync(seen, "latin1");
     assert.doesNotMatch(text, /SECRET|HOME/);
     assert.match(text, new RegExp(`^--prio-prefix .*--id=${process.pid} -t pop3\\.proxy .*-u `, "m"));
