@@ -12,7 +12,8 @@ import { OPTIONS } from "../src/config/options";
 import { EVENTS, PROCESS_CODES } from "../src/log/events";
 import { FAILURE_CODES } from "../src/protocol/failure";
 import { DENIAL_CODES } from "../src/session/needs";
-import { MAIN } from "./stage/process";
+import { launch, MAIN } from "./stage/process";
+import { until } from "./stage/waiting";
 
 const TOP = join(__dirname, "..", "..");
 const manual = readFileSync(join(TOP, "man", "pop3.proxy.1"), "utf8")
@@ -92,12 +93,19 @@ test("the manual's examples, and the README's, are command lines that are unders
   }
 });
 
-test("the example of the sample maildrop runs as it stands, but for its port", () => {
+test("the example of the sample maildrop runs as it stands, but for its port", async (t) => {
   const line = /^pop3\.proxy (-d --demo .*)$/m.exec(section("EXAMPLES"))?.[1] as string;
   const argv = line.replace(/:\d+$/, ":0").split(" ");
-  const ran = spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", timeout: 1500, killSignal: "SIGTERM" });
-  assert.match(ran.stderr, / listen interface=127\.0\.0\.1 port=\d+/);
-  assert.match(ran.stdout, /curl --user me:demo/);
+  const { child, said, ended } = launch(t, process.execPath, [MAIN, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+  let shown = "";
+  child.stdout?.on("data", (chunk: Buffer) => (shown += chunk));
+  await until(() => / listen interface=127\.0\.0\.1 port=\d+/.test(said()), said);
+  await until(
+    () => /curl --user me:demo/.test(shown),
+    () => shown,
+  );
+  child.kill("SIGTERM");
+  assert.equal(await ended(), 0);
 });
 
 test("the inetd lines of the manual have seven fields and end in operands that are understood", () => {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { Acp } from "../../src/access/acp";
 import { Programs } from "../../src/access/programs";
 import type { Emit, Value } from "../../src/log/events";
 import type { Denial, Route } from "../../src/session/needs";
 import { alive, scratch, script } from "../stage/acp";
+import { ownTime } from "../stage/stopwatch";
 import { until as untilHolds } from "../stage/waiting";
 
 const route: Route = {
@@ -56,6 +57,9 @@ async function verdict(t: TestContext, ...lines: string[]): Promise<string> {
   const { outcome } = await ask(script(t, ...lines));
   return outcome.kind === "denial" ? outcome.reply : "granted";
 }
+
+/** Waits until a process has ended. */
+const gone = (pid: number) => untilHolds(() => !alive(pid), `the end of ${pid}`);
 
 test("A1, A5: the acp gets its variables verbatim, in its environment only", async (t) => {
   const folder = scratch(t);
@@ -151,35 +155,34 @@ test("A3: one that hangs and ignores SIGTERM is ended with its group at the time
   const acp = script(t, "trap '' TERM INT HUP", `sleep 60 & echo $$ $! > ${pids}`, "wait");
   const { outcome, seconds } = await ask(acp, { acpTimeout: 300 });
   assert.ok("reply" in outcome && /^-ERR \[SYS\/TEMP\]/.test(outcome.reply));
-  assert.ok(seconds < 1, `${seconds} s`);
-  await pause(100);
-  for (const pid of readFileSync(pids, "latin1").trim().split(" ")) assert.ok(!alive(Number(pid)));
+  assert.ok(seconds < 10, `${seconds} s`);
+  for (const pid of readFileSync(pids, "latin1").trim().split(" ")) await gone(Number(pid));
 });
 
 test("A3: a grandchild that keeps the pipes does not delay the verdict, and is ended soon after", async (t) => {
   const pids = join(scratch(t), "pids");
   const { outcome, seconds } = await ask(script(t, `sleep 60 & echo $! > ${pids}`, "echo '-ERR no'; exit 1"));
   assert.ok("reply" in outcome && outcome.reply === "-ERR no");
-  assert.ok(seconds < 0.5, `${seconds} s`);
-  await pause(1200);
-  assert.ok(!alive(Number(readFileSync(pids, "latin1"))));
+  assert.ok(seconds < 10, `${seconds} s`);
+  await gone(Number(readFileSync(pids, "latin1")));
 });
 
 test("A3: a flood of 100 MB on any descriptor is bounded, and holds up nobody for long", async (t) => {
   for (const descriptor of [1, 2, 3]) {
     const before = process.memoryUsage().rss;
-    let latest = performance.now();
+    let latest = ownTime();
     let worst = 0;
     const beat = setInterval(() => {
-      worst = Math.max(worst, performance.now() - latest);
-      latest = performance.now();
+      const now = ownTime();
+      worst = Math.max(worst, now - latest);
+      latest = now;
     }, 1);
     const acp = script(t, `head -c 100000000 /dev/zero | tr '\\0' x >&${descriptor}`, "exit 1");
     const { outcome, log } = await ask(acp);
     clearInterval(beat);
     assert.ok("reply" in outcome && /^-ERR \[/.test(outcome.reply));
     assert.ok(log.length <= 110, `${log.length} lines`);
-    assert.ok(worst < 100, `the event loop stood still for ${worst} ms`);
+    assert.ok(worst < 250, `the event loop stood still for ${worst} ms`);
     assert.ok(process.memoryUsage().rss - before < 50_000_000);
   }
 });
@@ -191,25 +194,28 @@ test("a client that is gone ends its acp", async (t) => {
   await untilHolds(() => existsSync(pids) && readFileSync(pids).length > 0, "the program's pid");
   until.abort(new Error("gone"));
   await assert.rejects(asked, /gone/);
-  await pause(50);
-  assert.ok(!alive(Number(readFileSync(pids, "latin1"))));
+  await gone(Number(readFileSync(pids, "latin1")));
 });
 
 test("a client that leaves while it waits for its acp's turn is gone at once, and the turn is another's", async (t) => {
   const programs = new Programs();
   const asking = (argv: readonly string[], until = patient) =>
     new Acp({ argv, timeout: 30_000, prefix: "PROXY_" }, "none", { programs }, () => {}).admit(route, about, until);
-  const slow = script(t, "sleep 1");
+  const fifo = join(scratch(t), "fifo");
+  execFileSync("mkfifo", ["-m", "666", fifo]);
+  const slow = script(t, `read line < ${fifo}`);
   const running = Array.from({ length: 64 }, () => asking(slow));
   const until = new AbortController();
-  const began = Date.now();
   const waiting = asking(slow, until.signal);
   const behind = asking(script(t, "exit 0"));
   setTimeout(() => until.abort(new Error("gone")), 50);
+  // None of the others has ended: each waits for somebody to open the pipe.
   await assert.rejects(waiting, /gone/);
-  assert.ok(Date.now() - began < 500, "it does not wait for others to end");
+  const release = openSync(fifo, "r+");
+  writeSync(release, "\n".repeat(64));
   assert.ok("host" in (await behind));
   await Promise.all(running);
+  closeSync(release);
   programs.close();
 });
 

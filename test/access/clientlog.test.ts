@@ -24,7 +24,7 @@ test("G3: one line, mode 0644 whatever the umask, nothing else left in the folde
     }
     const text = await readFile(join(folder, "192.0.2.1"), "latin1");
     assert.match(text, /^[0-9]{10} 192\.0\.2\.1 joe mail\.example\.org\n$/);
-    assert.ok(Math.abs(Number(text.split(" ")[0]) - Date.now() / 1000) < 5);
+    assert.ok(Math.abs(Number(text.split(" ")[0]) - Date.now() / 1000) < 30);
     assert.equal((await stat(join(folder, "192.0.2.1"))).mode & 0o777, 0o644);
     assert.deepEqual(await readdir(folder), ["192.0.2.1"]);
   }));

@@ -74,7 +74,7 @@ test("I18: what is carried out for a client that is gone has a limit, however th
   await server.say("+OK");
   await client.line();
   client.reset();
-  for (let i = 0; i < 30 && !server.ended; i++) {
+  for (let i = 0; i < 600 && !server.ended; i++) {
     await server.write("x");
     await pause(50);
   }
@@ -88,11 +88,11 @@ test("the second shutdown ends also those who wait for a client to read, or for 
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("QUIT");
   assert.equal(await server.line(), "QUIT");
-  const began = Date.now();
+  const began = performance.now();
   void gateway.close();
   await pause(20);
   await gateway.close();
-  assert.ok(Date.now() - began < 1000);
+  assert.ok(performance.now() - began < 20_000, "not the 60 s of the first");
   await server.expectEnd();
 });
 
@@ -134,11 +134,11 @@ test("I7: a server that can't bear CAPA is asked once; the next session gets thr
 });
 
 test("a command that is refused is activity, too", async (t) => {
-  const [gateway, accepting] = await stage(t, { timeout: 1000 });
+  const [gateway, accepting] = await stage(t, { timeout: 2000 });
   const client = await connectGreeted(gateway.port);
   await logInBetween(client, accepting);
   for (let i = 0; i < 4; i++) {
-    await pause(400);
+    await pause(800);
     assert.match(await client.ask("RETR x"), /^-ERR RETR/);
   }
   client.destroy();

@@ -92,15 +92,15 @@ test("a crash is not heard by the client", async (t) => {
 test("a listening socket on 0 is served until nobody is there", async (t) => {
   const behind = await upstream(t);
   const { server, port } = await listening(t);
-  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "300", behind);
+  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "1000", behind);
   server.close();
   const clients = [await Peer.connect(port), await Peer.connect(port)];
   await Promise.all(clients.map((client, index) => play(client, `user${index}`)));
-  await pause(200);
+  await pause(300);
   // Not idle yet, and not while somebody is there.
   const last = await Peer.connect(port);
   await last.expect("+OK POP3 server ready\r\n");
-  await pause(500);
+  await pause(1300);
   assert.equal(gateway.child.exitCode, null);
   assert.equal(await last.ask("QUIT"), "+OK bye");
   last.end();
@@ -109,13 +109,16 @@ test("a listening socket on 0 is served until nobody is there", async (t) => {
 
 test("a client that has reset the connection before it was accepted has no session either", async (t) => {
   const { server, port } = await listening(t);
-  const script = `sleep 0.3; exec "$0" "$@" <&3`;
+  const gone = join(scratch(t), "gone");
+  const script = `until [ -e ${gone} ]; do sleep 0.02; done; exec "$0" "$@" <&3`;
   const argv = ["-c", script, process.execPath, IMPATIENT, "--idle", "300", await upstream(t)];
   const gateway = launch(t, "/bin/sh", argv, { stdio: ["ignore", "ignore", "pipe", fdOf(server)] });
   server.close();
   const client = await Peer.connect(port);
   await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
   client.reset();
+  await pause(50);
+  writeFileSync(gone, "");
   assert.equal(await gateway.ended(), 0);
   assert.match(gateway.said(), / refused interface=127\.0\.0\.1 code=reset reason="client has reset the connection"\n/);
   assert.doesNotMatch(gateway.said(), / connect /);

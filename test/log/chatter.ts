@@ -3,9 +3,10 @@
  * writes so many lines `say n=0`, `say n=1` ..., closes the log, and leaves a report of itself in a file.
  */
 
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Surroundings } from "../../src/log/open";
+import { ownTime } from "../stage/stopwatch";
 import type { LogOptions } from "./opened";
 
 export interface Task {
@@ -18,20 +19,38 @@ export interface Task {
   readonly pause: number;
   /** Blanks that make a line longer. */
   readonly more?: number;
-  /** How long to wait before the log is closed, in milliseconds. */
+  /** Numbers of lines, each with the file that must be there before it. */
+  readonly holds?: readonly Hold[];
+  /** A file that is made when all lines are written, and has their number in it. */
+  readonly said?: string;
+  /** How long to wait then, in milliseconds. */
   readonly wait?: number;
+  /** The file that must be there before the log is closed. */
+  readonly leave?: string;
+  /** While a file must be there that is not, another line is written now and then, beside those that are counted. */
+  readonly knock?: boolean;
   /** It is killed instead. */
   readonly die?: boolean;
   readonly report: string;
 }
 
+/** Made when the turn of a line has come: the file's name with `.wanted`. */
+export interface Hold {
+  readonly before: number;
+  readonly file: string;
+}
+
 export interface Report {
-  /** The longest time for which the event loop stood still, in milliseconds. */
+  /** How many lines it has written. */
+  readonly said: number;
+  /** The longest time for which the event loop stood still while it could have run, in milliseconds. */
   readonly stood: number;
   /** By how much the process has grown since its first turns, in octets. */
   readonly grown: number;
-  /** How long the close of the log took, in milliseconds. */
+  /** How long the close of the log took, in milliseconds; without the time in which this process could not run. */
   readonly closing: number;
+  /** The same with it. */
+  readonly waited: number;
 }
 
 async function main(): Promise<void> {
@@ -41,23 +60,42 @@ async function main(): Promise<void> {
   const more = "x".repeat(task.more ?? 0);
   let stood = 0;
   let before = 0;
-  let last = performance.now();
+  let last = ownTime();
   setInterval(() => {
-    const now = performance.now();
+    const now = ownTime();
     stood = Math.max(stood, now - last);
     last = now;
   }, 1).unref();
+  let said = 0;
+  const say = () => log("info", "say", { more: more || undefined, n: said++ });
+  const knock = () => task.knock && say();
   for (let n = 0; n < task.count; n++) {
-    log("info", "say", { more: more || undefined, n });
+    const hold = task.holds?.find(({ before }) => before === n);
+    if (hold) {
+      writeFileSync(`${hold.file}.wanted`, "");
+      await present(hold.file, knock);
+    }
+    say();
     if (n % task.perTurn === task.perTurn - 1) await sleep(task.pause);
     if (n === Math.floor(task.count / 4)) before = process.memoryUsage().rss;
   }
+  if (task.said) writeFileSync(task.said, `${said}`);
   await sleep(task.wait ?? 0);
+  if (task.leave) await present(task.leave, knock);
   if (task.die) process.kill(process.pid, "SIGKILL");
   const grown = process.memoryUsage().rss - before;
-  const start = performance.now();
+  const [start, startOfWait] = [ownTime(), performance.now()];
   await close();
-  writeFileSync(task.report, JSON.stringify({ stood, grown, closing: performance.now() - start } satisfies Report));
+  const [closing, waited] = [ownTime() - start, performance.now() - startOfWait];
+  writeFileSync(task.report, JSON.stringify({ said, stood, grown, closing, waited } satisfies Report));
+}
+
+/** Waits for a file; whoever has started this process ends it if that takes too long. */
+async function present(file: string, meanwhile: () => void): Promise<void> {
+  while (!existsSync(file)) {
+    meanwhile();
+    await sleep(20);
+  }
 }
 
 void main();

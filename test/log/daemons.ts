@@ -4,7 +4,6 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -12,9 +11,17 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { until } from "../stage/waiting";
+import { claimedPort } from "../stage/ports";
+import { until as untilHolds } from "../stage/waiting";
 
-export { until };
+/**
+ * Waits until it holds, as long as something comes.
+ *
+ * @param what differs from look to look while something comes: a count, or a text that grows
+ */
+export async function until(holds: () => boolean, what: () => unknown = () => holds): Promise<void> {
+  await untilHolds(holds, what, { progress: () => String(what()) });
+}
 
 /** A folder of the test's own. */
 export function folder(t: TestContext): string {
@@ -118,10 +125,10 @@ export async function tcpDaemon(t: TestContext): Promise<Daemon> {
   };
 }
 
-/** A port from a range where the system itself gives none away, so that it stays free while the daemon is away. */
+/** A port that stays free while the daemon is away. */
 async function anyPort(listen: (port: number) => Promise<void>): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 32_000);
+    const port = await claimedPort();
     const taken = await listen(port).then(
       () => false,
       () => true,

@@ -24,11 +24,17 @@ function logSome(emit: Emit): void {
   emit("failure", failing);
 }
 
-/** Logs a few events. @returns what came to a file that takes the place of stderr */
+/**
+ * Logs a few events.
+ *
+ * @param delivered is awaited before the log is closed
+ * @returns what came to a file that takes the place of stderr
+ */
 async function onStderr(
   t: TestContext,
   options: Partial<LogOptions>,
   found: (file: number) => Partial<Surroundings> = () => ({}),
+  delivered: () => Promise<void> = () => Promise.resolve(),
 ): Promise<string> {
   const path = join(folder(t), "stderr");
   const file = openSync(path, "a");
@@ -36,6 +42,7 @@ async function onStderr(
   const all = { ...plainly, ...options };
   const { emit, close } = openLog(logSettings(all), all, around);
   logSome(emit);
+  await delivered();
   await close();
   emit("end", { signal: "late" });
   closeSync(file);
@@ -74,8 +81,8 @@ test("the client's connection is never written, neither with -d nor in the foreg
   const daemon = localDaemon(t, join(folder(t), "dev-log"));
   await daemon.start();
   const found = (file: number) => ({ socket: daemon.path, environment: { JOURNAL_STREAM: streamOf(file) } });
-  assert.equal(await onStderr(t, { debug: true, foreground: true, stderrIsClient: true }, found), "");
-  await until(() => daemon.lines.length === 5);
+  const delivered = () => until(() => daemon.lines.length === 5);
+  assert.equal(await onStderr(t, { debug: true, foreground: true, stderrIsClient: true }, found, delivered), "");
   assert.match(daemon.lines[3] as string, /<23>.*: client> line=STAT$/);
 });
 

@@ -8,7 +8,6 @@ import { constants, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Report } from "./chatter";
 import { chatter } from "./child";
 import { folder, lostIn, numbersIn, until } from "./daemons";
@@ -24,6 +23,9 @@ function unharmed(report: Report | null, stood = 500): void {
   assert.ok(report.grown < 20e6, `grew by ${report.grown}`);
   assert.ok(report.closing < 2000, `took ${report.closing} ms to close`);
 }
+
+/** Shell words that wait for a file. */
+const awaits = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
 
 function read(stream: Readable): string[] {
   const lines: string[] = [];
@@ -47,13 +49,17 @@ describe("stderr", { concurrency: 4 }, () => {
 
   // What Node gives as a child's "pipe" is a socket.
   for (const [kind, shell] of [
-    ["socket", 'exec "$@"'],
-    ["pipe", '"$@" 2>&1 >/dev/null | { sleep 0.8; cat >&2; }'],
+    ["socket", () => 'exec "$@"'],
+    ["pipe", (said: string) => `"$@" 2>&1 >/dev/null | { ${awaits(said)}; cat >&2; }`],
   ] as const) {
     test(`a ${kind} that is read late gets what fits, and hears how much it missed`, async (t) => {
-      const { child, ended, closed } = chatter(t, { ...flood, wait: 1000 }, shell);
-      await sleep(800);
+      const [said, leave] = [join(folder(t), "said"), join(folder(t), "leave")];
+      const { child, ended, closed } = chatter(t, { ...flood, said, leave }, shell(said));
+      await until(() => existsSync(said));
       const lines = read(child.stderr as Readable);
+      const known = () => numbersIn(lines).length + lostIn(lines);
+      await until(() => known() >= flood.count, known);
+      writeFileSync(leave, "");
       unharmed(await ended);
       await closed;
       const came = numbersIn(lines);
@@ -69,9 +75,10 @@ describe("stderr", { concurrency: 4 }, () => {
   });
 
   test("a pipe is opened anew: who shares it does not find it non-blocking", async (t) => {
-    const task = { options, count: 5, perTurn: 1, pause: 50 };
-    const flags = "grep ^flags: /proc/self/fdinfo/2";
-    const { child, closed } = chatter(t, task, `{ "$@" & sleep 0.2; ${flags} >&2; wait; } 2>&1 >/dev/null | cat >&2`);
+    const [said, leave] = [join(folder(t), "said"), join(folder(t), "leave")];
+    const task = { options, count: 5, perTurn: 1, pause: 0, said, leave };
+    const flags = `${awaits(said)}; grep ^flags: /proc/self/fdinfo/2 >&2; touch ${leave}`;
+    const { child, closed } = chatter(t, task, `{ "$@" & ${flags}; wait; } 2>&1 >/dev/null | cat >&2`);
     const lines = read(child.stderr as Readable);
     await closed;
     assert.equal(numbersIn(lines).length, 5);
@@ -110,10 +117,9 @@ describe("stderr", { concurrency: 4 }, () => {
     skip: !existsSync("/usr/bin/script") && "no script",
   }, async (t) => {
     // script's own output is not read, so it soon reads no more of the terminal.
-    const { child, ended } = chatter(t, { ...flood, wait: 300 }, `exec script -qec "'$1' '$2' '$3'" /dev/null`);
-    const report = await Promise.race([ended, sleep(200)]);
-    assert.equal(report, undefined);
-    await sleep(800);
+    const said = join(folder(t), "said");
+    const { child, ended } = chatter(t, { ...flood, said, wait: 100 }, `exec script -qec "'$1' '$2' '$3'" /dev/null`);
+    await until(() => existsSync(said));
     const lines = read(child.stdout as Readable);
     unharmed(await ended);
     assert.ok(numbersIn(lines.map((line) => line.trimEnd())).length > 10);
@@ -122,15 +128,17 @@ describe("stderr", { concurrency: 4 }, () => {
   test("a named pipe whose reader comes back is written again", async (t) => {
     const fifo = join(folder(t), "fifo");
     spawnSync("mkfifo", [fifo]);
-    const task = { options, count: 100, perTurn: 1, pause: 10, wait: 300 };
-    const shell = `{ head -n 5 ${fifo} >/dev/null; sleep 0.2; cat ${fifo} >&2; } & exec "$@" 2>${fifo}`;
+    const [back, leave] = [join(folder(t), "back"), join(folder(t), "leave")];
+    const task = { options, count: 100, perTurn: 1, pause: 5, holds: [{ before: 90, file: back }], leave };
+    const shell = `{ head -n 5 ${fifo} >/dev/null; ${awaits(`${back}.wanted`)}; touch ${back}; cat ${fifo} >&2; } & exec "$@" 2>${fifo}`;
     const { child, ended } = chatter(t, task, shell);
     const lines = read(child.stderr as Readable);
-    unharmed(await ended);
     await until(
       () => numbersIn(lines).includes(99),
-      () => lines.join(),
+      () => lines.length,
     );
+    writeFileSync(leave, "");
+    unharmed(await ended);
     assert.ok(lostIn(lines) > 0);
     assert.ok(numbersIn(lines).length + lostIn(lines) <= 100);
   });

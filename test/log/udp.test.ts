@@ -5,11 +5,12 @@
 
 import assert from "node:assert/strict";
 import dns from "node:dns";
-import { describe, mock, test } from "node:test";
+import { describe, mock, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Destination } from "../../src/log/destination";
 import { openSyslog } from "../../src/log/syslog";
-import { lostIn, numbersIn, udpDaemon, until } from "./daemons";
+import { ownTime } from "../stage/stopwatch";
+import { type Daemon, lostIn, numbersIn, udpDaemon, until } from "./daemons";
 
 const open = (port: number, host = "127.0.0.1") => openSyslog({ transport: "udp", host, port }, 2);
 const write = (syslog: Destination, from: number, to: number) => {
@@ -39,6 +40,30 @@ test("what does not fit is counted while nobody listens, and memory stays where 
   await syslog.close();
 });
 
+/** A daemon that has got a line, has been away while so many were written, and is back before anybody tried again. */
+async function refusing(t: TestContext, count: number): Promise<Daemon> {
+  for (;;) {
+    const daemon = await udpDaemon(t);
+    await daemon.start();
+    const syslog = open(daemon.port);
+    t.after(() => syslog.close());
+    write(syslog, 0, 1);
+    await until(() => daemon.lines.length === 1);
+    await sleep(50);
+    await daemon.stop();
+    const gone = performance.now();
+    write(syslog, 1, 1 + count);
+    await sleep(50);
+    write(syslog, 1 + count, 11 + count);
+    await sleep(20);
+    await daemon.start();
+    // The next try is 250 ms after the first; a machine that stood still for so long has shown nothing.
+    if (performance.now() - gone < 200) return daemon;
+    await syslog.close();
+    await daemon.stop();
+  }
+}
+
 describe("udp", { concurrency: 4 }, () => {
   test("a daemon that comes later gets all that waited, in order", async (t) => {
     const daemon = await udpDaemon(t);
@@ -55,25 +80,13 @@ describe("udp", { concurrency: 4 }, () => {
 
   for (const count of [1, 2, 9, 300]) {
     test(`a daemon that has gone and refuses ${count}: counted to the last one, and told first`, async (t) => {
-      const daemon = await udpDaemon(t);
-      await daemon.start();
-      const syslog = open(daemon.port);
-      write(syslog, 0, 1);
-      await until(() => daemon.lines.length === 1);
-      await sleep(50);
-      await daemon.stop();
-      write(syslog, 1, 1 + count);
-      await sleep(50);
-      write(syslog, 1 + count, 11 + count);
-      await sleep(20);
-      await daemon.start();
+      const daemon = await refusing(t, count);
       await until(() => numbersIn(daemon.lines).includes(10 + count));
       const lost = lostIn(daemon.lines);
       assert.match(daemon.lines[1] as string, /<20>.*: lost messages=[0-9]+$/);
       // A volley is as much as can be refused before it is noticed; the rest has waited.
       assert.equal(lost, Math.min(count, 32));
       assert.deepEqual(numbersIn(daemon.lines), [0, ...numbers(1 + lost, 11 + count)]);
-      await syslog.close();
     });
   }
 
@@ -81,11 +94,11 @@ describe("udp", { concurrency: 4 }, () => {
     const daemon = await udpDaemon(t);
     await daemon.start();
     const system = dns.lookup;
-    let lookups = 0;
+    const lookups: string[] = [];
     const lookup = mock.method(dns, "lookup", ((...asked: [string, object, (...found: unknown[]) => void]) => {
       const [host, , done] = asked;
       if (host !== "log.example") return (system as (...all: unknown[]) => void)(...asked);
-      lookups++;
+      lookups.push(host);
       const found = ["::1", "127.0.0.2", "127.0.0.1"];
       setImmediate(() =>
         done(
@@ -98,14 +111,17 @@ describe("udp", { concurrency: 4 }, () => {
     const syslog = open(daemon.port, "log.example");
     write(syslog, 0, 100);
     await until(() => daemon.lines.length === 100);
-    assert.equal(lookups, 1);
+    assert.equal(lookups.splice(0).length, 1);
     await daemon.stop();
+    const gone = performance.now();
     write(syslog, 100, 101);
     await sleep(100);
     await daemon.start();
+    const away = performance.now() - gone;
     write(syslog, 101, 102);
     await until(() => numbersIn(daemon.lines).includes(101));
-    assert.equal(lookups, 2);
+    // The next socket is tried 250 ms after the first has been refused; a machine that stands still makes more of them.
+    assert.ok(lookups.length === 1 || (lookups.length > 1 && away > 200), `${lookups.length} lookups`);
     await syslog.close();
   });
 
@@ -114,9 +130,9 @@ describe("udp", { concurrency: 4 }, () => {
       const syslog = open(9, host);
       write(syslog, 0, 100);
       await sleep(30);
-      const start = Date.now();
+      const start = ownTime();
       await syslog.close();
-      assert.ok(Date.now() - start < 2000, host);
+      assert.ok(ownTime() - start < 2000, host);
     }
   });
 

@@ -73,11 +73,11 @@ export function start(file: string, argv: readonly string[], setting: Setting = 
   return child;
 }
 
-/** Ends a started program and all of its process group; what is left of it after 5 s is killed. */
+/** Ends a started program and all of its process group; what is left of it after 30 s is killed. */
 export async function stop(child: ChildProcess, by: NodeJS.Signals = "SIGTERM"): Promise<void> {
   if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
     const exit = new Promise((resolve) => child.once("exit", resolve));
-    const limit = setTimeout(() => signal(child, "SIGKILL"), 5000);
+    const limit = setTimeout(() => signal(child, "SIGKILL"), 30_000);
     signal(child, by);
     await exit;
     clearTimeout(limit);
@@ -100,7 +100,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; after its time limit (20 s) the whole process group is killed, and its code is null. */
+/** Runs a program to its end; after its time limit (60 s) the whole process group is killed, and its code is null. */
 export async function run(file: string, argv: readonly string[], setting: Setting = {}): Promise<Outcome> {
   const child = start(file, argv, setting);
   const stdout: Buffer[] = [];
@@ -108,7 +108,7 @@ export async function run(file: string, argv: readonly string[], setting: Settin
   child.stdout?.on("data", (octets: Buffer) => stdout.push(octets));
   child.stderr?.on("data", (octets: Buffer) => stderr.push(octets));
   child.stdin?.on("error", () => {}).end();
-  const limit = setTimeout(() => signal(child, "SIGKILL"), 20_000);
+  const limit = setTimeout(() => signal(child, "SIGKILL"), 60_000);
   const code = await new Promise<number | null>((resolve, reject) =>
     child.once("error", reject).once("close", resolve),
   );

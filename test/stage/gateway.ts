@@ -19,8 +19,8 @@ export type { Entry } from "./running";
 export type { Wishes } from "./settings";
 export type { Resolve };
 
-/** Quick enough for tests, else as in real life. */
-const BRISK = { refusal: 20, refusalMost: 20, stall: 0 };
+/** Limits that are quick enough for tests; all else is as in real life. */
+export const BRISK = { refusal: 20, refusalMost: 20, stall: 0 };
 
 export interface StartOptions extends Ending {
   /** How names are looked up. */
@@ -65,11 +65,7 @@ export class TestGateway extends Running {
 }
 
 /** @param server the port of the server on 127.0.0.1 */
-export async function startGateway(
-  server: number,
-  wishes: Wishes = {},
-  { t, resolve }: StartOptions = {},
-): Promise<TestGateway> {
+export function startGateway(server: number, wishes: Wishes = {}, options: StartOptions = {}): Promise<TestGateway> {
   const settings = settingsFor({
     listen: [{ host: "127.0.0.1", port: 0 }],
     server: { host: "127.0.0.1", port: server },
@@ -77,6 +73,11 @@ export async function startGateway(
     ...wishes,
     limits: { ...BRISK, ...wishes.limits },
   });
+  return startWith(settings, options);
+}
+
+/** Starts a gateway with exactly these settings. */
+export async function startWith(settings: Settings, { t, resolve }: StartOptions = {}): Promise<TestGateway> {
   const gateway = new TestGateway(settings, resolve);
   await gateway.open();
   if (t) atEnd(t, gateway.close);

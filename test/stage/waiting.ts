@@ -31,13 +31,16 @@ export async function until<Found>(
   { progress = () => 0, every = 5 }: Waiting = {},
 ): Promise<Exclude<Found, Nothing>> {
   let last = progress();
-  for (let since = performance.now(); ; await pause(every)) {
+  for (let since = performance.now(); ; ) {
+    const looked = performance.now();
     const found = await find();
     if (found !== null && found !== undefined && found !== false) return found as Exclude<Found, Nothing>;
     const now = progress();
     if (now !== last) since = performance.now();
     last = now;
-    if (performance.now() - since < PATIENCE) continue;
-    assert.fail(`waited in vain: ${String(typeof what === "string" ? what : what()).slice(-4000)}`);
+    if (performance.now() - since >= PATIENCE) break;
+    // What takes long to look at is looked at less often, so that the wait does not use up the processor.
+    await pause(every + Math.min(4 * (performance.now() - looked), 250));
   }
+  assert.fail(`waited in vain: ${String(typeof what === "string" ? what : what()).slice(-4000)}`);
 }

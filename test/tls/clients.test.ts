@@ -120,7 +120,7 @@ test("T7: a handshake that stalls ends at the limit for the login", LIMITS, asyn
   t.after(() => clearInterval(drip));
   const all = [...silent, ...half, dripping];
   await Promise.all(all.map((client) => client.untilEnd()));
-  assert.ok(Date.now() - began < 4000, `ended after ${Date.now() - began} ms`);
+  assert.ok(Date.now() - began < 20_000, `ended after ${Date.now() - began} ms`);
   for (const client of all) assert.doesNotMatch(client.heard, /-ERR/);
   const reasons = await ended(all.length);
   assert.deepEqual([...new Set(reasons)], ["client is silent"]);

@@ -8,8 +8,10 @@ import type { TestContext } from "node:test";
 import { type Script, type Scripted, startScripted } from "../stage/accepting";
 import { authority } from "../stage/certificates";
 import { connectGreeted } from "../stage/dialogue";
+import { startInside } from "../stage/inside";
 import type { Peer } from "../stage/peer";
-import { type GatewayProcess, startProcess } from "../stage/process";
+import { startProcess } from "../stage/process";
+import type { Running } from "../stage/running";
 
 /** Credentials that nothing else looks like. */
 export const USER = "joe.bloggs";
@@ -23,11 +25,13 @@ export interface Setting {
   readonly host?: string;
   /** Further options of the gateway; default: the authority of the tests is trusted. */
   readonly options?: readonly string[];
+  /** As a process of its own, not inside the test's. */
+  readonly apart?: boolean;
 }
 
 export interface Attempt {
   readonly server: Scripted;
-  readonly gateway: GatewayProcess;
+  readonly gateway: Running;
   readonly client: Peer;
   /** What the client was told behind PASS. */
   readonly reply: string;
@@ -45,8 +49,9 @@ export async function welcome(peer: Peer): Promise<void> {
 /** Starts both, and logs in. */
 export async function attempt(t: TestContext, script: Script, setting: Setting): Promise<Attempt> {
   const server = await startScripted(t, script);
-  const { mode, host = "localhost", options = ["--server-ca", authority()] } = setting;
-  const gateway = await startProcess(["--server-tls", mode, ...options, `${host}:${server.port}`], { t });
+  const { mode, host = "localhost", options = ["--server-ca", authority()], apart = false } = setting;
+  const argv = ["--server-tls", mode, ...options, `${host}:${server.port}`];
+  const gateway = apart ? await startProcess(argv, { t }) : await startInside(t, argv);
   const client = await connectGreeted(gateway.port, t);
   assert.equal(await client.ask(`USER ${USER}`), "+OK password required");
   return { server, gateway, client, reply: await client.ask(`PASS ${PASSWORD}`) };

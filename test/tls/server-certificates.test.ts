@@ -32,7 +32,7 @@ const pinning = (...kinds: Kind[]) => kinds.flatMap((kind) => ["--server-pin", p
 type Try = readonly [name: string, kind: Kind, setting?: Omit<Setting, "mode">];
 
 const REFUSED = (): readonly (readonly [...Required<Try>, RegExp])[] => [
-  ["self-signed", "self-signed", {}, /self-signed certificate/],
+  ["self-signed", "self-signed", { apart: true }, /self-signed certificate/],
   ["expired", "expired", {}, /certificate has expired/],
   ["not yet valid", "not yet valid", {}, /certificate is not yet valid/],
   ["of another name", "wrong name", {}, /is not (?:in the cert's altnames|cert's CN)/],
@@ -51,7 +51,7 @@ const REFUSED = (): readonly (readonly [...Required<Try>, RegExp])[] => [
 ];
 
 const ACCEPTED = (): readonly Try[] => [
-  ["with a good certificate", "good"],
+  ["with a good certificate", "good", { apart: true }],
   ["with a good EC certificate", "ec"],
   ["known by its address", "good", { host: "127.0.0.1" }],
   ["known by its address, and certified for nothing else", "address only", { host: "127.0.0.1" }],

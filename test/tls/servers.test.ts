@@ -162,7 +162,7 @@ test("R3: servers that stall", { skip: lacking, concurrency: 8, timeout: 120_000
         await client.ask(`USER ${USER}`);
         const began = Date.now();
         assert.match(await client.ask(`PASS ${PASSWORD}`), /^-ERR \[SYS\/TEMP\] /);
-        assert.ok(Date.now() - began < 3000, "within the limit");
+        assert.ok(Date.now() - began < 20_000, "within the limit, which is 30 s without the settings");
         await client.expectEnd();
         await gateway.logged("close");
         assert.equal(gateway.log.filter(({ event }) => event === "close").length, 1);
@@ -208,7 +208,7 @@ test("a server with STLS that does all right hears the login, under TLS", { skip
     await peer.acceptTls(certified("good"));
     await welcome(peer);
   };
-  const { reply, client, server } = await attempt(t, script, { mode: "starttls" });
+  const { reply, client, server } = await attempt(t, script, { mode: "starttls", apart: true });
   assert.equal(reply, "+OK welcome");
   assert.equal(await client.ask("QUIT"), "+OK bye");
   await server.played();

@@ -96,7 +96,7 @@ test("R7: an idle session ends at the inactivity limit, without a word", LIMITS,
   const { client, server, gateway } = await between(t, withMail(""), "-t", "1");
   const began = Date.now();
   await client.expectEnd();
-  assert.ok(Date.now() - began < 3000);
+  assert.ok(Date.now() - began < 20_000, "not the ten minutes that are the default");
   await server.played();
   assert.ok(!server.peers[0]?.secret.includes("QUIT"));
   assert.deepEqual(await gateway.ended(), ["client is silent"]);

@@ -1,6 +1,7 @@
 /**
- * Every transcript through every door, each time with a process of its own: what a gateway has learned of a server would
- * change the next play. The superservers themselves are in test/real.
+ * Every transcript through every door. A process plays one of them, since what a gateway has learned of a server would
+ * change the next play; those that teach a gateway nothing share a process, where it serves more than one client. The
+ * superservers themselves are in test/real.
  */
 
 import { createSocket } from "node:dgram";
@@ -13,81 +14,115 @@ import { scratch } from "../stage/acp";
 import { Peer } from "../stage/peer";
 import { MAIN, startProcess } from "../stage/process";
 import { playThrough } from "./play";
-import { type Transcript, transcripts } from "./transcript";
+import { said, type Transcript, transcripts } from "./transcript";
 
 /** Plays at once. */
 const AT_ONCE = 4;
 
+/** Makes a client that comes in there. */
+type Enter = () => Promise<Peer>;
+
 interface Door {
   readonly name: string;
-  /** A client that came in there. */
-  enter(t: TestContext, options: readonly string[]): Promise<Peer>;
+  /** Whether a process has one client. */
+  readonly single: boolean;
+  /** Starts a gateway behind it. */
+  open(t: TestContext, options: readonly string[]): Promise<Enter>;
 }
 
 const doors: readonly Door[] = [
   {
     name: "inetd's nowait",
-    async enter(t, options) {
+    single: true,
+    async open(t, options) {
       const { client, socket } = await pair(t);
       start(t, [socket, socket, socket], MAIN, ...options);
       socket.destroy();
-      return client;
+      return async () => client;
     },
   },
   {
     name: "inetd's wait",
-    async enter(t, options) {
+    single: false,
+    async open(t, options) {
       const server = await listener(t, { host: "127.0.0.1", port: 0 });
       const port = portOf(server);
       start(t, [fdOf(server), fdOf(server), fdOf(server)], MAIN, ...options);
       server.close();
-      return Peer.connect(port);
+      return () => Peer.connect(port);
     },
   },
   {
     name: "systemd's sockets",
-    async enter(t, options) {
+    single: false,
+    async open(t, options) {
       const server = await listener(t, { host: "127.0.0.1", port: 0 });
       const port = portOf(server);
       activate(t, [fdOf(server)], MAIN, ...options);
       server.close();
-      return Peer.connect(port);
+      return () => Peer.connect(port);
     },
   },
   {
     name: "a socket without a network",
-    async enter(t, options) {
+    single: true,
+    async open(t, options) {
       const { client, socket } = await pair(t, join(scratch(t), "socket"));
       start(t, [socket, socket, "ignore"], MAIN, ...options);
       socket.destroy();
-      return client;
+      return async () => client;
     },
   },
   {
     name: "the daemon",
-    async enter(t, options) {
-      return Peer.connect((await startProcess(options, { t })).port);
+    single: false,
+    async open(t, options) {
+      const { port } = await startProcess(options, { t });
+      return () => Peer.connect(port);
     },
   },
 ];
 
 for (const door of doors) {
-  test(`every transcript through ${door.name}`, { timeout: 120_000, concurrency: AT_ONCE }, async (t) => {
+  test(`every transcript through ${door.name}`, { timeout: 300_000, concurrency: AT_ONCE }, async (t) => {
     const log = createSocket("udp4").bind(0, "127.0.0.1");
     await once(log, "listening");
     log.unref();
     const options = ["--syslog", `udp://127.0.0.1:${log.address().port}`];
+    const shared = door.single ? null : await stage(t, door, options);
+    let before: Promise<unknown> = Promise.resolve();
     const plays = transcripts().map((transcript) =>
-      t.test(transcript.name, (t) => playAt(t, door, transcript, options)),
+      t.test(transcript.name, async (t) => {
+        if (!shared || teaches(transcript)) return play(await stage(t, door, options), transcript);
+        // One after the other: they have one server.
+        const done = before.then(() => play(shared, transcript));
+        before = done.catch(() => {});
+        return done;
+      }),
     );
     await Promise.all(plays);
     log.close();
   });
 }
 
-async function playAt(t: TestContext, door: Door, transcript: Transcript, options: readonly string[]): Promise<void> {
+/** A gateway behind a door, and where its server waits. */
+interface Staged {
+  readonly enter: Enter;
+  readonly accepting: Accepting;
+}
+
+async function stage(t: TestContext, door: Door, options: readonly string[]): Promise<Staged> {
   const accepting = new Accepting();
   t.after(() => accepting.close());
   const server = `127.0.0.1:${await accepting.open()}`;
-  await playThrough(await door.enter(t, [...options, server]), accepting, transcript, "line by line");
+  return { enter: await door.open(t, [...options, server]), accepting };
+}
+
+async function play({ enter, accepting }: Staged, transcript: Transcript): Promise<void> {
+  await playThrough(await enter(), accepting, transcript, "line by line");
+}
+
+/** Whether a gateway learns something: the server's capabilities, or of a login that was refused, which delays others. */
+function teaches({ server }: Transcript): boolean {
+  return /^CAPA\r$/m.test(said(server, "gateway")) || /^-ERR/m.test(said(server, "peer"));
 }
