@@ -41,12 +41,12 @@ async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<v
   const { kind, settings } = request;
   if (kind === "check") return checked(settings);
   const daemon = settings.service.listen.length > 0;
-  const die = () => process.exit(SOFTWARE);
+  const exit = () => process.exit(SOFTWARE);
   const started = (fault: string | null) => complain(fault, stderrIsClient);
   if (!daemon || settings.log.debug || settings.process.foreground) {
-    return end(await run(settings, { stderrIsClient, started, die }));
+    return end(await run(settings, { stderrIsClient, started, exit }));
   }
-  if (inBackground()) return end(await run(settings, { stderrIsClient, started: report, die }));
+  if (inBackground()) return end(await run(settings, { stderrIsClient, started: report, exit }));
   const fault = await launch(argv);
   if (fault === null) process.exit(0);
   await complain(fault, stderrIsClient);

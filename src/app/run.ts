@@ -36,7 +36,7 @@ interface Starter {
   /** Reports the start. @param fault null: the gateway serves; else why it can't */
   started(fault: string | null): Promise<void>;
   /** Ends the process after a fault in the gateway. */
-  die(): void;
+  exit(): void;
 }
 
 /** Closes something that was opened. */
@@ -48,11 +48,11 @@ type Undo = () => unknown;
  * @returns whether the gateway has served
  * @throws UsageFault
  */
-export async function run(settings: Settings, { stderrIsClient, started, die }: Starter): Promise<boolean> {
+export async function run(settings: Settings, { stderrIsClient, started, exit }: Starter): Promise<boolean> {
   const { process: own, log } = settings;
   const opened = openLog(log, { foreground: own.foreground || log.debug, stderrIsClient });
   const { emit } = opened;
-  dieOfFaults(opened, die);
+  endOnFaults(opened, exit);
   const undo: Undo[] = [() => opened.close()];
   try {
     const serving = await prepare(settings, emit, undo);
@@ -178,9 +178,9 @@ function isPermitted(file: string, mode: number): boolean {
 }
 
 /** Logs an uncaught exception, which is a fault in the gateway, and ends the process. The client gets no text of it. */
-function dieOfFaults({ emit, close }: OpenLog, die: () => void): void {
+function endOnFaults({ emit, close }: OpenLog, exit: () => void): void {
   process.on("uncaughtException", (fault) => {
     emit("crash", { code: "internal", reason: fault?.message ?? String(fault), stack: fault?.stack });
-    void close().finally(die);
+    void close().finally(exit);
   });
 }

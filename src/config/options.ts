@@ -113,7 +113,7 @@ export interface OptionRow {
   /** The heading in --help under which the option stands. */
   readonly group: string;
   readonly help: string;
-  /** The default in words; absent: there is none worth a word. */
+  /** The default in words; absent: there is none to show. */
   readonly shown?: string;
   /** What the option does, each time it is given. @throws Error that says what to give instead */
   readonly set: (draft: Draft, text: string) => void;

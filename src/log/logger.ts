@@ -54,7 +54,7 @@ export function loggerWire(program: string, path: string): OpenWire {
       env: { PATH: "/usr/bin:/bin", LC_ALL: "C", ...(TZ === undefined ? {} : { TZ }) },
       stdio: ["pipe", "ignore", "pipe"],
     });
-    child.on("error", () => events.gone(true));
+    child.on("error", () => events.closed(true));
     // If no descriptor is free, the child has no pipes, and "error" follows.
     const stdin = child.stdin as Socket | null;
     const stderr = child.stderr as Socket | null;
@@ -63,7 +63,7 @@ export function loggerWire(program: string, path: string): OpenWire {
     if (stderr) readReceipts(stderr, events);
     // "close", not "exit": only then have the last receipts been read.
     const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    child.once("close", () => events.gone(true));
+    child.once("close", () => events.closed(true));
     child.unref();
     stdin?.unref();
     stderr?.unref();

@@ -37,7 +37,7 @@ export interface WireEvents {
   /** `count` messages that were, or will be, reported as taken have not been delivered. */
   lost(count: number): void;
   /** The wire has closed. @param unsent whether no message that was not taken has arrived: all may be sent again */
-  gone(unsent: boolean): void;
+  closed(unsent: boolean): void;
 }
 
 /** Opens a wire. May throw: the outlet tries again later. */
@@ -165,11 +165,11 @@ export class Outlet {
         lost: ifCurrent((count: number) => {
           this.#lost += count;
         }),
-        gone: ifCurrent((unsent: boolean) => this.#gone(unsent)),
+        closed: ifCurrent((unsent: boolean) => this.#wireClosed(unsent)),
       });
       if (turn === this.#turn) this.#wire = wire;
     } catch {
-      if (turn === this.#turn) this.#gone(true);
+      if (turn === this.#turn) this.#wireClosed(true);
     }
     return this.#wire !== null;
   }
@@ -181,7 +181,7 @@ export class Outlet {
     else if (this.#queue.length > 0 || this.#lost > 0) this.#plan();
   }
 
-  #gone(unsent: boolean): void {
+  #wireClosed(unsent: boolean): void {
     this.#turn++;
     this.#wire = null;
     // A notice is not sent again but made anew, since the count may have grown by then.

@@ -19,7 +19,7 @@ export function overSocket(socket: Socket, events: WireEvents, end: (done: () =>
   });
   // Without a listener an "error" would end the process; "close" follows each and is reported.
   socket.on("error", () => {});
-  socket.once("close", () => events.gone(!connected));
+  socket.once("close", () => events.closed(!connected));
   socket.unref();
   return {
     send(messages) {

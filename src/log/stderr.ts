@@ -58,7 +58,7 @@ function overFile(file: number, events: WireEvents): Wire {
           if (fault?.code === "EAGAIN") {
             timer = setTimeout(next, TERMINAL_PAUSE).unref();
           } else if (fault) {
-            events.gone(false);
+            events.closed(false);
           } else {
             written += count;
             if (written < octets.length) next();

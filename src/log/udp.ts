@@ -72,7 +72,7 @@ class UdpWire implements Wire {
     const next = this.#addresses.shift();
     if (!next) {
       this.drop();
-      this.events.gone(true);
+      this.events.closed(true);
       return;
     }
     this.#socket?.close();
@@ -114,7 +114,7 @@ class UdpWire implements Wire {
       const { length } = this.#volley;
       this.#volley = [];
       if (this.#refused > 0) {
-        this.#gone(length);
+        this.#closeRefused(length);
         return;
       }
       this.#proven = true;
@@ -135,15 +135,15 @@ class UdpWire implements Wire {
     } else {
       this.#refused++;
       // Inside a volley, `#settle` reports it.
-      if (this.#volley.length === 0) this.#gone(0);
+      if (this.#volley.length === 0) this.#closeRefused(0);
     }
   }
 
   /** Closes the wire after a refusal. @param count how many messages of a volley have not been reported yet */
-  #gone(count: number): void {
+  #closeRefused(count: number): void {
     this.drop();
     this.events.lost(this.#refused);
     this.events.taken(count);
-    this.events.gone(true);
+    this.events.closed(true);
   }
 }
