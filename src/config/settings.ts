@@ -84,6 +84,8 @@ export interface ServerSettings {
   readonly server?: HostPort | undefined;
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
+  /** Whether servers that list PIPELINING get commands before they have answered others. */
+  readonly pipelining: boolean;
   /** Source addresses of connections, for each address family; absent: the system's choice. */
   readonly source4?: string | undefined;
   readonly source6?: string | undefined;

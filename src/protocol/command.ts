@@ -10,6 +10,12 @@ import { replies } from "./replies";
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
 export const COMMAND_LIMIT = 255;
 
+/** The longest line with USER or PASS, likewise: passwords of several hundred octets exist, and the server decides. */
+export const LOGIN_LIMIT = 1024;
+
+/** The commands whose line may be as long as LOGIN_LIMIT. */
+const LONG: ReadonlySet<string> = new Set(["USER", "PASS"]);
+
 /** The commands that only an option, or a listener that offers STLS, permits. */
 export type Optional = "CAPA" | "STLS";
 
@@ -73,8 +79,11 @@ export class Command {
 
 /** A command that is not carried out. */
 export interface Rejection {
-  /** "unsupported": the command is not permitted, and counts as such; "faulty": a permitted one with a fault in it. */
-  readonly kind: "unsupported" | "faulty";
+  /**
+   * "unsupported": the command is not permitted, and counts as such; "overlong": the line is too long for a command;
+   * "faulty": a permitted command with a fault in it.
+   */
+  readonly kind: "unsupported" | "overlong" | "faulty";
   /** The status line for the client. */
   readonly reply: string;
 }
@@ -84,12 +93,19 @@ export interface Rejection {
  *
  * @param line latin1, without its line end
  * @param opened the optional commands that are permitted
+ * @param octets how long the line was with its line end
  * @returns the command, or why it is not carried out
  */
-export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Rejection {
+export function parseCommand(
+  line: string,
+  state: State,
+  opened: readonly Optional[] = [],
+  octets = line.length + 2,
+): Command | Rejection {
   if (hasControl(line)) return { kind: "faulty", reply: replies.controlOctet };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);
+  if (octets > COMMAND_LIMIT && !LONG.has(verb)) return { kind: "overlong", reply: replies.lineTooLong };
   const row = TABLE.get(verb);
   if (!row || (row.optional && !opened.includes(verb as Optional))) {
     return { kind: "unsupported", reply: replies.unsupported };
@@ -111,10 +127,10 @@ function verbOf(line: string): string {
   return /^[A-Za-z]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
 }
 
-/** USER's trailing blanks are cut, PASS is left alone; undefined: there is nothing. */
+/** USER's trailing blanks are cut, PASS is left alone, and empty without its blank; undefined: there is nothing. */
 function verbatim(verb: string, rest: string | null): string | undefined {
+  if (verb === "PASS") return rest ?? "";
   if (rest === null) return undefined;
-  if (verb === "PASS") return rest;
   return rest.replace(/ +$/, "") || undefined;
 }
 

@@ -22,7 +22,7 @@ export function isPositive(line: string): boolean {
   return line.startsWith("+OK");
 }
 
-/** A server's status line as the client gets it: without control octets, cut to 512 octets with CRLF. */
+/** A server's status line as the client gets it: without control octets but TAB, cut to 512 octets with CRLF. */
 export function cleaned(line: string): string {
   return withoutControl(line).slice(0, STATUS_LIMIT - 2);
 }
@@ -39,6 +39,15 @@ const CODES: ReadonlySet<string> = new Set(["IN-USE", "LOGIN-DELAY", "AUTH", "SY
 export function withKnownCode(line: string): string {
   const code = responseCode(line);
   return cleaned(code && !CODES.has(code) ? line.replace(/ \[[^\]]*\]/, "") : line);
+}
+
+/**
+ * A server's greeting that refuses service, as the client gets it in the place of an answer to its login: with the code
+ * that it has, else with one that says that the credentials are not at fault.
+ */
+export function refusedService(line: string): string {
+  if (CODES.has(responseCode(line))) return cleaned(line);
+  return cleaned(line.replace(/^-ERR ?/, "-ERR [SYS/TEMP] "));
 }
 
 /** Whether a refused login says nothing against the credentials: the server is down, busy or asks for patience. */

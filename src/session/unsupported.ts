@@ -29,9 +29,10 @@ export class Unsupported {
   /** @param found told of each command that is not permitted, by a name that gives no secret away */
   constructor(private readonly found: (name: string) => void) {}
 
-  /** A line of the client as a command in this state, or why it is not carried out. @param opened as for parseCommand */
-  parse(line: string, state: State, opened: readonly Optional[]): Command | Rejection {
-    const parsed = parseCommand(line, state, opened);
+  /** A line of the client as a command in this state, or why it is not carried out. The parameters are parseCommand's. */
+  parse(line: string, state: State, opened: readonly Optional[], octets: number): Command | Rejection {
+    const parsed = parseCommand(line, state, opened, octets);
+    if (parsed.kind === "overlong") return this.overlong(line);
     const secret = this.#afterAuth;
     const unsupported = parsed.kind === "unsupported";
     // AUTH LOGIN, sent blindly, is followed by two lines: the user and the password.
@@ -45,7 +46,7 @@ export class Unsupported {
   /** A line that is too long to be a command. @param beginning what is there of it */
   overlong(beginning: string): Rejection {
     this.#afterAuth ||= AUTH.test(beginning);
-    return { kind: "faulty", reply: replies.lineTooLong };
+    return { kind: "overlong", reply: replies.lineTooLong };
   }
 
   /** A line as a trace may show it. */
