@@ -18,6 +18,7 @@ import type { Connection } from "../connection/connection";
 import { plain } from "../log/destination";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { greeted } from "../session/serverlogin";
+import { StatusLines } from "../session/statuslines";
 import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
 import { systemResolve } from "../upstream/lookup";
@@ -153,7 +154,8 @@ async function defaultServer({ servers, limits }: Service, by: ServerTls | null)
     const connection = server;
     connection.deadline = now() + limits.greeting;
     const secure = async () => connection.startTls((raw) => (by as ServerTls).over(raw, { host, port }));
-    const greeting = await greeted(connection, tls, secure);
+    const statuses = new StatusLines(connection, () => {});
+    const greeting = await greeted(connection, tls, statuses, secure);
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     void connection.say("QUIT");
     return [`server is reached at ${connection.peer.address}, ${how}`, `server says: ${plain(greeting, LINE_BOUND)}`];

@@ -52,6 +52,7 @@ export interface Options {
   readonly maxPerClient: number;
   readonly maxSessions: number;
   readonly pidfile?: string;
+  readonly pipelining: boolean;
   readonly prefix: string;
   readonly select: boolean;
   /** The operand. */
@@ -91,6 +92,7 @@ export const defaults: Options = Object.freeze({
   loginTimeout: 180_000,
   maxPerClient: 50,
   maxSessions: 1000,
+  pipelining: true,
   prefix: "PROXY_",
   select: false,
   serverPins: [],
@@ -224,6 +226,13 @@ export const OPTIONS: readonly OptionRow[] = [
     "Dialogue and limits:",
     value("--greeting <text>", "greeting", greeting, "text after +OK"),
     flag("--capa", "capa", "answer CAPA"),
+    {
+      flags: "--no-pipelining",
+      help: "servers get one command at a time, also those that list PIPELINING",
+      set: (draft) => {
+        draft.pipelining = false;
+      },
+    },
     value("-t, --timeout <seconds>", "timeout", seconds, "inactivity limit"),
     value("--login-timeout <seconds>", "loginTimeout", seconds, "from the connection to complete credentials"),
     value("--max-sessions <n>", "maxSessions", number, "sessions at once"),

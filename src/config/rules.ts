@@ -73,10 +73,11 @@ function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Opt
 }
 
 function serversOf(options: Options): ServerSettings {
-  const { server, demo, sources, serverTls, serverCa, serverPins, serverTlsMin } = options;
+  const { server, demo, sources, pipelining, serverTls, serverCa, serverPins, serverTlsMin } = options;
   return {
     server,
     demo,
+    pipelining,
     source4: sources.findLast((source) => isIPv4(source)),
     source6: sources.findLast((source) => !isIPv4(source)),
     tls: serverTls,

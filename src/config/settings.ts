@@ -88,7 +88,9 @@ export interface ServerSettings {
   readonly server?: HostPort | undefined;
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
-  /** The source address of connections by IPv4; absent: the system's choice. */
+  /** Whether servers that list PIPELINING get commands before they have answered others. */
+  readonly pipelining: boolean;
+  /** Source addresses of connections, for each address family; absent: the system's choice. */
   readonly source4?: string | undefined;
   /** The source address of connections by IPv6; absent: the system's choice. */
   readonly source6?: string | undefined;

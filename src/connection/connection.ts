@@ -15,7 +15,7 @@ import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
 import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
 import { type Handshake, handshake } from "./handshake";
-import { type OVERLONG, Reader } from "./reader";
+import { Reader } from "./reader";
 import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
 import { Writer } from "./writer";
 
@@ -55,9 +55,8 @@ export class Connection implements Watched, Source, Sink {
   #stream!: Duplex;
   #handshake: Handshake | null = null;
   readonly #writer: Writer;
-  /** For relay.ts only. */
-  readonly reader: Reader;
-  /** For relay.ts only. */
+  /** What has arrived, as lines. */
+  readonly input: Reader;
   buffers: ReadBuffers | null;
 
   /**
@@ -73,7 +72,7 @@ export class Connection implements Watched, Source, Sink {
     buffers: ReadBuffers | null = null,
   ) {
     this.buffers = buffers;
-    this.reader = new Reader(stream, buffers);
+    this.input = new Reader(stream, buffers);
     this.#writer = new Writer(stream, () => this.#hangUp());
     this.#attach(stream);
     watch(this);
@@ -88,7 +87,7 @@ export class Connection implements Watched, Source, Sink {
   /** Called with each line that `line` reads, that `say` writes, or that goes before a relayed body. */
   set trace(trace: Trace) {
     this.#trace = trace;
-    this.reader.onLine = (line) => trace("<", line);
+    this.input.onLine = (line) => trace("<", line);
   }
 
   /**
@@ -100,37 +99,7 @@ export class Connection implements Watched, Source, Sink {
 
   /** Whether the peer has hung up and all its input has arrived. */
   get over(): boolean {
-    return this.#hungUp && this.reader.ended;
-  }
-
-  /** How many octets have arrived and were not taken yet. */
-  get pending(): number {
-    return this.reader.pending;
-  }
-
-  /** The octets that have arrived and were not taken yet, as latin1. */
-  get ahead(): string {
-    return this.reader.ahead;
-  }
-
-  /** The next octet without taking it; null at the end of input. @throws Failure */
-  peek(): Promise<number | null> {
-    return this.reader.peek();
-  }
-
-  /**
-   * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
-   *
-   * @param limit the most octets of the line, with its line end; a longer line gives OVERLONG, as soon as that is known
-   * @throws Failure
-   */
-  line(limit: number): Promise<string | null | typeof OVERLONG> {
-    return this.reader.line(limit);
-  }
-
-  /** Skips the rest of the line, however long; false if the input ended before the line did. @throws Failure */
-  skipLine(): Promise<boolean> {
-    return this.reader.skipLine();
+    return this.#hungUp && this.input.ended;
   }
 
   /** Writes lines (latin1), each with its CRLF; returns as `write` does. */
@@ -180,8 +149,13 @@ export class Connection implements Watched, Source, Sink {
     this.#relay = relay;
     relay.start(`${head}\r\n`);
     if (this.#failure) this.#relay?.fail(this.#failure);
-    else if (this.reader.ended) this.#relay?.fail(peerCutOff(this.role));
+    else if (this.input.ended) this.#relay?.fail(peerCutOff(this.role));
     return relay.done;
+  }
+
+  /** Ends a relayed body where it is: what has arrived of it was its last. */
+  endRelay(): void {
+    this.#relay?.finish();
   }
 
   /**
@@ -194,11 +168,11 @@ export class Connection implements Watched, Source, Sink {
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
     if (!this.#writer.empty) await this.#writer.emptied(this.patience);
     if (this.#failure) throw this.#failure;
-    this.reader.release();
+    this.input.release();
     const tls = open(this.#stream);
     this.buffers = null;
     this.#attach(tls);
-    this.reader.move(tls);
+    this.input.move(tls);
     this.#writer.move(tls);
     this.#handshake = handshake(tls, this.role);
     await this.#handshake.done;
@@ -212,7 +186,7 @@ export class Connection implements Watched, Source, Sink {
     this.deadline = NEVER;
     this.limit = NEVER;
     this.#handshake?.fail(failure);
-    this.reader.fail(failure);
+    this.input.fail(failure);
     this.#writer.fail(failure);
     this.#relay?.fail(failure);
     this.#tellOver(failure);
@@ -228,7 +202,7 @@ export class Connection implements Watched, Source, Sink {
     if (this.#closing) return;
     this.#closing = true;
     this.onOver = null;
-    this.reader.close();
+    this.input.close();
     this.deadline = now() + within;
     this.#stream.end(() => {
       this.deadline = now() + LINGER;
@@ -266,8 +240,8 @@ export class Connection implements Watched, Source, Sink {
 
   /** No input will arrive any more. */
   #endInput(): void {
-    if (this.reader.ended) return;
-    this.reader.end();
+    if (this.input.ended) return;
+    this.input.end();
     this.#relay?.fail(peerCutOff(this.role));
     if (this.over) this.#tellOver(peerClosed(this.role));
   }

@@ -8,6 +8,8 @@
 
 import type { Duplex } from "node:stream";
 import type { Failure } from "../protocol/failure";
+import type { LineEnd } from "../protocol/multiline";
+import { startReading, stopReading } from "./afterreset";
 import type { ReadBuffers } from "./buffers";
 
 /** What `line` gives for a line that is longer than the limit. The line stays in the buffer, for `skipLine`. */
@@ -24,7 +26,11 @@ const CR = 0x0d;
 export class Reader {
   /** Called with each line that is taken. */
   onLine: ((line: string) => void) | null = null;
-  /** Called with each chunk at once. A chunk from `buffers` is valid until the next read only. */
+  /** How the line that was taken last ended. */
+  lineEnd: LineEnd = "\r\n";
+  /** How many octets that line had, with its line end. */
+  lineOctets = 0;
+  /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
   #octets: Buffer = NOTHING;
@@ -78,20 +84,31 @@ export class Reader {
     return this.#octets.toString("latin1");
   }
 
-  /** The next octet without taking it; null at the end of input. @throws Failure */
-  async peek(): Promise<number | null> {
-    while (this.#octets.length === 0) if (!(await this.#arrival())) return null;
-    return this.#octets[0] as number;
+  /** Whether the input begins with these octets (latin1); they are not taken. @throws Failure */
+  async startsWith(octets: string): Promise<boolean> {
+    for (;;) {
+      const there = this.#octets.toString("latin1", 0, octets.length);
+      if (there === octets) return true;
+      if (!octets.startsWith(there) || !(await this.#arrival())) return false;
+    }
   }
 
-  /** As `Connection.line`. @throws Failure */
+  /**
+   * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
+   *
+   * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
+   * @throws Failure
+   */
   async line(limit: number): Promise<string | null | typeof OVERLONG> {
     if (this.#failure) throw this.#failure;
     for (let searched = 0; ; ) {
       const at = this.#octets.indexOf(LF, searched);
       if (at >= limit || (at < 0 && this.#octets.length >= limit)) return OVERLONG;
       if (at >= 0) {
-        const line = this.#octets.toString("latin1", 0, at > 0 && this.#octets[at - 1] === CR ? at - 1 : at);
+        const crlf = at > 0 && this.#octets[at - 1] === CR;
+        const line = this.#octets.toString("latin1", 0, crlf ? at - 1 : at);
+        this.lineEnd = crlf ? "\r\n" : "\n";
+        this.lineOctets = at + 1;
         this.take(at + 1);
         this.onLine?.(line);
         return line;
@@ -125,17 +142,18 @@ export class Reader {
     else this.#octets = this.#buffers ? Buffer.from(chunk) : chunk;
   }
 
-  /** Stops reading. */
+  /** Stops reading; what has arrived stays with the system, where a reset does not destroy it. */
   pause(): void {
+    if (this.#paused) return;
     this.#paused = true;
-    this.#stream.pause();
+    if (this.#buffers || !stopReading(this.#stream)) this.#stream.pause();
   }
 
   /** Reads again, if `pause` has stopped it. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#stream.resume();
+    if (this.#buffers || !startReading(this.#stream)) this.#stream.resume();
   }
 
   /** The end of input: no octets will arrive any more. */

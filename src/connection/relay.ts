@@ -19,7 +19,7 @@ export interface Source {
   deadline: number;
   /** How long the next octets may take, in milliseconds. */
   readonly patience: number;
-  readonly reader: Reader;
+  readonly input: Reader;
   readonly buffers: ReadBuffers | null;
 }
 
@@ -62,16 +62,23 @@ export class Relay {
 
   /** Begins with the octets that have arrived. @param head a line before the body, with its CRLF */
   start(head: string): void {
-    const { reader, buffers } = this.from;
-    const first = reader.take(reader.pending);
-    reader.sink = (chunk) => this.#pass(chunk, "");
+    const { input, buffers } = this.from;
+    const first = input.take(input.pending);
+    input.sink = (chunk) => this.#pass(chunk, "");
     this.from.deadline = now() + this.from.patience;
     if (first.length > 0) this.#pass(first, head);
     else this.to.send(head);
     if (!this.#over) buffers?.lease();
   }
 
-  /** Ends the relay before the end of the body. */
+  /** Ends it where it is, as if `end` had found the end there. */
+  finish(): void {
+    if (this.#over) return;
+    this.#leave(this.to.empty);
+    this.#resolve(this.#octets);
+  }
+
+  /** Ends it before its end. */
   fail(failure: Failure): void {
     if (this.#over) return;
     this.#leave(false);
@@ -95,17 +102,17 @@ export class Relay {
     from.deadline = slow ? NEVER : now() + from.patience;
     if (at >= 0) {
       this.#leave(slow === null);
-      if (at < chunk.length) from.reader.keep(chunk.subarray(at));
+      if (at < chunk.length) from.input.keep(chunk.subarray(at));
       if (slow) slow.then(() => this.#resolve(this.#octets), this.#reject);
       else this.#resolve(this.#octets);
     } else if (slow) {
       from.buffers?.occupied();
-      from.reader.pause();
+      from.input.pause();
       slow.then(
         () => {
           // The body may have ended meanwhile: a TLS socket still delivers the octets that it has decrypted.
           if (!this.#over) from.deadline = now() + from.patience;
-          from.reader.resume();
+          from.input.resume();
         },
         (failure) => this.fail(failure),
       );
@@ -115,7 +122,7 @@ export class Relay {
   /** Takes no chunk any more. @param free whether the memory of the last chunk is free */
   #leave(free: boolean): void {
     this.#over = true;
-    this.from.reader.sink = null;
+    this.from.input.sink = null;
     this.from.buffers?.release(free);
     this.ended();
   }

@@ -37,6 +37,7 @@ export const EVENTS = {
   login: row("info", "login", ...LOGIN, "tls?"),
   denied: row("warning", "denied", "user", "proxy-user?", "server?", "code", "reason", "answer"),
   unsupported: row("notice", "unsupported", "command"),
+  tolerated: row("notice", "tolerated", "code", "reason"),
   failure: row("err", "failure", "blame", "server?", "code", "reason", "stack?"),
   close: row("info", "close", ...MAYBE_LOGIN, "code", "reason", "seconds", "retrieved", "deleted", "octets"),
   clientLogFailed: row("err", "client-log", "code", "reason"),

@@ -10,7 +10,13 @@ import { replies } from "./replies";
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
 export const COMMAND_LIMIT = 255;
 
-/** The commands that are permitted by an option, or on a listener that offers STLS, only. */
+/** The longest line with USER or PASS, likewise: passwords of several hundred octets exist, and the server decides. */
+export const LOGIN_LIMIT = 1024;
+
+/** The commands whose line may be as long as LOGIN_LIMIT. */
+const LONG: ReadonlySet<string> = new Set(["USER", "PASS"]);
+
+/** The commands that only an option, or a listener that offers STLS, permits. */
 export type Optional = "CAPA" | "STLS";
 
 /** The arguments that a command takes. "text" is the rest of the line after one blank, taken verbatim. */
@@ -75,8 +81,11 @@ export class Command {
 
 /** A command line that the gateway refuses. */
 export interface Rejection {
-  /** "unsupported": the command is not permitted; "faulty": the line, the arguments or the state is wrong. */
-  readonly kind: "unsupported" | "faulty";
+  /**
+   * "unsupported": the command is not permitted, and counts as such; "overlong": the line is too long for a command;
+   * "faulty": a permitted command with a fault in it.
+   */
+  readonly kind: "unsupported" | "overlong" | "faulty";
   /** The status line for the client. */
   readonly reply: string;
 }
@@ -87,12 +96,19 @@ export interface Rejection {
  * @param line latin1, without its line end
  * @param state the state of the session
  * @param opened the optional commands that are permitted
- * @returns the command, or the refusal
+ * @param octets how long the line was with its line end
+ * @returns the command, or why it is not carried out
  */
-export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Rejection {
+export function parseCommand(
+  line: string,
+  state: State,
+  opened: readonly Optional[] = [],
+  octets = line.length + 2,
+): Command | Rejection {
   if (hasControl(line)) return { kind: "faulty", reply: replies.controlOctet };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);
+  if (octets > COMMAND_LIMIT && !LONG.has(verb)) return { kind: "overlong", reply: replies.lineTooLong };
   const row = TABLE.get(verb);
   if (!row || (row.optional && !opened.includes(verb as Optional))) {
     return { kind: "unsupported", reply: replies.unsupported };
@@ -114,10 +130,10 @@ function verbOf(line: string): string {
   return /^[A-Za-z]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
 }
 
-/** The argument of USER, without trailing blanks, or of PASS, which is taken whole; undefined: there is none. */
+/** USER's trailing blanks are cut, PASS is left alone, and empty without its blank; undefined: there is nothing. */
 function verbatim(verb: string, rest: string | null): string | undefined {
+  if (verb === "PASS") return rest ?? "";
   if (rest === null) return undefined;
-  if (verb === "PASS") return rest;
   return rest.replace(/ +$/, "") || undefined;
 }
 

@@ -7,7 +7,7 @@ export function hasControl(text: string): boolean {
   return /[\x00-\x1f\x7f]/.test(text);
 }
 
-/** The text without its control octets. */
+/** The text without its control octets but TAB, with which servers separate fields. */
 export function withoutControl(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]/g, "");
+  return text.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, "");
 }

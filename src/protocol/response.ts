@@ -21,7 +21,7 @@ export function isPositive(line: string): boolean {
   return line.startsWith("+OK");
 }
 
-/** A server's status line for the client: without control octets, cut to 512 octets with CRLF. */
+/** A server's status line as the client gets it: without control octets but TAB, cut to 512 octets with CRLF. */
 export function cleaned(line: string): string {
   return withoutControl(line).slice(0, STATUS_LIMIT - 2);
 }
@@ -40,7 +40,16 @@ export function withKnownCode(line: string): string {
   return cleaned(code && !CODES.has(code) ? line.replace(/ \[[^\]]*\]/, "") : line);
 }
 
-/** Whether the reply to a refused login does not mean wrong credentials: the server is down, busy, or wants a delay. */
+/**
+ * A server's greeting that refuses service, as the client gets it in the place of an answer to its login: with the code
+ * that it has, else with one that says that the credentials are not at fault.
+ */
+export function refusedService(line: string): string {
+  if (CODES.has(responseCode(line))) return cleaned(line);
+  return cleaned(line.replace(/^-ERR ?/, "-ERR [SYS/TEMP] "));
+}
+
+/** Whether a refused login says nothing against the credentials: the server is down, busy or asks for patience. */
 export function isTemporary(line: string): boolean {
   const code = responseCode(line);
   return code.startsWith("SYS/") || code === "IN-USE" || code === "LOGIN-DELAY";

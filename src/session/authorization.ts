@@ -5,17 +5,22 @@
 
 import { OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities } from "../protocol/capability";
-import { COMMAND_LIMIT } from "../protocol/command";
+import { LOGIN_LIMIT } from "../protocol/command";
 import type { Credentials } from "../protocol/credentials";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
+import { lastWord } from "./hangup";
 import type { Session } from "./session";
 
-/** The first octet of a TLS handshake: the client expects TLS on this port. */
-const TLS_HANDSHAKE = 0x16;
+/** What other protocols begin with: a TLS handshake, and HAProxy's PROXY header, version 2. */
+const TLS_HANDSHAKE = "\x16";
+const PROXY_V2 = "\r\n\r\n\0\r\nQUIT\n";
 
 /** The first lines of HTTP and SMTP clients, which connect here by mistake or for an attack. */
 const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
+
+/** HAProxy's PROXY header, version 1. */
+const PROXY_V1 = /^PROXY (?:TCP[46]|UNKNOWN)/;
 
 /**
  * Serves a client until its credentials are complete.
@@ -26,11 +31,12 @@ const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
 export async function authorization(session: Session): Promise<Credentials | null> {
   const { client } = session;
   let user: string | null = null;
-  if ((await client.peek()) === TLS_HANDSHAKE) throw foreign("TLS");
+  if (await client.input.startsWith(TLS_HANDSHAKE)) throw foreign("TLS");
+  if (await client.input.startsWith(PROXY_V2)) throw foreign("a PROXY header, which no option expects here");
   for (let first = true; ; first = false) {
-    const line = await client.line(COMMAND_LIMIT);
+    const line = (await client.input.line(LOGIN_LIMIT)) ?? lastWord(client);
     if (line === null) throw peerClosed("client");
-    if (first && FOREIGN.test(line === OVERLONG ? client.ahead : line)) throw foreign("HTTP or SMTP");
+    if (first) refuseForeign(line === OVERLONG ? client.input.ahead : line);
     session.owed = true;
     const command = await session.parse(line, "AUTHORIZATION");
     if (command.kind !== "command") {
@@ -68,7 +74,13 @@ function answer(session: Session, verb: string): string[] {
   return [mayLogIn ? replies.userFirst : replies.stlsFirst];
 }
 
-/** The end of a session with a client that is not a POP3 client: without a reply, so that no octet of it is echoed. */
+/** @throws Failure if a first line is that of another protocol */
+function refuseForeign(line: string): void {
+  if (FOREIGN.test(line)) throw foreign("HTTP or SMTP");
+  if (PROXY_V1.test(line)) throw foreign("a PROXY header, which no option expects here");
+}
+
+/** Closes without a word: nothing that a stranger sent is echoed, nor answered. */
 function foreign(protocol: string): Failure {
   return new Failure("client", "not-pop3", `not a POP3 client: ${protocol}`);
 }

@@ -8,30 +8,32 @@ import { Connection, peerClosed } from "../connection/connection";
 import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
+import { hasQuit } from "./hangup";
 import type { Denial } from "./needs";
 import { logIn } from "./serverlogin";
 import { type LoginFields, loginFields, type Session, type SessionEnd } from "./session";
-import { hasQuit, transaction } from "./transaction";
+import type { StatusLines } from "./statuslines";
+import { transaction } from "./transaction";
 
 /** Serves a client that has given its credentials. @throws Failure */
 export async function serveLogin(session: Session, credentials: Credentials): Promise<SessionEnd> {
   session.client.deadline = NEVER;
-  const server = await reach(session, credentials);
-  if (!server) return { code: "refused", reason: "login refused" };
+  const statuses = await reach(session, credentials);
+  if (!statuses) return { code: "refused", reason: "login refused" };
   try {
-    return await transaction(session, server);
+    return await transaction(session, statuses);
   } finally {
-    server.destroy();
+    statuses.server.destroy();
   }
 }
 
 /**
  * Connects to the server and logs in. The client has its answer when this returns.
  *
- * @returns the server, logged in; null if the login was denied
+ * @returns the status lines of the server, logged in; null if the login was denied
  * @throws Failure
  */
-async function reach(session: Session, credentials: Credentials): Promise<Connection | null> {
+async function reach(session: Session, credentials: Credentials): Promise<StatusLines | null> {
   const { needs, client } = session;
   const until = overSignal(client);
   const asked = needs.route(credentials);
@@ -45,7 +47,8 @@ async function reach(session: Session, credentials: Credentials): Promise<Connec
   whenOver(client, (failure) => server.fail(failure));
   if (needs.trace) session.trace(server);
   try {
-    const reply = await logIn(session, server, route);
+    const statuses = session.statusLines(server);
+    const reply = await logIn(session, server, route, statuses);
     if (!isPositive(reply)) {
       server.destroy();
       return await deny(session, loginFields(route), { code: "server-denied", reason: "server", reply });
@@ -53,7 +56,7 @@ async function reach(session: Session, credentials: Credentials): Promise<Connec
     await session.loggedIn(route);
     await client.say(reply);
     session.owed = false;
-    return server;
+    return statuses;
   } catch (thrown) {
     server.destroy();
     throw thrown;
@@ -63,7 +66,7 @@ async function reach(session: Session, credentials: Credentials): Promise<Connec
 /** Calls `then` once, when the client has hung up, unless it has sent a QUIT that is still to be carried out. */
 function whenOver(client: Connection, then: (failure: Failure) => void): void {
   const over = (failure: Failure) => {
-    if (failure.blame === "client" && client.hungUp && hasQuit(client.ahead)) return;
+    if (failure.blame === "client" && client.hungUp && hasQuit(client.input.ahead)) return;
     then(failure);
   };
   client.onOver = over;

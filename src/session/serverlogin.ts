@@ -9,25 +9,36 @@ import { type Connection, OVERLONG } from "../connection/connection";
 import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
-import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
+import { cleaned, isPositive, isStatus, refusedService, SERVER_STATUS_LIMIT } from "../protocol/response";
 import type { Route } from "./needs";
 import type { Session } from "./session";
+import type { StatusLines } from "./statuslines";
+
+/** Lines behind a greeting that are skipped. */
+const GREETING_LINES = 5;
 
 /**
  * Logs in to the server.
  *
+ * @param statuses the server's status lines
  * @returns the server's status line to the credentials, positive or not, cleaned for the client
  * @throws Failure if the server closes the connection, is silent, refuses service, or does not speak POP3
  */
-export async function logIn({ needs }: Session, server: Connection, route: Route): Promise<string> {
+export async function logIn(
+  { needs }: Session,
+  server: Connection,
+  route: Route,
+  statuses: StatusLines,
+): Promise<string> {
   const { limits } = needs.service;
   server.patience = limits.inactivity;
   server.deadline = now() + limits.greeting;
-  await greeted(server, route.tls, () => server.startTls((raw) => needs.serverTls(raw, route)));
-  const user = await ask(server, `USER ${route.user}`);
+  await greeted(server, route.tls, statuses, () => server.startTls((raw) => needs.serverTls(raw, route)));
+  if (route.tls !== "starttls") await skipGreetingLines(server, statuses);
+  const user = await ask(server, statuses, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
   server.deadline = now() + limits.inactivity;
-  const answer = await ask(server, `PASS ${route.password}`);
+  const answer = await ask(server, statuses, `PASS ${route.password}`);
   server.deadline = NEVER;
   return cleaned(answer);
 }
@@ -39,23 +50,39 @@ export async function logIn({ needs }: Session, server: Connection, route: Route
  * @returns the greeting
  * @throws Failure
  */
-export async function greeted(server: Connection, tls: TlsMode, secure: () => Promise<void>): Promise<string> {
-  const greeting = await status(server);
+export async function greeted(
+  server: Connection,
+  tls: TlsMode,
+  statuses: StatusLines,
+  secure: () => Promise<void>,
+): Promise<string> {
+  const greeting = await status(statuses);
   if (!isPositive(greeting)) {
     const reason = `server refuses service: ${greeting}`;
-    throw new Failure("server", "server-refused", reason, replies.serverUnavailable);
+    throw new Failure("server", "server-refused", reason, refusedService(greeting));
   }
-  if (tls === "starttls") await startTls(server, secure);
+  if (tls === "starttls") await startTls(server, statuses, secure);
   return greeting;
 }
 
-/** STLS (RFC 2595, 4): the server must offer and accept STLS, or it gets no credentials. @throws Failure */
-async function startTls(server: Connection, secure: () => Promise<void>): Promise<void> {
-  if (!isPositive(await ask(server, "CAPA"))) throw insecure("server refuses CAPA");
+/**
+ * Skips complete lines that have come behind the greeting: old banners. Before STLS there is no such tolerance, since
+ * anybody may have put lines there. @throws Failure
+ */
+async function skipGreetingLines(server: Connection, statuses: StatusLines): Promise<void> {
+  for (let count = 0; count < GREETING_LINES && server.input.ahead.includes("\n"); count++) {
+    const line = await server.input.line(SERVER_STATUS_LIMIT);
+    if (typeof line === "string") statuses.tell("greeting-line", `server sent a line behind its greeting: ${line}`);
+  }
+}
+
+/** STLS (RFC 2595, 4): required, offered and accepted, or nothing more is said to this server. */
+async function startTls(server: Connection, statuses: StatusLines, secure: () => Promise<void>): Promise<void> {
+  if (!isPositive(await ask(server, statuses, "CAPA"))) throw insecure("server refuses CAPA");
   if (!parseCapabilities(await list(server)).has("STLS")) throw insecure("server does not offer STLS");
-  const answer = await ask(server, "STLS");
+  const answer = await ask(server, statuses, "STLS");
   if (!isPositive(answer)) throw insecure(`server refuses STLS: ${answer}`);
-  if (server.pending > 0) throw insecure("server sent octets in clear after its answer to STLS");
+  if (server.input.pending > 0) throw insecure("server said something between STLS and TLS");
   await secure();
 }
 
@@ -63,7 +90,7 @@ async function startTls(server: Connection, secure: () => Promise<void>): Promis
 export async function list(server: Connection): Promise<string[]> {
   const lines: string[] = [];
   for (;;) {
-    const line = await server.line(CAPABILITY_LIMIT);
+    const line = await server.input.line(CAPABILITY_LIMIT);
     if (line === ".") return lines;
     if (typeof line !== "string" || lines.length >= CAPABILITY_LINES) {
       throw new Failure("server", "server-protocol", "server sent no valid answer to CAPA", replies.serverLost);
@@ -72,18 +99,19 @@ export async function list(server: Connection): Promise<string[]> {
   }
 }
 
-/** Sends a command and reads the answer. A server that has sent a line out of turn gets no credentials. */
-async function ask(server: Connection, command: string): Promise<string> {
-  if (server.pending > 0) {
-    const reason = `server spoke out of turn: ${server.ahead}`;
+/** Says a command and reads the answer. A server that has spoken out of turn gets no credentials. */
+async function ask(server: Connection, statuses: StatusLines, command: string): Promise<string> {
+  if (server.input.pending > 0) {
+    const reason = `server spoke out of turn: ${server.input.ahead}`;
     throw new Failure("server", "out-of-turn", reason, replies.serverUnavailable);
   }
   await server.say(command);
-  return status(server);
+  return status(statuses);
 }
 
-async function status(server: Connection): Promise<string> {
-  const line = await server.line(SERVER_STATUS_LIMIT);
+async function status(statuses: StatusLines): Promise<string> {
+  // A server that says +OK and closes has let nobody in.
+  const line = await statuses.next((last) => !isPositive(last));
   if (line === null) {
     throw new Failure("server", "server-closed", "server closed the connection at login", replies.serverLost);
   }

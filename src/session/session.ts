@@ -8,6 +8,7 @@ import type { EventName, FieldsOf } from "../log/events";
 import type { Command, Optional, Rejection, State } from "../protocol/command";
 import type { EndCode } from "../protocol/failure";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
+import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
 
 /** How long a client's handshake may take, in milliseconds, within the time for its login. */
@@ -86,7 +87,14 @@ export class Session implements Visitor {
     this.needs.emit(name, fields, { session: this.id, client: this.clientAddress });
   }
 
-  /** Logs the lines of a server's connection. */
+  /** The status lines of a server; what is tolerated there is logged. */
+  statusLines(server: Connection): StatusLines {
+    return new StatusLines(server, (code, reason) => {
+      this.emit("tolerated", { code, reason: this.withoutSecrets(reason) });
+    });
+  }
+
+  /** Shows the lines of a server's connection in the log. */
   trace(server: Connection): void {
     server.trace = (direction, line) => {
       if (direction === ">") this.#emitLine("serverTold", this.unsupported.masked(line));
@@ -106,9 +114,9 @@ export class Session implements Visitor {
    * @throws Failure
    */
   async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Rejection> {
-    if (line !== OVERLONG) return this.unsupported.parse(line, state, this.#opened);
-    const rejection = this.unsupported.overlong(this.client.ahead);
-    await this.client.skipLine();
+    if (line !== OVERLONG) return this.unsupported.parse(line, state, this.#opened, this.client.input.lineOctets);
+    const rejection = this.unsupported.overlong(this.client.input.ahead);
+    await this.client.input.skipLine();
     return rejection;
   }
 

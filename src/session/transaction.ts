@@ -1,79 +1,77 @@
 /**
  * The TRANSACTION and UPDATE states (RFC 1939, 5 and 6): two loops and a list.
  *
- * The commands loop reads the client's lines, the responses loop the server's lines. The list `due` has the answers
- * that the client waits for, in order: commands that the server has not answered yet, and the gateway's own refusals.
- * The server gets one command at a time, unless its capabilities are known to have PIPELINING.
+ * The commands loop is driven by the client's lines, the responses loop by the server's. Between them is `due`, what the
+ * client is owed, in order: commands that the server has yet to answer, and the gateway's own answers. The server gets
+ * the commands that the client gave and no other, one at a time, unless it is known to list PIPELINING.
  */
 
 import { NEVER, now } from "../base/clock";
 import { type Connection, OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
-import { COMMAND_LIMIT, Command } from "../protocol/command";
+import { Command, LOGIN_LIMIT } from "../protocol/command";
 import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
+import { hasQuit, lastWord } from "./hangup";
 import type { Route } from "./needs";
 import { list } from "./serverlogin";
 import type { Session, SessionEnd } from "./session";
+import type { StatusLines } from "./statuslines";
 
-/** How many commands a server with PIPELINING may have unanswered. */
+/** So many commands may be unanswered by a server that lists PIPELINING. */
 const PIPELINE_BOUND = 64;
 
-/** How long a server may take to end a line that it has sent out of turn, for the log, in milliseconds. */
+/** How long a server that spoke out of turn may take to finish its line, for the log; in milliseconds. */
 const STRAY_LINE = 5000;
 
 const QUIT: SessionEnd = { code: "quit", reason: "quit" };
 
-const NO_CAPABILITIES = parseCapabilities([]);
+/** The commands whose response is a mail. */
+const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
 
-/** The gateway's own CAPA: the client does not get the answer. */
-const OWN_CAPA = new Command("CAPA", null, true);
+/** The commands after which a mail may be gone: not before the client has what it asked for before them. */
+const FINAL: ReadonlySet<string> = new Set(["DELE", "QUIT"]);
+
+/** The commands behind whose response, if it is one line, some servers send a ".". */
+const LISTING: ReadonlySet<string> = new Set(["RETR", "TOP", "LIST", "UIDL"]);
 
 /**
- * Relays commands and responses until the end of the session.
- *
- * @param server the connection to the server, logged in
- * @returns how the session ended: by QUIT, or because the client closed its side
+ * @param statuses the status lines of the server, which is logged in
+ * @returns how it ended: by QUIT, or because the client closed its side
  * @throws Failure for every other end
  */
-export async function transaction(session: Session, server: Connection): Promise<SessionEnd> {
-  const loops = new Transaction(session, server);
+export async function transaction(session: Session, statuses: StatusLines): Promise<SessionEnd> {
+  const both = new Transaction(session, statuses);
   try {
-    return await Promise.race([loops.commands(), loops.responses()]);
+    return await Promise.race([both.commands(), both.responses()]);
   } finally {
-    session.owed = loops.owed;
+    session.owed = both.owed;
   }
 }
 
-/** Whether a QUIT is among command lines that are not read yet. */
-export function hasQuit(lines: string): boolean {
-  return /^quit *\r?$/im.test(lines);
-}
-
 class Transaction {
-  /** What the client waits for, in order: unanswered commands, and the gateway's own answers. */
+  /** What the client is owed, in order: unanswered commands, and the gateway's own answers behind them. */
   readonly #due: (Command | string)[] = [];
   readonly #server: Connection;
   readonly #client: Connection;
   readonly #route: Route;
-  /** How long either side may be silent when it is its turn, in milliseconds. */
-  readonly #turn: number;
-  /** A command of the client that the server may not get yet. */
+  /** A command of the client that waits until the server may get it. */
   #held: Command | null = null;
-  /** Whether QUIT was sent to the server. */
+  /** Whether a client that now sends a command has taken the body under way for complete. */
+  #declarable = false;
   #quitting = false;
   #progressed: (() => void) | null = null;
 
   constructor(
     private readonly session: Session,
-    server: Connection,
+    private readonly statuses: StatusLines,
   ) {
-    this.#server = server;
+    this.#server = statuses.server;
     this.#client = session.client;
     this.#route = session.route as Route;
-    this.#turn = session.needs.service.limits.inactivity;
+    statuses.onSkipped = () => this.#nextTurn();
     this.#client.onOver = (failure) => this.#clientOver(failure);
     if (this.#client.over) this.#clientOver(peerClosed("client"));
     this.#nextTurn();
@@ -81,15 +79,16 @@ class Transaction {
 
   /** Whether the client waits for an answer. */
   get owed(): boolean {
-    return this.#held !== null || this.#due.some((one) => one !== OWN_CAPA);
+    return this.#held !== null || this.#due.length > 0;
   }
 
-  /** Sends the client's commands to the server, until QUIT or the end of input; then waits for all answers. */
+  /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
   async commands(): Promise<SessionEnd> {
     const { session } = this;
     for (;;) {
-      const line = await this.#client.line(COMMAND_LIMIT);
+      const line = (await this.#client.input.line(LOGIN_LIMIT)) ?? lastWord(this.#client);
       if (line === null) break;
+      if (this.#declarable && this.#client.empty) this.#server.endRelay();
       const command = await session.parse(line, "TRANSACTION");
       if (command.kind === "command") {
         await this.#send(command);
@@ -106,17 +105,16 @@ class Transaction {
     return this.#quitting ? QUIT : { code: "closed", reason: "client closed the connection" };
   }
 
-  /** Sends the server's responses to the client, each checked against `due`, until the response to QUIT. */
+  /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
   async responses(): Promise<SessionEnd> {
     for (;;) {
-      const line = await this.#serverLine();
+      const line = await this.#heard();
       const command = this.#due[0];
       if (line === null) throw this.#serverLost();
       if (line === OVERLONG) throw notPop3(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
       if (!isStatus(line)) throw notPop3(`server does not speak POP3: ${line}`);
       if (!(command instanceof Command)) throw outOfTurn(line);
-      if (command === OWN_CAPA) await this.#learn(line);
-      else if (command.verb === "CAPA") await this.#passCapabilities(line);
+      if (command.verb === "CAPA") await this.#passCapabilities(line);
       else await this.#pass(command, line);
       this.#due.shift();
       while (typeof this.#due[0] === "string") await this.#client.say(this.#due.shift() as string);
@@ -125,45 +123,67 @@ class Transaction {
     }
   }
 
-  /** The server's next line. Octets out of turn end the session with them in the log, even if their line has no end. */
-  async #serverLine(): Promise<string | null | typeof OVERLONG> {
+  /** The server's next status line; what it says unasked is its last line, also if it is only half a line. */
+  async #heard(): Promise<string | null | typeof OVERLONG> {
     try {
-      return await this.#server.line(SERVER_STATUS_LIMIT);
+      return await this.statuses.next(() => this.#due[0] instanceof Command && !this.#due[0].multiline);
     } catch (thrown) {
-      throw this.#stray ? outOfTurn(this.#server.ahead) : thrown;
+      throw this.#stray ? outOfTurn(this.#server.input.ahead) : thrown;
     }
   }
 
   #serverLost(): Failure {
-    const { ahead } = this.#server;
+    const { ahead } = this.#server.input;
     const reason = `server closed the connection${ahead && `: ${ahead}`}`;
     return new Failure("server", "server-closed", reason, this.#stray ? null : replies.serverLost);
   }
 
-  /** Sends one response to the client, and counts retrieved and deleted messages. */
+  /** Hands one response on, and counts what it did. */
   async #pass(command: Command, line: string): Promise<void> {
     const { session } = this;
     const positive = isPositive(line);
     if (positive && command.multiline) {
-      session.insideResponse = true;
-      session.octets += await this.#server.relay(this.#client, new MultilineEnd(), cleaned(line));
-      session.insideResponse = false;
+      await this.#passBody(command, cleaned(line));
     } else {
+      if (LISTING.has(command.verb)) this.statuses.dotMayFollow();
       await this.#client.say(cleaned(line));
     }
-    // A server that refuses QUIT has not deleted all messages (RFC 1939, 6).
+    // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
     if (!positive && command.verb === "QUIT") session.deleted = 0;
     if (!positive) return;
-    if (command.verb === "RETR" && !this.#client.hungUp) session.retrieved++;
-    else if (command.verb === "RETR") return;
+    if (command.verb === "RETR") session.retrieved++;
     else if (command.verb === "DELE") session.deleted++;
     else if (command.verb === "RSET") session.deleted = 0;
   }
 
-  /** Sends a command as soon as the server may get it. */
+  /**
+   * Hands a multi-line response on. If the client is gone before all of a mail has left for it, nothing behind that
+   * command is carried out: else a client that breaks off in a mail would lose it.
+   */
+  async #passBody(command: Command, status: string): Promise<void> {
+    const { session } = this;
+    const mail = MAIL.has(command.verb);
+    if (mail && this.#client.hungUp) throw peerClosed("client");
+    const end = new MultilineEnd(this.#server.input.lineEnd);
+    const find = (chunk: Buffer): number => {
+      if (mail && this.#client.hungUp) queueMicrotask(() => this.#server.fail(peerClosed("client")));
+      const at = end.find(chunk);
+      // What the client had sent before it could have seen these octets declares nothing.
+      this.#declarable =
+        at < 0 && end.ambiguous && this.#client.input.pending === 0 && !this.#held && this.#due.length === 1;
+      return at;
+    };
+    session.insideResponse = true;
+    session.octets += await this.#server.relay(this.#client, { find }, status);
+    session.insideResponse = false;
+    this.#declarable = false;
+    if (mail && this.#client.hungUp) throw peerClosed("client");
+  }
+
+  /** Forwards a command as soon as the server may get it. */
   async #send(command: Command): Promise<void> {
     this.#held = command;
-    if (this.#due.length > 0 || this.#stray) await this.#room(command);
+    while (!this.#mayGo(command)) await this.#progress();
     this.#held = null;
     this.#quitting = command.verb === "QUIT";
     this.#due.push(command);
@@ -171,7 +191,20 @@ class Transaction {
     await this.#server.say(command.toString());
   }
 
-  /** Sends an answer of the gateway, in the order of the client's commands. */
+  /** Whether the server may get a command now: it has room, and no mail is under way that the command could destroy. */
+  #mayGo(command: Command): boolean {
+    if (this.#stray || this.#due.length >= this.#bound) return false;
+    return !FINAL.has(command.verb) || !this.#due.some((one) => one instanceof Command && MAIL.has(one.verb));
+  }
+
+  /** How many commands may be unanswered. A server that is not known to list PIPELINING gets one at a time. */
+  get #bound(): number {
+    const { needs } = this.session;
+    if (!needs.service.servers.pipelining) return 1;
+    return needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1;
+  }
+
+  /** Answers in the client's order. */
   async #answer(reply: string): Promise<void> {
     if (this.#due.length > 0) {
       this.#due.push(reply);
@@ -181,48 +214,26 @@ class Transaction {
     await this.#client.say(reply);
   }
 
-  /** Waits until the server may get another command. Asks for the server's capabilities first if they are not known. */
-  async #room(next: Command): Promise<void> {
-    const { needs } = this.session;
-    // No command follows QUIT, so PIPELINING does not matter for it.
-    if (needs.capabilities(this.#route) === undefined && next.verb !== "QUIT") {
-      while (this.#due.length > 0 || this.#stray) await this.#progress();
-      // If the server ends the session at this CAPA, later sessions must not ask it again.
-      needs.learned(this.#route, NO_CAPABILITIES);
-      this.#due.push(OWN_CAPA);
-      this.#nextTurn();
-      this.#server.deadline = now() + Math.min(this.#turn, needs.service.limits.greeting);
-      await this.#server.say(OWN_CAPA.toString());
-      while (this.#due.length > 0) await this.#progress();
-    }
-    const bound = () => (needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
-    while (this.#due.length >= bound() || this.#stray) await this.#progress();
-  }
-
-  /** Reads the answer to CAPA, and keeps the server's capabilities. @returns the lines; null: CAPA was refused */
-  async #learn(line: string): Promise<string[] | null> {
+  /** Hands a server's capabilities on, cut down to what is let through here, and keeps them. */
+  async #passCapabilities(line: string): Promise<void> {
     const lines = isPositive(line) ? await list(this.#server) : null;
     this.session.needs.learned(this.#route, parseCapabilities(lines ?? []));
-    return lines;
+    const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
+    await this.#client.say(replies.capabilities, ...told, ".");
   }
 
-  /** Sends the client the capabilities of the server that the gateway passes on. */
-  async #passCapabilities(line: string): Promise<void> {
-    const lines = await this.#learn(line);
-    const shown = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
-    await this.#client.say(replies.capabilities, ...shown, ".");
-  }
-
-  /** Whether the server has sent octets out of turn: then it gets no further command. */
+  /** Whether the server has said something that nobody asked for: then it gets no further command. */
   get #stray(): boolean {
-    return this.#due.length === 0 && this.#server.pending > 0;
+    return this.#due.length === 0 && this.#server.input.pending > 0;
   }
 
-  /** Sets the deadline of the side whose turn it is, and wakes the commands loop. */
+  /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
   #nextTurn(): void {
+    const { inactivity, quit } = this.session.needs.service.limits;
     const waiting = this.#due.length > 0;
-    this.#server.deadline = waiting ? now() + this.#turn : this.#stray ? now() + STRAY_LINE : NEVER;
-    this.#client.deadline = waiting ? NEVER : now() + this.#turn;
+    const turn = this.#client.hungUp ? Math.min(inactivity, quit) : inactivity;
+    this.#server.deadline = waiting ? now() + turn : this.#stray ? now() + STRAY_LINE : NEVER;
+    this.#client.deadline = waiting ? NEVER : now() + inactivity;
     if (this.#stray) return;
     this.#progressed?.();
     this.#progressed = null;
@@ -237,13 +248,18 @@ class Transaction {
   }
 
   /**
-   * The client has hung up, or failed. If it hung up after a QUIT, its commands are carried out within the limit
-   * `quit`, since the client has closed in the belief that they are. Else the server gets no QUIT.
+   * The client reads no more, and all its input is here. What it had sent counts if a QUIT is among it, unless a mail is
+   * under way that it will not get: then the server gets all of it, and some time for each answer. Else the session ends
+   * here, without a QUIT.
    */
   #clientOver(failure: Failure): void {
-    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.ahead);
-    if (quit && failure.blame === "client" && this.#client.hungUp) {
-      this.#server.limit = now() + this.session.needs.service.limits.quit;
+    const { inactivity } = this.session.needs.service.limits;
+    const [command] = this.#due;
+    const mail = this.session.insideResponse && command instanceof Command && MAIL.has(command.verb);
+    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.input.ahead);
+    if (!mail && quit && failure.blame === "client" && this.#client.hungUp) {
+      this.#server.limit = now() + inactivity;
+      this.#nextTurn();
     } else {
       this.#server.fail(failure);
     }

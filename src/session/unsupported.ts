@@ -29,9 +29,10 @@ export class Unsupported {
   /** @param found called for each command that is not permitted, with a name for the log */
   constructor(private readonly found: (name: string) => void) {}
 
-  /** As `parseCommand`; counts commands that are not permitted. */
-  parse(line: string, state: State, opened: readonly Optional[]): Command | Rejection {
-    const parsed = parseCommand(line, state, opened);
+  /** A line of the client as a command in this state, or why it is not carried out. The parameters are parseCommand's. */
+  parse(line: string, state: State, opened: readonly Optional[], octets: number): Command | Rejection {
+    const parsed = parseCommand(line, state, opened, octets);
+    if (parsed.kind === "overlong") return this.overlong(line);
     const secret = this.#afterAuth;
     const unsupported = parsed.kind === "unsupported";
     // A client that does not wait for the answer to AUTH LOGIN sends two more lines: the user and the password.
@@ -45,7 +46,7 @@ export class Unsupported {
   /** The refusal of a line that is too long. @param beginning the octets of the line that have arrived */
   overlong(beginning: string): Rejection {
     this.#afterAuth ||= AUTH.test(beginning);
-    return { kind: "faulty", reply: replies.lineTooLong };
+    return { kind: "overlong", reply: replies.lineTooLong };
   }
 
   /** A line for the trace, with secrets masked. */

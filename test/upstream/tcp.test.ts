@@ -44,7 +44,7 @@ test("what each address said is told; that of one alone without the address", as
 
 test("a certificate that is refused is told, though other addresses refuse, too", { skip: lacking }, async (t) => {
   const to = await port(t, "expired");
-  const by = new ServerTls({ demo: false, pins: [], tlsMin: "1.2", ca: authority() });
+  const by = new ServerTls({ demo: false, pipelining: true, pins: [], tlsMin: "1.2", ca: authority() });
   const tls = { by, server: { host: "localhost", port: to } };
   for (const addresses of [
     ["127.0.0.1", "127.0.0.2"],
