@@ -4,7 +4,7 @@
  */
 
 import { Minimatch } from "minimatch";
-import { POP3_PORT, POP3S_PORT } from "../base/address";
+import { bracketed, POP3_PORT, POP3S_PORT } from "../base/address";
 import type { ServerEntry } from "../config/servers";
 
 /** What the allow list says of one server. */
@@ -43,10 +43,6 @@ export class AllowList {
   lists(address: string): boolean {
     return this.#entries.some((entry) => entry.matches(bracketed(address)));
   }
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 function matcherOf({ pattern, wild }: ServerEntry): (host: string) => boolean {

@@ -4,7 +4,15 @@
  * addresses are dialled.
  */
 
-import { type HostPort, isPublic, POP3_PORT, POP3S_PORT, parseHostPort, showHostPort } from "../base/address";
+import {
+  bracketed,
+  type HostPort,
+  isPublic,
+  POP3_PORT,
+  POP3S_PORT,
+  parseHostPort,
+  showHostPort,
+} from "../base/address";
 import type { AccessSettings, ServerSettings, Service, TlsMode } from "../config/settings";
 import { type Credentials, type ProxyLogin, splitProxy, splitServer } from "../protocol/credentials";
 import { replies } from "../protocol/replies";
@@ -52,8 +60,7 @@ export class Routing {
   /** Why the address of a server that a client has selected may not be dialled; null if it may. */
   guard(address: string): string | null {
     if (isPublic(address) || this.#list?.lists(address)) return null;
-    const entry = address.includes(":") ? `[${address}]` : address;
-    return `${address} is not public; -s ${entry} would permit it`;
+    return `${address} is not public; -s ${bracketed(address)} would permit it`;
   }
 
   #selected(text: string, login: ProxyLogin): Route | Denial {

@@ -150,6 +150,7 @@ function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
   try {
     listener.gateway = gateway();
     emit("reload", {});
+    for (const warning of listener.gateway.warnings) emit("warning", warning);
   } catch (thrown) {
     emit("reloadFailed", { code: "reload", reason: (thrown as Error).message });
   }

@@ -71,9 +71,14 @@ export function plainAddress(address: string | undefined): string {
   return address?.replace(/^::ffff:(?=[0-9.]+$)/i, "") ?? "";
 }
 
+/** A host with brackets around IPv6, as it is written before a port and in lists. */
+export function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
 /** `host:port`, with brackets around IPv6. */
 export function showHostPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return `${bracketed(host)}:${port}`;
 }
 
 /** A server as logs show it: `host`, or `host:port` where the port is not that of POP3. */

@@ -88,6 +88,9 @@ function operandsOf(draft: Draft, operands: readonly string[]): Pick<Options, "l
 /** Takes the operand of -DD, if there is one, out of `operands`. */
 function listenOf({ listen, daemon, clientTls }: Draft, operands: string[]): readonly ListenAddress[] {
   if (listen.length > 0 && daemon > 1) throw new UsageFault("-DD and --listen exclude each other");
+  if (listen.length > 0 && clientTls !== "none") {
+    throw new UsageFault("--client-tls is of no use beside --listen: write /tls or /starttls behind the port instead");
+  }
   if (listen.length > 0 || daemon === 0) return listen;
   const tls = clientTls === "none" ? {} : { tls: clientTls };
   if (daemon === 1) return [{ host: null, port: POP3_PORT, ...tls }];

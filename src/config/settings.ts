@@ -61,7 +61,7 @@ export interface ListenAddress {
   readonly host: string | null;
   /** 0: any free port. */
   readonly port: number;
-  /** TLS towards clients; absent: `clients.tls` decides. */
+  /** TLS towards clients; absent: none. */
   readonly tls?: TlsMode;
 }
 

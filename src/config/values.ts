@@ -5,7 +5,7 @@
 
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { isAddress, parseHost, parsePort } from "../base/address";
+import { bracketed, isAddress, parseHost, parsePort, showHostPort } from "../base/address";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
@@ -84,7 +84,7 @@ export const listenAddress: Kind<ListenAddress> = {
     return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }) };
   },
   show({ host, port, tls }) {
-    const before = host === null ? "" : host.includes(":") ? `[${host}]:` : `${host}:`;
+    const before = host === null ? "" : `${bracketed(host)}:`;
     return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}`;
   },
 };
@@ -128,7 +128,7 @@ export const greeting: Kind<string> = {
 /** `udp://host[:port]` or `tcp://host[:port]`. */
 export const syslog: Kind<SyslogTarget> = {
   parse: parseSyslogAddress,
-  show: ({ transport, host, port }) => `${transport}://${host.includes(":") ? `[${host}]` : host}:${port}`,
+  show: ({ transport, host, port }) => `${transport}://${showHostPort(host, port)}`,
 };
 
 /** The number of a syslog facility, by its name. */

@@ -4,6 +4,7 @@
  * octet of a name or a password changes. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; [AUTH]: RFC 3206.
  */
 
+import { hasControl } from "../protocol/octets";
 import type { Mail } from "./mail";
 import type { Users } from "./users";
 
@@ -66,7 +67,7 @@ export class Dialogue {
   /** The answer to a command line. @param line latin1, without its line end; null: the line was too long */
   answer(line: string | null): Answer {
     if (line === null) return "-ERR command line too long\r\n";
-    if (/[\x00-\x1f\x7f]/.test(line)) return "-ERR control character in command\r\n";
+    if (hasControl(line)) return "-ERR control character in command\r\n";
     const [, word = "", rest = ""] = /^([^ ]*) ?(.*)$/.exec(line) ?? [];
     const verb = word.toUpperCase();
     const row = Dialogue.#commands.get(verb);
