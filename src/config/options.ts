@@ -240,7 +240,7 @@ export const OPTIONS: readonly OptionRow[] = [
   ),
   ...group(
     "Log:",
-    flag("-m, --brief", "brief", "fewer lines: neither connect nor login"),
+    flag("-m, --brief", "brief", "fewer lines: neither connect nor login, nor the close of a health check"),
     value("--syslog <address>", "syslog", syslog, "log to udp://host[:port] or tcp://host[:port]"),
     value("--facility <name>", "facility", facility, "the syslog facility"),
   ),

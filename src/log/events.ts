@@ -31,15 +31,20 @@ const LOGIN = ["user", "proxy-user?", "server"] as const;
 const MAYBE_LOGIN = ["user?", "proxy-user?", "server?"] as const;
 
 /** The table: a row for each name by which the source emits an event. */
+/** How a session ended. */
+const ENDING = ["code", "reason", "seconds", "retrieved", "deleted", "octets"] as const;
+
 export const EVENTS = {
   // Events of a session. The fields `session` and `client` stand before these.
-  connect: row("info", "connect", "interface"),
+  connect: row("info", "connect", "port", "interface"),
   login: row("info", "login", ...LOGIN, "tls?"),
   denied: row("warning", "denied", "user", "proxy-user?", "server?", "code", "reason", "answer"),
   unsupported: row("notice", "unsupported", "command"),
   tolerated: row("notice", "tolerated", "code", "reason"),
   failure: row("err", "failure", "blame", "server?", "code", "reason", "stack?"),
-  close: row("info", "close", ...MAYBE_LOGIN, "code", "reason", "seconds", "retrieved", "deleted", "octets"),
+  close: row("info", "close", ...MAYBE_LOGIN, ...ENDING),
+  // The close of a session without a login and without a refusal, such as a health check.
+  closeUnused: row("info", "close", ...ENDING),
   clientLogFailed: row("err", "client-log", "code", "reason"),
 
   // Events of a session; the field `session` alone stands before these.

@@ -43,7 +43,7 @@ export interface OpenLog {
 }
 
 /** The events that -m leaves out. */
-const BRIEF: ReadonlySet<EventName> = new Set(["connect", "login"]);
+const BRIEF: ReadonlySet<EventName> = new Set(["connect", "login", "closeUnused"]);
 
 /** The longest line on stderr, in octets. */
 const LINE_BOUND = 8192;

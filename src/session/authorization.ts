@@ -40,6 +40,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
     session.owed = true;
     const command = await session.parse(line, "AUTHORIZATION");
     if (command.kind !== "command") {
+      session.used = true;
       if (session.unsupported.tooMany) throw session.unsupported.failure();
       await client.say(command.reply);
     } else if (command.verb === "QUIT") {
@@ -54,6 +55,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
       user = command.argument;
       await client.say(replies.passwordRequired);
     } else if (command.verb === "PASS" && session.mayLogIn && user !== null) {
+      session.used = true;
       return { kind: "password", user, password: command.argument ?? "" };
     } else {
       await client.say(...answer(session, command.verb));

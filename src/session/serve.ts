@@ -36,7 +36,7 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
 async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
   const greeting = `+OK ${needs.service.replies.greeting}`;
-  const connected = () => session.emit("connect", { interface: client.local.address });
+  const connected = () => session.emit("connect", { port: client.peer.port, interface: client.local.address });
   if (session.tls === "tls") {
     connected();
     await session.startTls();
@@ -51,8 +51,7 @@ async function greet(session: Session): Promise<void> {
 
 function emitClose(session: Session, { code, reason }: SessionEnd): void {
   const { route, retrieved, octets } = session;
-  session.emit("close", {
-    ...(route && loginFields(route)),
+  const ending = {
     code,
     reason,
     seconds: Math.round((now() - session.began) / 1000),
@@ -60,7 +59,10 @@ function emitClose(session: Session, { code, reason }: SessionEnd): void {
     // Without QUIT the server deletes nothing (RFC 1939, 6).
     deleted: code === "quit" ? session.deleted : 0,
     octets,
-  });
+  };
+  const used = session.used || (code !== "quit" && code !== "closed");
+  if (used) session.emit("close", { ...(route && loginFields(route)), ...ending });
+  else session.emit("closeUnused", ending);
 }
 
 /** Reports a failure to the client and to the log. @returns how the session ended */

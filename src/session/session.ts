@@ -38,6 +38,8 @@ export class Session implements Visitor {
   owed = false;
   /** Whether a multi-line response is being sent: an -ERR would become a part of a mail. */
   insideResponse = false;
+  /** Whether the client has tried to log in, or something was refused. */
+  used = false;
   /** Messages that were retrieved in full, for the closing line. */
   retrieved = 0;
   /** Messages that were marked as deleted, for the closing line. */

@@ -14,7 +14,7 @@ import { isAddress, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
 import type { ServerSettings } from "../config/settings";
 import { matching, naming, readPem } from "./pem";
-import { versionOptions } from "./versions";
+import { serverVersionOptions } from "./versions";
 
 /** The files of the system's authorities on Debian, Red Hat and Alpine. */
 const BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -51,7 +51,7 @@ export class ServerTls {
     this.#pins = new Set(pins);
     this.#files = [...(ca === undefined ? [] : [ca]), ...(certificate ? [certificate.cert, certificate.key] : [])];
     this.#options = {
-      ...versionOptions(tlsMin),
+      ...serverVersionOptions(tlsMin),
       ...authorities(ca),
       ...(certificate && { cert: readPem(certificate.cert), key: readPem(certificate.key) }),
     };

@@ -3,6 +3,7 @@
  * no signature algorithm that TLS 1.0 could use.
  */
 
+import { constants } from "node:crypto";
 import type { SecureContextOptions } from "node:tls";
 import type { TlsVersion } from "../config/settings";
 
@@ -11,4 +12,14 @@ export function versionOptions(lowest: TlsVersion): SecureContextOptions {
   if (lowest === "1.3") return { minVersion: "TLSv1.3" };
   if (lowest === "1.2") return { minVersion: "TLSv1.2" };
   return { minVersion: lowest === "1.0" ? "TLSv1" : "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" };
+}
+
+/**
+ * The same towards servers. A lowest version below 1.2 also accepts servers without secure renegotiation (RFC 5746),
+ * which OpenSSL 3 refuses: they are as old, whatever version they speak. The gateway itself never renegotiates.
+ */
+export function serverVersionOptions(lowest: TlsVersion): SecureContextOptions {
+  const options = versionOptions(lowest);
+  if (lowest === "1.2" || lowest === "1.3") return options;
+  return { ...options, secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT };
 }

@@ -17,7 +17,7 @@ const failing: FieldsOf<"failure"> = { blame: "server", code: "lookup", reason: 
 
 /** Logs a few events, in turn. */
 function logSome(emit: Emit): void {
-  emit("connect", { interface: "192.0.2.1" });
+  emit("connect", { port: 40_000, interface: "192.0.2.1" });
   emit("login", { user: "joe", server: "mail" });
   emit("close", closing);
   emit("clientTold", { line: "STAT" });
@@ -50,7 +50,7 @@ async function onStderr(
 }
 
 const [CONNECT, LOGIN, CLOSE, FAILURE] = [
-  "connect interface=192.0.2.1\n",
+  "connect port=40000 interface=192.0.2.1\n",
   "login user=joe server=mail\n",
   "close code=quit reason=quit seconds=1 retrieved=0 deleted=0 octets=0\n",
   "failure blame=server code=lookup reason=x\n",
@@ -93,7 +93,7 @@ test("--syslog comes before the journal and /dev/log", async (t) => {
   const options = { foreground: true, syslog: `udp://127.0.0.1:${daemon.port}`, facility: "ftp" };
   assert.equal(await onStderr(t, options, found), "");
   await until(() => daemon.lines.length === 4);
-  assert.match(daemon.lines[0] as string, /^<94>.*: connect interface=192\.0\.2\.1$/);
+  assert.match(daemon.lines[0] as string, /^<94>.*: connect port=40000 interface=192\.0\.2\.1$/);
 });
 
 test("nothing is started or opened before the first line", () => {
