@@ -9,6 +9,12 @@
 const SHARED = Buffer.allocUnsafeSlow(64 * 1024);
 const LEASE = 256 * 1024;
 
+/**
+ * A leased buffer for a sink under TLS. What a client does not read is held there twice, in clear and encrypted, so a
+ * client that stalls costs several times this.
+ */
+const TLS_LEASE = 48 * 1024;
+
 /** The most octets that a TLS socket delivers at a time: one record's plaintext (RFC 8446, 5.1). */
 const RECORD = 16 * 1024;
 
@@ -42,9 +48,12 @@ export class ReadBuffers {
     return this.deliver(buffer === SHARED && this.#lease ? Buffer.from(chunk) : chunk);
   };
 
-  /** From the next read on, octets are read into a buffer of this socket only. */
-  lease(): void {
-    this.#lease ??= this.tls ? Buffer.allocUnsafeSlow(RECORD) : (pool.pop() ?? Buffer.allocUnsafeSlow(LEASE));
+  /** From the next read on, octets are read into a buffer of this socket only. @param encrypts whether the sink speaks TLS */
+  lease(encrypts: boolean): void {
+    if (this.#lease) return;
+    if (this.tls) this.#lease = Buffer.allocUnsafeSlow(RECORD);
+    else if (encrypts) this.#lease = Buffer.allocUnsafeSlow(TLS_LEASE);
+    else this.#lease = pool.pop() ?? Buffer.allocUnsafeSlow(LEASE);
   }
 
   /** The octets of the last chunk are not sent yet, and reading stops. */
@@ -54,7 +63,7 @@ export class ReadBuffers {
 
   /** Gives the leased buffer back. @param free whether all of its octets are sent */
   release(free: boolean): void {
-    if (this.#lease && free && !this.tls && pool.length < POOL_BOUND) pool.push(this.#lease);
+    if (this.#lease?.length === LEASE && free && pool.length < POOL_BOUND) pool.push(this.#lease);
     this.#lease = null;
   }
 }

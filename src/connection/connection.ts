@@ -127,6 +127,11 @@ export class Connection implements Watched, Source, Sink {
     return this.#writer.empty;
   }
 
+  /** As a sink of a relay. */
+  get encrypts(): boolean {
+    return (this.#stream as Partial<TLSSocket>).encrypted === true;
+  }
+
   /** Part of Sink: rejects with a Failure after `patience`. */
   emptied(): Promise<void> {
     return this.#writer.emptied(this.patience);

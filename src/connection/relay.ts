@@ -29,6 +29,8 @@ export interface Sink {
   send(octets: string | Buffer): void;
   /** Whether all octets have been sent. */
   readonly empty: boolean;
+  /** Whether the sink encrypts octets. */
+  readonly encrypts: boolean;
   /** Resolves when the sink is empty; rejects with a Failure if that takes too long. */
   emptied(): Promise<void>;
 }
@@ -68,7 +70,7 @@ export class Relay {
     this.from.deadline = now() + this.from.patience;
     if (first.length > 0) this.#pass(first, head);
     else this.to.send(head);
-    if (!this.#over) buffers?.lease();
+    if (!this.#over) buffers?.lease(this.to.encrypts);
   }
 
   /** Ends it where it is, as if `end` had found the end there. */
