@@ -13,7 +13,7 @@ const LEASE = 256 * 1024;
  * A leased buffer for a sink under TLS. What a client does not read is held there twice, in clear and encrypted, so a
  * client that stalls costs several times this.
  */
-const TLS_LEASE = 48 * 1024;
+const TLS_LEASE = 64 * 1024;
 
 /** The most octets that a TLS socket delivers at a time: one record's plaintext (RFC 8446, 5.1). */
 const RECORD = 16 * 1024;
