@@ -82,7 +82,7 @@ async function startTls(server: Connection, statuses: StatusLines, secure: () =>
   if (!parseCapabilities(await list(server)).has("STLS")) throw insecure("server does not offer STLS");
   const answer = await ask(server, statuses, "STLS");
   if (!isPositive(answer)) throw insecure(`server refuses STLS: ${answer}`);
-  if (server.input.pending > 0) throw insecure("server said something between STLS and TLS");
+  if (server.input.pending > 0) throw insecure("server sent octets in clear after its answer to STLS");
   await secure();
 }
 

@@ -4,6 +4,7 @@
  * superservers themselves are in test/real.
  */
 
+import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -93,7 +94,9 @@ for (const door of doors) {
     let before: Promise<unknown> = Promise.resolve();
     const plays = transcripts().map((transcript) =>
       t.test(transcript.name, async (t) => {
-        if (!shared || teaches(transcript)) return play(await stage(t, door, options), transcript);
+        if (!shared || apart(transcript)) {
+          return play(await stage(t, door, [...optionsOf(transcript), ...options]), transcript);
+        }
         // One after the other: they have one server.
         const done = before.then(() => play(shared, transcript));
         before = done.catch(() => {});
@@ -122,7 +125,19 @@ async function play({ enter, accepting }: Staged, transcript: Transcript): Promi
   await playThrough(await enter(), accepting, transcript, "line by line");
 }
 
-/** Whether a gateway learns something: the server's capabilities, or of a login that was refused, which delays others. */
-function teaches({ server }: Transcript): boolean {
+/** The options that a transcript's settings stand for. */
+function optionsOf({ name, settings }: Transcript): string[] {
+  const known: Record<string, string[]> = { "capa=true": ["--capa"], "pipelining=false": ["--no-pipelining"] };
+  return Object.entries(settings).flatMap(
+    ([key, value]) => known[`${key}=${value}`] ?? assert.fail(`${name}: no option is known for ${key}`),
+  );
+}
+
+/**
+ * Whether a transcript needs a gateway of its own: it has settings, or the gateway learns something from it, the server's
+ * capabilities or that a login was refused, which delays others.
+ */
+function apart({ server, settings }: Transcript): boolean {
+  if (Object.keys(settings).length > 0) return true;
   return /^CAPA\r$/m.test(said(server, "gateway")) || /^-ERR/m.test(said(server, "peer"));
 }

@@ -89,7 +89,7 @@ export function boundaries(client: readonly Step[]): Set<number> {
     } else if (!greeted) {
       greeted = true;
     } else {
-      const parsed = parseCommand(commands.shift() ?? "", "TRANSACTION");
+      const parsed = parseCommand(commands.shift() ?? "", "TRANSACTION", ["CAPA"]);
       inside = line.startsWith("+OK") && parsed instanceof Command && parsed.multiline;
     }
     if (!inside) offsets.add(offset);
