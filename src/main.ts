@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 /**
- * The command, as tsc leaves it: makes the standard streams safe, then runs the program, file by file. The last step of
- * the build puts launcher.ts in its place, which does the same with the program in one piece.
+ * The command, as tsc compiles it: makes the standard streams safe, then runs the program from its files. The last step
+ * of the build replaces it by launcher.ts, which does the same with the program in one script.
  */
 
 import { safeStandardStreams } from "./process/descriptor";
 
-// The first act: under a superserver stderr is the client, whatever may go wrong from here on.
+// This is first, since under a superserver stderr is the client: no later fault may be written there.
 const stderrIsClient = safeStandardStreams();
 
-// Lookups run in libuv's threads: with the four of its default, four names of a dead zone would stop every login.
+// Lookups run in libuv's threads, by default four: four names whose name servers do not answer would stop every login.
 process.env.UV_THREADPOOL_SIZE ??= "64";
 
 (require("./app/program") as typeof import("./app/program.js")).main(process.argv.slice(2), stderrIsClient);

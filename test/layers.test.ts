@@ -118,6 +118,21 @@ test("no circle of imports", () => {
   for (const file of known.keys()) visit(file, []);
 });
 
+test("no class, function or type has the name of another", () => {
+  const places = new Map<string, string[]>();
+  for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".ts"))) {
+    const text = readFileSync(join(SRC, file), "utf8");
+    for (const [, name] of text.matchAll(/^(?:export )?(?:async )?(?:class|function|interface|type) (\w+)/gm)) {
+      places.set(name as string, [...(places.get(name as string) ?? []), file]);
+    }
+  }
+  assert.ok(places.size > 150);
+  assert.deepEqual(
+    [...places].filter(([, files]) => files.length > 1),
+    [],
+  );
+});
+
 test("at most three files lie directly in src/", () => {
   assert.ok(readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isFile()).length <= 3);
 });

@@ -9,6 +9,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../src/config/commandline";
 import { OPTIONS } from "../src/config/options";
+import { EVENTS, PROCESS_CODES } from "../src/log/events";
+import { FAILURE_CODES } from "../src/protocol/failure";
+import { DENIAL_CODES } from "../src/session/needs";
+import { TOLERATED_CODES } from "../src/session/statuslines";
 import { launch, MAIN } from "./stage/process";
 import { until } from "./stage/waiting";
 
@@ -25,6 +29,7 @@ function section(name: string): string {
 
 const names = [
   ...OPTIONS.flatMap(({ flags }) => flags.match(/--?[a-zA-Z][a-z-]*/g) ?? []),
+  "-V",
   "--version",
   "-h",
   "--help",
@@ -36,6 +41,35 @@ test("every option is in the manual and in the README", () => {
     assert.match(section("OPTIONS"), new RegExp(`(?<![\\w-])${name}(?![\\w-])`), `${name} in the manual`);
     assert.match(readme, new RegExp(`(?<![\\w-])${name}(?![\\w-])`), `${name} in the README`);
   }
+});
+
+/** The paragraphs that begin with a word in bold, of a subsection of the manual. */
+function entries(name: string): string[] {
+  const [, text = ""] = manual.split(`.SS ${name}\n`);
+  const [own = ""] = text.split(/^\.S[SH] /m);
+  return [...own.matchAll(/^\.TP\n\.B (.*)$/gm)].map(([, head]) => head as string);
+}
+
+test("the manual has every event of the log with its fields, and no other", () => {
+  const expected = new Map<string, Set<string>>();
+  for (const { event, fields } of Object.values(EVENTS)) {
+    const all = expected.get(event) ?? new Set();
+    for (const field of fields) all.add(`${field}=`);
+    expected.set(event, all);
+  }
+  const told = entries("Events").flatMap((head) => {
+    const words = head.split(/,? /);
+    const fields = words.filter((word) => word.endsWith("="));
+    return words.filter((word) => !word.endsWith("=")).map((event) => [event, fields.sort()] as const);
+  });
+  const sorted = [...expected].map(([event, fields]) => [event, [...fields].sort()] as const);
+  assert.deepEqual(new Map(told), new Map(sorted));
+});
+
+test("the manual has every code, each once, and no other", () => {
+  const codes = ["quit", "refused", ...FAILURE_CODES, ...DENIAL_CODES, ...TOLERATED_CODES, ...PROCESS_CODES];
+  assert.deepEqual(entries("Codes").sort(), codes.sort());
+  assert.equal(new Set(codes).size, codes.length);
 });
 
 test("no option is told of that does not exist", () => {
@@ -55,8 +89,8 @@ test("the manual's examples, and the README's, are command lines that are unders
   for (const line of [...examples, ...recipes] as string[]) {
     const words = line.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
     // The programs of examples are where the reader has put them; here, they are in the repository.
-    const argv = words.map((word) => word.replace("/usr/local/lib/acp-examples", join(TOP, "acp-examples")));
-    assert.ok("config" in parseCommandLine(argv, () => ""), line);
+    const argv = words.map((word) => word.replace("/etc/pop3.proxy", join(TOP, "acp-examples")));
+    assert.notEqual(parseCommandLine(argv, () => "").kind, "print", line);
   }
 });
 
@@ -81,7 +115,7 @@ test("the inetd lines of the manual have seven fields and end in operands that a
   for (const line of lines) {
     const fields = line.split(/\s+/);
     assert.deepEqual(fields.slice(0, 3), ["pop3", "stream", "tcp"]);
-    assert.ok("config" in parseCommandLine(fields.slice(7), () => ""));
+    assert.equal(parseCommandLine(fields.slice(7), () => "").kind, "run");
   }
 });
 
@@ -93,4 +127,13 @@ test("the manual is clean", (t) => {
     return;
   }
   assert.equal(lint.stdout + lint.stderr, "");
+});
+
+test("npm installs the manual, and the README names the package that npm packs", () => {
+  const { name, version, man } = JSON.parse(readFileSync(join(TOP, "package.json"), "utf8"));
+  // npm links manuals that are in an array only, though its documentation permits a string.
+  assert.deepEqual(man, ["man/pop3.proxy.1"]);
+  const packages = readme.match(/[\w.]+-\d+\.\d+\.\d+\.tgz/g) ?? [];
+  assert.ok(packages.length > 0);
+  assert.deepEqual([...new Set(packages)], [`${name}-${version}.tgz`]);
 });

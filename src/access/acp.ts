@@ -1,81 +1,92 @@
 /**
- * Acp control: an external program (acp) is asked whether a login may go on, and where to (SPEC section 4).
+ * Access control: an external program (acp) decides whether a login may go on, and to which server (the manual's
+ * section "Access Control").
  *
- * It learns all in its environment. Exit status 0 grants; what it wrote to descriptor 3 before replaces what the client
- * asked for. The verdict falls at its exit, whatever it has left behind. It never holds a socket of ours.
+ * The acp gets the login in its environment. Exit status 0 grants the login; lines that the acp wrote to descriptor 3
+ * replace the server, port, user or password. The gateway reads the answer at the acp's exit, even if a child of the
+ * acp still runs. The acp has pipes only, and never a socket of the gateway.
  */
 
 import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
-import type { Config, TlsMode } from "../config/settings";
-import type { Fields, Level } from "../log/line";
-import { isTemporary, texts, withKnownCode } from "../protocol/response";
-import type { Denial, Route } from "../session/session";
-import { type ProgramResult, Programs } from "./programs";
+import type { AcpSettings, TlsMode } from "../config/settings";
+import type { Emit } from "../log/events";
+import { hasControl } from "../protocol/octets";
+import { replies } from "../protocol/replies";
+import { isTemporary, withKnownCode } from "../protocol/response";
+import { type Denial, denial, type Route } from "../session/needs";
+import type { ProgramResult, Programs } from "./programs";
 
-/** What the acp is told besides the route. */
-export interface AcpRequest {
+/** What the acp gets besides the route. */
+interface AcpRequest {
+  /** The address and port that the client has connected to; "" and 0 where there is no network. */
   readonly interface: HostPort;
+  /** The client's address; "" where there is no network. */
   readonly client: string;
+  /** The session's id. */
   readonly session: string;
 }
 
-/** EX_TEMPFAIL of sysexits.h: the acp can't tell now. */
+/** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
 const TEMPFAIL = 75;
 
-/** The longest user or password that fits into a command line with its verb. */
+/** The longest user or password, in octets, that fits into a command line of 255 octets with its verb. */
 const WORD_BOUND = 248;
 
 /** The longest answer on descriptor 3, in octets. */
-export const ANSWER_BOUND = 4096;
+const ANSWER_BOUND = 4096;
 
+/** The access control program. */
 export class Acp {
-  readonly #programs: Programs;
-
+  /**
+   * @param memory has the programs of all sessions
+   * @param otherwise the TLS mode for a port that the acp answers, unless that is 995
+   */
   constructor(
-    private readonly config: Config,
-    private readonly log: (level: Level, event: string, fields: Fields) => void,
-  ) {
-    this.#programs = new Programs(config.acpTimeout);
-  }
+    private readonly settings: AcpSettings,
+    private readonly otherwise: TlsMode,
+    private readonly memory: { readonly programs: Programs },
+    private readonly emit: Emit,
+  ) {}
 
   /**
-   * Asks the acp.
+   * Runs the acp for a login.
    *
-   * @param until ends the acp, with its reason
-   * @returns the route, perhaps another one, or why not
+   * @param until ends the acp, with the signal's reason
+   * @returns the route with the acp's answer, or why the login is denied
    * @throws the reason of `until`
    */
-  async admit(acp: readonly string[], route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
-    const environment = variables(this.config.prefix, route, about);
+  async admit(route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
+    const { argv, prefix, timeout } = this.settings;
+    const environment = variables(prefix, route, about);
     const { session } = about;
-    if (!environment) return { reply: texts.accessDenied, reason: "not UTF-8" };
-    const said = (line: string) => this.log("notice", "acp", { session, said: line });
-    const ended = await this.#programs.run(acp, environment, said, until);
-    this.log("info", "acp", { session, status: ended.how, seconds: ended.seconds });
-    if (ended.status !== 0) return denial(ended);
-    if (ended.stdout) this.log("warning", "acp", { session, ignored: ended.stdout.split("\n", 1)[0] });
-    const answered = rerouted(route, ended.answer, this.config.serverTls ?? "none");
+    if (!environment) return denial("not-utf8", "not UTF-8", replies.accessDenied);
+    const said = (line: string) => this.emit("acpSaid", { said: line }, { session });
+    const ended = await this.memory.programs.run({ argv, environment, timeout, said }, until);
+    this.emit("acpEnded", { status: ended.how, seconds: ended.seconds }, { session });
+    if (ended.status !== 0) return refusal(ended);
+    if (ended.stdout) this.emit("acpIgnored", { ignored: ended.stdout.split("\n", 1)[0] as string }, { session });
+    const answered = rerouted(route, ended.answer, this.otherwise);
     if (answered) return answered;
-    this.log("err", "acp", { session, misunderstood: ended.answer.split("\n").map(withoutSecret).join(" ") });
-    return { reply: texts.misconfigured, reason: "acp", temporary: true };
-  }
-
-  /** Ends all that still run. */
-  close(): void {
-    this.#programs.close();
+    const misunderstood = ended.answer.split("\n").map(withoutSecret).join(" ");
+    this.emit("acpMisunderstood", { misunderstood }, { session });
+    return { ...denial("acp-answer", "acp", replies.misconfigured), temporary: true };
   }
 }
 
-function denial({ status, stdout, how }: ProgramResult): Denial {
+function refusal({ status, stdout, how }: ProgramResult): Denial {
   const temporary = status === TEMPFAIL || status === null;
   const [line = ""] = stdout.split("\n", 1);
-  const own = temporary ? texts.accessUnknown : texts.accessDenied;
+  const own = temporary ? replies.accessUnknown : replies.accessDenied;
   const reply = status !== null && /^-ERR(?: |\r?$)/.test(line) ? withKnownCode(line) : own;
-  return { reply, reason: `acp: ${how}`, temporary: temporary || isTemporary(reply) };
+  const code = temporary ? "acp-failed" : "acp-denied";
+  return { ...denial(code, `acp: ${how}`, reply), temporary: temporary || isTemporary(reply) };
 }
 
-/** The acp's environment: ours, less what is for us alone, and its variables; null: a value is not UTF-8. */
+/**
+ * The acp's environment: its variables, and the gateway's environment without the variables that are for the gateway
+ * alone. null: a value is not UTF-8.
+ */
 function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.ProcessEnv | null {
   const values: Record<string, string> = {
     INTERFACE: about.interface.host,
@@ -88,8 +99,8 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
     PASSWD: route.proxyPassword,
     SESSION: about.session,
   };
-  const ours = Object.entries(process.env).filter(([name]) => !/^(?:LISTEN_|NODE_|NOTIFY_SOCKET$)/.test(name));
-  const environment: NodeJS.ProcessEnv = Object.fromEntries(ours);
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LISTEN_|NODE_|NOTIFY_SOCKET$)/.test(name));
+  const environment: NodeJS.ProcessEnv = Object.fromEntries(inherited);
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
     for (const name in values) {
@@ -102,9 +113,9 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
 }
 
 /**
- * The route with what the acp answered; null: the answer can't be understood.
+ * The route with the acp's answer; null: a line of the answer is not understood, or too long.
  *
- * @param otherwise how TLS comes into connections to other ports than 995
+ * @param otherwise as for the constructor of Acp
  */
 function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | null {
   if (answer.length > ANSWER_BOUND) return null;
@@ -112,7 +123,7 @@ function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | nul
   for (const line of answer.split("\n")) {
     if (line === "") continue;
     const [, name, value = ""] = /^([A-Z]+)=(.*)$/.exec(line) ?? [];
-    if (/[\x00-\x1f\x7f]/.test(line) || value.length > WORD_BOUND) return null;
+    if (hasControl(line) || value.length > WORD_BOUND) return null;
     const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
     const port = name === "SERVERPORT" ? parsePort(value) : null;
     if (host !== null) to.host = host;
@@ -120,13 +131,13 @@ function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | nul
     else if (name === "SERVERLOGIN" && value) to.user = value;
     else if (name === "SERVERPASSWD") to.password = value;
     else return null;
-    // The administrator's word: no list and no guard.
+    // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
     if (host !== null) Object.assign(to, { guarded: false, selected: false });
   }
   return to;
 }
 
-/** A line of an answer without what might be a password. */
+/** A line of an answer for the log, with "***" for all that may be a password. */
 function withoutSecret(line: string): string {
   return /^(?:SERVER(?:PORT|LOGIN)?=.*|)$/.test(line) ? line : line.replace(/^(SERVERPASSWD=)?.*$/, "$1***");
 }

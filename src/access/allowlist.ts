@@ -1,13 +1,13 @@
 /**
- * Whether a client may select a server: the entries of `-s`, matched. What is matched has been checked to be a host
- * before: letters, digits, ".", "-", "_", or an address; an IPv6 address is written in brackets here.
+ * The allow list: whether a client may select a server, by the entries of `-s`. The caller has checked that the host is
+ * a name of letters, digits, ".", "-" and "_", or an address. Entries have IPv6 addresses in brackets.
  */
 
 import { Minimatch } from "minimatch";
-import { POP3_PORT, POP3S_PORT } from "../base/address";
+import { bracketed, POP3_PORT, POP3S_PORT } from "../base/address";
 import type { ServerEntry } from "../config/servers";
 
-/** What the list says of one server. */
+/** What the allow list says of one server. */
 export type ListVerdict = "refused" | "permitted" | "permitted if public or listed";
 
 /** The ports of POP3 and of POP3 over TLS, which need no entry. */
@@ -17,6 +17,7 @@ interface Matcher extends ServerEntry {
   matches(host: string): boolean;
 }
 
+/** The entries of `-s`, ready to match. */
 export class AllowList {
   readonly #entries: readonly Matcher[];
 
@@ -24,7 +25,11 @@ export class AllowList {
     this.#entries = entries.map((entry) => ({ ...entry, matches: matcherOf(entry) }));
   }
 
-  /** Whether this host and port may be selected. An entry without wildcards is the administrator's word. */
+  /**
+   * Whether this host and port may be selected. An entry without wildcards permits the host whatever its addresses are.
+   *
+   * @param host as `parseHost` gives it
+   */
   verdict(host: string, port: number): ListVerdict {
     const name = bracketed(host);
     const matching = this.#entries.filter(
@@ -34,19 +39,15 @@ export class AllowList {
     return matching.every((entry) => entry.wild) ? "permitted if public or listed" : "permitted";
   }
 
-  /** Whether some entry matches an address as a number. */
+  /** Whether an entry matches an IP address. @param address without brackets */
   lists(address: string): boolean {
     return this.#entries.some((entry) => entry.matches(bracketed(address)));
   }
 }
 
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
-}
-
 function matcherOf({ pattern, wild }: ServerEntry): (host: string) => boolean {
   if (!wild) return (host) => host === pattern;
-  // Brackets and backslashes can't be switched off, the rest can.
+  // The options switch off all of minimatch's syntax but wildcards, brackets and backslashes; these are escaped.
   const glob = new Minimatch(pattern.replace(/[\\[\]]/g, "\\$&"), {
     dot: true,
     nobrace: true,

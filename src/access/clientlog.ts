@@ -1,6 +1,7 @@
 /**
- * The client log: `DIR/<client ip>` tells of the last successful login of each client, for POP-before-SMTP
- * (SPEC section 5). Each file is one line, replaced as a whole; a symbolic link in its place is replaced, not followed.
+ * The client log: the file `DIR/<client ip>` has the last successful login of a client, for POP-before-SMTP (the
+ * manual's section "Client Logging"). A file has one line and is replaced as a whole; a symbolic link of that name is
+ * replaced, not followed.
  */
 
 import { constants } from "node:fs";
@@ -12,12 +13,13 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 let counter = 0;
 
 /**
- * Writes a client's file. It is there, whole, when this resolves.
+ * Writes a client's file. The new file is in its place when this resolves.
  *
- * @param client the address of the client's socket, and nothing else, so that the name can't lead elsewhere
- * @param user latin1
+ * @param folder an existing directory
+ * @param client the address of the client's socket; any other text could name a file outside `folder`
+ * @param user latin1; blanks and control octets are written as %xx
  * @param server `host`, or `host:port`
- * @throws the system's error; then the file is as it was before
+ * @throws the system's error; then the old file is unchanged
  */
 export async function recordClient(folder: string, client: string, user: string, server: string): Promise<void> {
   const seconds = Math.floor(Date.now() / 1000);
@@ -26,7 +28,7 @@ export async function recordClient(folder: string, client: string, user: string,
   const temporary = join(folder, `.${client}.${process.pid}.${++counter}`);
   const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
   try {
-    await file.chmod(0o644); // whatever the umask is
+    await file.chmod(0o644); // not masked by the umask
     await file.write(line);
     await file.close();
     await rename(temporary, join(folder, client));

@@ -1,52 +1,69 @@
 /**
- * Runs programs of the administrator: so many at once, each in a process group of its own, with bounded output, a time
- * limit, and nothing left behind.
+ * Runs programs of the administrator: 64 at once, each in a process group of its own, with bounded output and a time
+ * limit. All processes of the group are killed soon after the program's exit.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** How a program ended, and what it had said (latin1). */
+/** A program to run. */
+interface ProgramCall {
+  /** The program's file, or its name in PATH, and its arguments. */
+  readonly argv: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** How long the program may run, in milliseconds. */
+  readonly timeout: number;
+  /** Called with each line of the program's stderr (latin1). */
+  readonly said: (line: string) => void;
+}
+
+/** How a program ended, and its output (latin1). */
 export interface ProgramResult {
-  /** The exit status; null: there is none (a signal, the time limit, a failure to start). */
+  /** The exit status; null: a signal or the time limit has ended the program, or it could not be started. */
   readonly status: number | null;
-  /** The same in words, for the log. */
+  /** The exit status, signal or fault in words, for the log. */
   readonly how: string;
   readonly stdout: string;
-  /** What it wrote to descriptor 3. */
+  /** The output on descriptor 3. */
   readonly answer: string;
+  /** How long the program ran, in seconds. */
   readonly seconds: number;
 }
 
-/** Programs that run at once; others wait. */
+/** The most programs that run at once; others wait. */
 export const AT_ONCE = 64;
 
-/** Descriptors that each needs: its pipes. */
+/** How many descriptors of the gateway each program needs: its pipes. */
 export const PIPES = 3;
 
 /**
- * Starting a program stops the event loop for about a millisecond; it may do so for one part in so many, lest a crowd of
- * logins holds up those who read their mail (500 logins took 50 % of a download's speed, 20 % with this; bench:acp).
+ * Starting a program stops the event loop for about a millisecond. At most one eighth of the time is spent so, since
+ * many logins at once would slow down other sessions (500 logins took 50 % of a download's speed, 20 % with this;
+ * bench:acp).
  */
 const START_SHARE = 8;
 
-/** Octets of stdout and of descriptor 3 that are kept. One more of the latter makes it too long to be understood. */
+/**
+ * How many octets of stdout and of descriptor 3 are kept. One octet more is kept as well, so that the caller can see
+ * that an answer is too long.
+ */
 const KEPT = 4096;
 
-/** A program that writes more than this to one descriptor gets no reader any more, in octets. */
+/** How many octets a program may write to one descriptor before the gateway closes its end of the pipe. */
 const OUTPUT_BOUND = 1024 * 1024;
 
-/** Lines of stderr that go to the log, and octets of each. */
+/** How many lines of stderr go to the log, and how many octets of each. */
 const STDERR_LINES = 100;
 const STDERR_LINE = 512;
 
-/** How long after its exit a program's pipes and group may live, in milliseconds. */
-const AFTERLIFE = 1000;
+/** How long after a program's exit its pipes are closed and its process group is killed, in milliseconds. */
+const GROUP_GRACE = 1000;
 
-/** How long what it had written before its exit may take to be read, in milliseconds; a grandchild may hold the pipe. */
-const LAST_WORDS = 20;
+/** How long after a program's exit its output is still read, in milliseconds: a child of it may hold the pipes open. */
+const DRAIN = 20;
 
+/** The programs that run, and the callers that wait to run one. */
 export class Programs {
   #running = 0;
   /** When the next program may be started, in milliseconds of performance.now(). */
@@ -54,28 +71,20 @@ export class Programs {
   readonly #waiting: (() => void)[] = [];
   readonly #groups = new Set<number>();
 
-  /** @param timeout for one run, in seconds */
-  constructor(private readonly timeout: number) {}
-
   /**
    * Runs a program with an empty stdin.
    *
-   * @param said gets the lines of its stderr
-   * @param until ends it
+   * @param until kills the program, or ends the wait for its start
+   * @returns also if the program could not be started
    * @throws the reason of `until`
    */
-  async run(
-    argv: readonly string[],
-    environment: NodeJS.ProcessEnv,
-    said: (line: string) => void,
-    until: AbortSignal,
-  ): Promise<ProgramResult> {
+  async run(program: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
     if (this.#running >= AT_ONCE) await this.#turn(until);
     else this.#running++;
     try {
       for (let wait = this.#wait(); wait > 0 && !until.aborted; wait = this.#wait()) await pause(wait);
       if (until.aborted) throw until.reason;
-      return await this.#run(argv, environment, said, until);
+      return await this.#run(program, until);
     } finally {
       const next = this.#waiting.shift();
       if (next) next();
@@ -83,22 +92,22 @@ export class Programs {
     }
   }
 
-  /** Waits for the place of a program that has ended. @throws the reason of `until` */
+  /** Waits until fewer than AT_ONCE programs run. @throws the reason of `until` */
   async #turn(until: AbortSignal): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const gone = () => {
+      const aborted = () => {
         this.#waiting.splice(this.#waiting.indexOf(ready), 1);
         reject(until.reason);
       };
       const ready = () => {
-        until.removeEventListener("abort", gone);
+        until.removeEventListener("abort", aborted);
         resolve();
       };
       if (until.aborted) {
         reject(until.reason);
         return;
       }
-      until.addEventListener("abort", gone);
+      until.addEventListener("abort", aborted);
       this.#waiting.push(ready);
     });
   }
@@ -108,24 +117,19 @@ export class Programs {
     return this.#nextStart - performance.now();
   }
 
-  /** Ends all process groups. */
+  /** Kills all process groups. */
   close(): void {
     for (const group of this.#groups) kill(group);
   }
 
-  #run(
-    argv: readonly string[],
-    env: NodeJS.ProcessEnv,
-    said: (line: string) => void,
-    until: AbortSignal,
-  ): Promise<ProgramResult> {
+  #run({ argv, environment: env, timeout, said }: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
     const [program = "", ...words] = argv;
     const began = Date.now();
     const starting = performance.now();
     const child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
     const started = performance.now();
     this.#nextStart = started + (started - starting) * (START_SHARE - 1);
-    // Without a descriptor left there are no pipes, and "error" follows.
+    // If no descriptor is free, the child has no pipes, and "error" follows.
     const [, stdout, stderr, answer] = (child.stdio ?? []) as unknown as Readable[];
     const kept = [collect(stdout), collect(answer)] as const;
     const lines = stderr ? logLines(stderr, said) : null;
@@ -135,33 +139,35 @@ export class Programs {
       const timer = setTimeout(() => {
         stop();
         settle(null, "time limit");
-      }, this.timeout * 1000);
-      const gone = () => {
+      }, timeout);
+      const aborted = () => {
         stop();
         reject(until.reason);
       };
-      until.addEventListener("abort", gone);
+      until.addEventListener("abort", aborted);
       const settle = (status: number | null, how: string) => {
         clearTimeout(timer);
-        until.removeEventListener("abort", gone);
+        until.removeEventListener("abort", aborted);
         const [said, answered] = kept.map((octets) => octets());
         resolve({ status, how, stdout: said ?? "", answer: answered ?? "", seconds: (Date.now() - began) / 1000 });
       };
       child.once("error", (fault) => settle(null, fault.message));
       child.once("exit", async (status, signal) => {
-        void this.#bury(child);
+        void this.#cleanUp(child);
         const closed = new Promise<void>((done) => child.once("close", done));
-        await Promise.race([closed, pause(LAST_WORDS)]);
+        await Promise.race([closed, pause(DRAIN)]);
+        // A busy event loop may come to the timer before the pipes: it reads them between two turns.
+        for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
         lines?.();
         settle(status, signal ?? `exit status ${status}`);
       });
     });
   }
 
-  /** Some time after the exit: closes the pipes, and ends what is left of the group. */
-  async #bury(child: ChildProcess): Promise<void> {
+  /** Some time after the exit, closes the pipes and kills the rest of the process group. */
+  async #cleanUp(child: ChildProcess): Promise<void> {
     const group = child.pid as number;
-    await pause(AFTERLIFE);
+    await pause(GROUP_GRACE);
     for (const pipe of child.stdio ?? []) pipe?.destroy();
     if (this.#groups.delete(group)) kill(group);
   }
@@ -171,11 +177,11 @@ function kill(group: number): void {
   try {
     process.kill(-group, "SIGKILL");
   } catch {
-    // Nobody is left in it.
+    // No process of the group is left.
   }
 }
 
-/** Keeps the first octets; reads on for a while, so that a talkative program can go on. */
+/** Keeps the first octets of a pipe. It reads up to OUTPUT_BOUND, so that the program's writes do not block. */
 function collect(pipe: Readable | undefined): () => string {
   let kept = "";
   let octets = 0;
@@ -188,12 +194,12 @@ function collect(pipe: Readable | undefined): () => string {
   return () => kept;
 }
 
-/** Hands lines to the log as they come. @returns hands over a last line without an end */
+/** Passes the lines of a pipe to `said` as they arrive. @returns passes a last line without a line end */
 function logLines(pipe: Readable, said: (line: string) => void): () => void {
   let rest = "";
   let count = 0;
   let octets = 0;
-  const tell = (line: string) => {
+  const pass = (line: string) => {
     if (line && count++ < STDERR_LINES) said(line.slice(0, STDERR_LINE));
   };
   pipe.on("error", () => {});
@@ -201,11 +207,11 @@ function logLines(pipe: Readable, said: (line: string) => void): () => void {
     octets += chunk.length;
     const lines = (rest + chunk.toString("latin1")).split("\n");
     rest = (lines.pop() ?? "").slice(0, STDERR_LINE);
-    for (const line of lines) tell(line);
+    for (const line of lines) pass(line);
     if (octets > OUTPUT_BOUND) pipe.destroy();
   });
   return () => {
-    tell(rest);
+    pass(rest);
     rest = "";
   };
 }

@@ -1,69 +1,81 @@
 /**
- * Where a login may go: the server that the client selects, or the default server (SPEC section 4). The addresses that
- * a selected name stands for are checked later, when they are known, and those very addresses are dialled.
+ * Which server a login goes to: the server that the client selects, or the default server (the manual's section "Server
+ * Selection"). The addresses of a selected name are checked after the lookup (upstream/dial.ts), and only checked
+ * addresses are dialled.
  */
 
-import { type HostPort, isPublic, POP3_PORT, POP3S_PORT, parseHostPort, showHostPort } from "../base/address";
-import { parseServers } from "../config/servers";
-import type { Config, TlsMode } from "../config/settings";
-import { type ProxyLogin, splitProxy, splitServer } from "../protocol/credentials";
-import { texts } from "../protocol/response";
-import type { Credentials, Denial, Route } from "../session/session";
+import {
+  bracketed,
+  type HostPort,
+  isPublic,
+  POP3_PORT,
+  POP3S_PORT,
+  parseHostPort,
+  showHostPort,
+} from "../base/address";
+import type { AccessSettings, ServerSettings, Service, TlsMode } from "../config/settings";
+import { type Credentials, type ProxyLogin, splitProxy, splitServer } from "../protocol/credentials";
+import { replies } from "../protocol/replies";
+import { type Denial, denial, type Route } from "../session/needs";
 import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
 
-/** A server as it is dialled: the port that is meant if none is given, and TLS as it goes with it. */
+/**
+ * A server as it is dialled. Without a port it is 995 for the TLS mode "tls", else 110; port 995 always has "tls".
+ *
+ * @param serverTls the TLS mode of --server-tls; undefined: none
+ */
 export function placeOf(
   { host, port }: HostPort,
-  serverTls: TlsMode | null,
+  serverTls: TlsMode | undefined,
 ): { host: string; port: number; tls: TlsMode } {
   const mode = serverTls ?? "none";
   const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
   return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
 }
 
+/** The choice of servers by the settings of one service. */
 export class Routing {
-  readonly #config: Config;
+  readonly #servers: ServerSettings;
+  readonly #access: AccessSettings;
   readonly #list: AllowList | null;
 
-  /** @throws Error if the list of servers can't be understood */
-  constructor(config: Config) {
-    this.#config = config;
-    this.#list = config.servers === null ? null : new AllowList(parseServers(config.servers));
+  constructor({ servers, access }: Service) {
+    this.#servers = servers;
+    this.#access = access;
+    this.#list = access.selection?.servers ? new AllowList(access.selection.servers) : null;
   }
 
-  /** The server for this login, or why there is none. */
-  route(login: Credentials): Route | Denial {
-    const { select, delimiters, acp, server } = this.#config;
-    const chosen = select ? splitServer(login.user, delimiters) : { name: login.user, server: null };
-    const parts: ProxyLogin = acp
-      ? splitProxy(chosen.name, login.password)
-      : { proxyUser: "", proxyPassword: "", user: chosen.name, password: login.password };
-    if (parts.user === "") return { reply: texts.noUser, reason: "no user" };
-    if (chosen.server !== null) return this.#selected(chosen.server, parts);
-    if (!server) return { reply: texts.noServer, reason: "no server selected" };
-    return { ...parts, ...placeOf(server, this.#config.serverTls), guarded: false, selected: false };
+  /** The server for this login, or why the login is denied. */
+  route({ user, password }: Credentials): Route | Denial {
+    const { selection, acp } = this.#access;
+    const { server: byDefault, tls } = this.#servers;
+    const { name, server } = selection ? splitServer(user, selection.delimiters) : { name: user, server: null };
+    const login = acp ? splitProxy(name, password) : { proxyUser: "", proxyPassword: "", user: name, password };
+    if (login.user === "") return denial("no-user", "no user", replies.noUser);
+    if (server !== null) return this.#selected(server, login);
+    if (!byDefault) return denial("no-server", "no server selected", replies.noServer);
+    return { kind: "route", ...login, ...placeOf(byDefault, tls), guarded: false, selected: false };
   }
 
-  /** Why an address may not be dialled on a client's word; null if it may. */
+  /** Why the address of a server that a client has selected may not be dialled; null if it may. */
   guard(address: string): string | null {
     if (isPublic(address) || this.#list?.lists(address)) return null;
-    const entry = address.includes(":") ? `[${address}]` : address;
-    return `${address} is not public; -s ${entry} would permit it`;
+    return `${address} is not public; -s ${bracketed(address)} would permit it`;
   }
 
-  #selected(text: string, parts: ProxyLogin): Route | Denial {
+  #selected(text: string, login: ProxyLogin): Route | Denial {
     const server = parseHostPort(text);
-    if (!server) return { reply: texts.notPermitted, reason: "not a server", server: text };
-    const { port, tls } = placeOf(server, this.#config.serverTls);
-    const answer = this.#answer(server, port);
-    if (answer === "refused") {
-      return { reply: texts.notPermitted, reason: "not on the list", server: showHostPort(server.host, port) };
+    if (!server) return { ...denial("not-a-server", "not a server", replies.notPermitted), server: text };
+    const { host, port, tls } = placeOf(server, this.#servers.tls);
+    const verdict = this.#verdict(host, port);
+    if (verdict === "refused") {
+      return { ...denial("not-listed", "not on the list", replies.notPermitted), server: showHostPort(host, port) };
     }
-    return { ...parts, host: server.host, port, tls, guarded: answer !== "permitted", selected: true };
+    return { kind: "route", ...login, host, port, tls, guarded: verdict !== "permitted", selected: true };
   }
 
   /** Without a list any public server may be selected, on the ports of POP3. */
-  #answer({ host }: HostPort, port: number): ListVerdict {
+  #verdict(host: string, port: number): ListVerdict {
     if (this.#list) return this.#list.verdict(host, port);
     return POP3_PORTS.has(port) ? "permitted if public or listed" : "refused";
   }

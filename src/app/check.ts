@@ -1,7 +1,8 @@
 /**
- * --check: what would run, and whether it can, tried with the rights that sessions will have: certificates can be used, the
- * client log can be written, the acp can be run, and the default server is looked up, connected to, spoken to under TLS
- * as sessions do it, and greets. Options have been checked by the command line. Nobody logs in.
+ * --check: shows what would run, and tries whether it can. The checks have the rights that sessions will have:
+ * certificates can be used, the client log can be written, the acp can be run, and the default server is looked up,
+ * connected to, with TLS as in sessions, and sends a greeting. There is no login. The command line has checked the
+ * options before.
  */
 
 import { once } from "node:events";
@@ -11,40 +12,43 @@ import { delimiter, dirname, join } from "node:path";
 import { placeOf } from "../access/routing";
 import { isAddress, showHostPort } from "../base/address";
 import { now } from "../base/clock";
-import type { Config, TlsMode } from "../config/settings";
-import { isProgram } from "../config/values";
+import type { Service, Settings, TlsMode } from "../config/settings";
+import { isProgram, servers as serverList } from "../config/values";
 import type { Connection } from "../connection/connection";
 import { plain } from "../log/destination";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { greeted } from "../session/serverlogin";
-import { Certificates } from "../tls/clients";
+import { StatusLines } from "../session/statuslines";
+import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
 import { systemResolve } from "../upstream/lookup";
 import { dialTcp } from "../upstream/tcp";
 
-/** What is shown of somebody else's words, in octets. */
+/** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
 
-/** What was found, a line each, and whether it can run like that. */
-export interface Findings {
+/** The results of the checks. */
+interface Findings {
   readonly lines: readonly string[];
+  /** Whether no check has failed. */
   readonly sound: boolean;
 }
 
-/** Tries what can be tried without serving anybody. Never rejects. */
-export async function check(config: Config): Promise<Findings> {
-  const lines = [...told(config)];
+/** Checks what can be checked without a client. The process loses root in it. Never rejects. */
+export async function check(settings: Settings): Promise<Findings> {
+  const { service } = settings;
+  const lines = summary(settings);
   let sound = true;
   const opened: { tls: ServerTls | null } = { tls: null };
   for (const [what, find] of [
-    ["listeners", () => listeners(config)],
-    ["pidfile", () => pidfile(config)],
-    ["certificates", () => certificates(config)],
-    ["certificates for servers", () => serverCertificates(config, opened)],
-    ["user", () => user(config)],
-    ["client log", () => clientLog(config)],
-    ["access control", () => accessControl(config)],
-    ["server", () => server(config, opened.tls)],
+    ["listeners", () => listeners(service)],
+    ["pidfile", () => pidfile(settings)],
+    ["certificates", () => certificates(service)],
+    ["certificates for servers", () => serverCertificates(service, opened)],
+    ["user", () => becomeUser(settings)],
+    ["client log", () => clientLog(service)],
+    ["access control", () => accessControl(service)],
+    ["server", () => defaultServer(service, opened.tls)],
   ] as const) {
     try {
       lines.push(...(await find()));
@@ -56,24 +60,26 @@ export async function check(config: Config): Promise<Findings> {
   return { lines, sound };
 }
 
-/** The settings that decide who gets where. */
-function told({ listen, clientTls, server, serverTls, select, servers, user, demo }: Config): string[] {
-  const places = listen.map(({ host, port, tls }) => `${showHostPort(host ?? "*", port)}${mode(tls ?? "none")}`);
-  const to = server && placeOf(server, serverTls);
+/** The settings that decide where clients connect, and to which servers they get. */
+function summary({ process: own, service }: Settings): string[] {
+  const { listen, clients, servers, access } = service;
+  const places = listen.map(({ host, port, tls }) => `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}`);
+  const to = servers.server && placeOf(servers.server, servers.tls);
+  const selectable = access.selection?.servers ? serverList.show(access.selection.servers) : "any that is public";
   return [
-    places.length > 0 ? `listens on ${places.join(", ")}` : `is started by a superserver${mode(clientTls)}`,
-    `runs as ${process.getuid?.() === 0 ? user : "the user that starts it"}`,
-    `default server: ${demo ? "the sample maildrop" : to ? `${showHostPort(to.host, to.port)}${mode(to.tls)}` : "none"}`,
-    `servers that clients may select: ${select ? (servers ?? "any that is public") : "none"}`,
+    places.length > 0 ? `listens on ${places.join(", ")}` : `is started by a superserver${shownTls(clients.tls)}`,
+    `runs as ${isRoot() ? own.user : "the user that starts it"}`,
+    `default server: ${servers.demo ? "the sample maildrop" : to ? `${showHostPort(to.host, to.port)}${shownTls(to.tls)}` : "none"}`,
+    `servers that clients may select: ${access.selection ? selectable : "none"}`,
   ];
 }
 
-function mode(tls: TlsMode): string {
+function shownTls(tls: TlsMode): string {
   return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
 }
 
-/** Whether the interfaces are ours; the ports may be taken, by the very daemon whose settings these are. */
-async function listeners({ listen }: Config): Promise<string[]> {
+/** Tries to listen on each interface, on any port: the port itself may be in use by the daemon with these settings. */
+async function listeners({ listen }: Service): Promise<string[]> {
   for (const { host } of listen) {
     if (host === null) continue;
     const server = createServer();
@@ -84,67 +90,72 @@ async function listeners({ listen }: Config): Promise<string[]> {
   return [];
 }
 
-function pidfile({ pidfile: file }: Config): string[] {
-  if (file !== null) accessSync(dirname(file), constants.W_OK);
+/** Tries the directory of the pidfile: the file itself may belong to the running daemon. */
+function pidfile({ process: { pidfile: file } }: Settings): string[] {
+  if (file !== undefined) accessSync(dirname(file), constants.W_OK);
   return [];
 }
 
-/** Reads the files while root may still have to, as the gateway does. */
-function serverCertificates(config: Config, opened: { tls: ServerTls | null }): string[] {
-  const { server, serverTls, serverCa, serverCert } = config;
-  const spoken = server !== null && placeOf(server, serverTls).tls !== "none";
-  if (spoken || serverCa !== null || serverCert !== null) opened.tls = new ServerTls(config);
+/** Reads the files before root is dropped, as the gateway does. */
+function serverCertificates({ servers }: Service, opened: { tls: ServerTls | null }): string[] {
+  const { server, tls, ca, certificate } = servers;
+  const spoken = server !== undefined && placeOf(server, tls).tls !== "none";
+  if (spoken || ca !== undefined || certificate) opened.tls = new ServerTls(servers);
   return [];
 }
 
-function certificates(config: Config): string[] {
-  if (config.certificates.length === 0) return [];
-  const { names, warnings } = new Certificates(config);
-  return [...names.map((name) => `certificate ${name}`), ...warnings.map((reason) => `warning: ${reason}`)];
+function certificates({ clients }: Service): string[] {
+  if (clients.certificates.length === 0) return [];
+  const { names, warnings } = new ClientTls(clients);
+  return [...names.map((name) => `certificate ${name}`), ...warnings.map(({ reason }) => `warning: ${reason}`)];
 }
 
-/** From here on things are tried with the rights that sessions will have. */
-function user({ user }: Config): string[] {
+/** Drops root, so that the next checks have the rights of sessions. */
+function becomeUser({ process: { user } }: Settings): string[] {
   if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
   return [];
 }
 
-function clientLog({ clientLog: folder }: Config): string[] {
-  if (folder === null) return [];
+function clientLog({ access: { clientLog: folder } }: Service): string[] {
+  if (folder === undefined) return [];
   accessSync(folder, constants.W_OK | constants.X_OK);
   return [`client log in ${folder}`];
 }
 
-function accessControl({ acp }: Config): string[] {
+function accessControl({ access: { acp } }: Service): string[] {
   if (!acp) return [];
-  const [program = ""] = acp;
+  const [program = ""] = acp.argv;
   const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
   if (!folders.some((folder) => isProgram(join(folder, program)))) throw new Error(`${program} can't be run`);
-  return [`access control by ${acp.join(" ")}`];
+  return [`access control by ${acp.argv.join(" ")}`];
 }
 
-/** @param by null: there is none, for no server wants it, or because of a fault that was told */
-async function server(config: Config, by: ServerTls | null): Promise<string[]> {
-  if (!config.server) return [];
-  const { host, port, tls } = placeOf(config.server, config.serverTls);
+/**
+ * Connects to the default server, as sessions do, and reads its greeting.
+ *
+ * @param by null: no server needs TLS, or its files have failed the check before
+ */
+async function defaultServer({ servers, limits }: Service, by: ServerTls | null): Promise<string[]> {
+  if (!servers.server) return [];
+  const { host, port, tls } = placeOf(servers.server, servers.tls);
   if (tls !== "none" && !by) return [];
-  const addresses = isAddress(host) ? [host] : await systemResolve(host);
-  const { connectTimeout: timeout, source4, source6, greetingTimeout } = config;
-  const dial = {
-    addresses,
+  const { source4, source6 } = servers;
+  const target = {
+    addresses: isAddress(host) ? [host] : await systemResolve(host),
     port,
-    timeout,
+    timeout: limits.connect,
     source4,
     source6,
     tls: tls === "tls" && by ? { by, server: { host, port } } : null,
   };
   let server: Connection | null = null;
   try {
-    server = await dialTcp(dial, new AbortController().signal);
+    server = await dialTcp(target, new AbortController().signal);
     const connection = server;
-    connection.deadline = now() + greetingTimeout * 1000;
+    connection.deadline = now() + limits.greeting;
     const secure = async () => connection.startTls((raw) => (by as ServerTls).over(raw, { host, port }));
-    const greeting = await greeted(connection, tls, secure);
+    const statuses = new StatusLines(connection, () => {});
+    const greeting = await greeted(connection, tls, statuses, secure);
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     void connection.say("QUIT");
     return [`server is reached at ${connection.peer.address}, ${how}`, `server says: ${plain(greeting, LINE_BOUND)}`];

@@ -1,103 +1,172 @@
 /**
- * From a Config to a gateway that has served: first what only root can open, then root is dropped, then come clients.
+ * Runs the gateway with its settings: opens what only root can open, drops root, serves clients, and closes all.
  */
 
 import { accessSync, constants } from "node:fs";
-import type { Config } from "../config/settings";
-import { UsageFault } from "../config/values";
+import { UsageFault } from "../config/rules";
+import type { Service, Settings } from "../config/settings";
+import { startDemo } from "../demo/demo";
 import { Gateway } from "../gateway/gateway";
-import type { Log } from "../log/line";
+import { Memory } from "../gateway/memory";
+import { Daemon } from "../listen/daemon";
+import { Listener } from "../listen/listener";
+import { passedDescriptors, Superserver } from "../listen/superserver";
+import type { Emit } from "../log/events";
 import { type OpenLog, openLog } from "../log/open";
+import { Pidfile } from "../process/pidfile";
+import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { obeySignals } from "./signals";
 
-/** A acceptor, as `run` needs it. */
+/** The daemon or a superserver's sockets, as `run` needs them. */
 interface Acceptor {
-  /** Opens what root may have to open. @throws Error if it can't */
+  /** Opens what only root may be permitted to open. @throws Error */
   open?(): Promise<void>;
-  /** Serves until it is over. */
+  /** Serves until the end. */
   serve(): Promise<void>;
-  /** Ends it in an orderly way; called again, at once. */
+  /** Closes in an orderly way; a second call closes at once. */
   close(): Promise<void>;
+  /** The ports that it listens on. */
   readonly ports?: readonly number[];
 }
 
-/** Who has called, and how to reach it. */
-export interface Starter {
+/** What `run` needs of the process that has started the gateway. */
+interface Starter {
   /** Whether descriptor 2 is a client's connection. */
   readonly stderrIsClient: boolean;
-  /** Learns why it can't serve, or null when it does. */
-  told(fault: string | null): Promise<void>;
-  /** Ends the process for a fault of ours. */
-  die(): void;
+  /** Reports the start. @param fault null: the gateway serves; else why it can't */
+  started(fault: string | null): Promise<void>;
+  /** Ends the process after a fault in the gateway. */
+  exit(): void;
+}
+
+/** Closes something that was opened. */
+type Undo = () => unknown;
+
+/**
+ * Runs the gateway until its end. All is closed when this resolves.
+ *
+ * @returns whether the gateway has served
+ * @throws UsageFault
+ */
+export async function run(settings: Settings, { stderrIsClient, started, exit }: Starter): Promise<boolean> {
+  const { process: own, log } = settings;
+  const opened = openLog(log, { foreground: own.foreground || log.debug, stderrIsClient });
+  const { emit } = opened;
+  endOnFaults(opened, exit);
+  const undo: Undo[] = [() => opened.close()];
+  try {
+    const serving = await prepare(settings, emit, undo);
+    await started(null);
+    serving.announce();
+    await serving.acceptor.serve();
+    return true;
+  } catch (thrown) {
+    const reason = (thrown as Error).message;
+    // Under a superserver the log is the only place for the fault.
+    if (stderrIsClient) emit("start", { code: "start", reason });
+    else if (thrown instanceof UsageFault) throw thrown;
+    else await started(reason);
+    return false;
+  } finally {
+    for (const one of undo.reverse()) await one();
+  }
+}
+
+/** A gateway that is ready to serve. */
+interface Serving {
+  readonly acceptor: Acceptor;
+  /** Logs the warnings of the start, prints the text of --demo, and handles signals from now on. */
+  announce(): void;
 }
 
 /**
- * @returns whether it has served; then all is closed
- * @throws UsageFault
+ * Opens all that is needed to serve, and drops root.
+ *
+ * @param undo gets the steps that close all, in the order of opening
+ * @throws Error or UsageFault; the steps in `undo` are to be run then, too
  */
-export async function run(config: Config, { stderrIsClient, told, die }: Starter): Promise<boolean> {
-  const opened = openLog({ ...config, foreground: config.foreground || config.debug, stderrIsClient });
-  const { log } = opened;
-  dieOfFaults(opened, die);
-  const demo = config.demo ? await (require("../demo/demo") as typeof import("../demo/demo.js")).startDemo() : null;
-  let gateway: Gateway;
-  let acceptor: Acceptor;
-  let pidfile: { write(): void; remove(): void } | null = null;
-  try {
-    gateway = new Gateway(demo ? { ...config, server: demo.server } : config, log);
-    acceptor = doorOf(gateway);
-    const dropRoot = rootDropper(config, log);
-    pidfile = openPidfile(config);
-    await acceptor.open?.();
-    dropRoot();
-    pidfile?.write();
-  } catch (thrown) {
-    pidfile?.remove();
-    // Under a superserver nobody else learns of it.
-    if (stderrIsClient) log("err", "start", { reason: (thrown as Error).message });
-    await opened.close();
-    if (stderrIsClient) return false;
-    if (thrown instanceof UsageFault) throw thrown;
-    await told((thrown as Error).message);
-    return false;
-  }
-  await told(null);
-  for (const reason of gateway.warnings) log("warning", "tls", { reason });
-  // Under a superserver standard output may be the client.
-  if (demo && config.listen.length > 0) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
-  if (config.clientLog !== null && !isPermitted(config.clientLog, constants.W_OK | constants.X_OK)) {
-    log("warning", "client-log", { reason: `${config.clientLog} can't be written` });
-  }
-  obeySignals(acceptor, gateway);
-  await acceptor.serve();
-  gateway.close();
-  await demo?.close();
-  pidfile?.remove();
-  await opened.close();
-  return true;
+async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Serving> {
+  const { process: own, log } = settings;
+  const demo = settings.service.servers.demo ? await startDemo() : null;
+  if (demo) undo.push(() => demo.close());
+  const service = demo ? withServer(settings.service, demo.server) : settings.service;
+  const memory = new Memory();
+  undo.push(() => memory.close());
+  const gateway = () => new Gateway(service, memory, emit, log.debug);
+  const listener = new Listener(gateway(), own.drain);
+  const daemon = service.listen.length > 0;
+  const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
+  const dropRoot = rootDropper(own.user, emit);
+  const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
+  if (pidfile) undo.push(() => pidfile.remove());
+  await acceptor.open?.();
+  dropRoot();
+  pidfile?.write();
+  return {
+    acceptor,
+    announce() {
+      warn(listener.gateway, emit, daemon);
+      // Under a superserver standard output may be the client's connection.
+      if (demo && daemon) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
+      obeySignals({
+        end(signal) {
+          emit("end", { signal });
+          void acceptor.close();
+        },
+        // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process.
+        reload: daemon || listener.gateway.files.length > 0 ? () => reload(listener, gateway, emit) : undefined,
+      });
+    },
+  };
 }
 
-/** @throws UsageFault if there is nothing to serve */
-function doorOf(gateway: Gateway): Acceptor {
-  if (gateway.config.listen.length > 0) {
-    const { Daemon } = require("../listen/daemon") as typeof import("../listen/daemon.js");
-    return new Daemon(gateway);
-  }
-  const { passedDescriptors, Superserver } =
-    require("../listen/superserver") as typeof import("../listen/superserver.js");
+function withServer(service: Service, server: Service["servers"]["server"]): Service {
+  return { ...service, servers: { ...service.servers, server } };
+}
+
+/** @throws UsageFault if a passed descriptor can't be served, or the settings of TLS do not fit it */
+function superserverOf(listener: Listener): Superserver {
   try {
-    return new Superserver(gateway, passedDescriptors());
+    return new Superserver(listener, passedDescriptors());
   } catch (thrown) {
     throw new UsageFault((thrown as Error).message);
   }
 }
 
-/** Finds the account to become while that can be told in time. @returns becomes it @throws Error if there is none */
-function rootDropper({ user }: Config, log: Log): () => void {
-  const { accountOf, dropPrivileges, isRoot } =
-    require("../process/privileges") as typeof import("../process/privileges.js");
+/**
+ * Looks up the account of -u, before listeners are opened.
+ *
+ * @returns drops root
+ * @throws Error if there is no such account
+ */
+function rootDropper(user: string, emit: Emit): () => void {
   if (!isRoot()) return () => {};
-  if (accountOf(user).uid === 0) return () => log("warning", "root", { reason: "-u root: serves as root" });
-  return () => dropPrivileges(user);
+  if (accountOf(user).uid !== 0) return () => dropPrivileges(user);
+  return () => emit("root", { code: "root", reason: "-u root: the gateway stays root" });
+}
+
+/** Makes a new gateway for new clients, which reads its files again. After a fault the old gateway stays. */
+function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
+  try {
+    listener.gateway = gateway();
+    emit("reload", {});
+    for (const warning of listener.gateway.warnings) emit("warning", warning);
+  } catch (thrown) {
+    emit("reloadFailed", { code: "reload", reason: (thrown as Error).message });
+  }
+}
+
+/** Logs warnings: faults that do not prevent the start. */
+function warn({ warnings, files, service }: Gateway, emit: Emit, daemon: boolean): void {
+  for (const warning of warnings) emit("warning", warning);
+  const { clientLog } = service.access;
+  if (clientLog !== undefined && !isPermitted(clientLog, constants.W_OK | constants.X_OK)) {
+    emit("clientLogUnusable", { code: "client-log", reason: `${clientLog} can't be written: see -l and -u` });
+  }
+  for (const file of daemon ? files : []) {
+    if (isPermitted(file, constants.R_OK)) continue;
+    emit("warning", { code: "unreadable", reason: `${file}: SIGHUP can't read it again, since only root can` });
+  }
 }
 
 function isPermitted(file: string, mode: number): boolean {
@@ -109,44 +178,10 @@ function isPermitted(file: string, mode: number): boolean {
   }
 }
 
-function openPidfile({ pidfile, listen }: Config): { write(): void; remove(): void } | null {
-  if (pidfile === null || listen.length === 0) return null;
-  const { Pidfile } = require("../process/pidfile") as typeof import("../process/pidfile.js");
-  return new Pidfile(pidfile);
-}
-
-function obeySignals(acceptor: Acceptor, gateway: Gateway): void {
-  const { log, config } = gateway;
-  const { listen, certificates } = config;
-  for (const signal of ["SIGTERM", "SIGINT"]) {
-    process.on(signal, () => {
-      log("notice", "end", { signal });
-      void acceptor.close();
-    });
-  }
-  // Else Node would open its debugger, to anybody on this machine; log rotation likes to send this one.
-  process.on("SIGUSR1", () => {});
-  // A daemon has no terminal that could hang up: it reads its certificates again.
-  if (listen.length === 0 && certificates.length === 0) return;
-  if (listen.length > 0) {
-    for (const file of gateway.reloaded.filter((file) => !isPermitted(file, constants.R_OK))) {
-      log("warning", "tls", { reason: `${file}: SIGHUP can't read it again, since only root can` });
-    }
-  }
-  process.on("SIGHUP", () => {
-    try {
-      gateway.reload();
-      log("notice", "reload", {});
-    } catch (thrown) {
-      log("err", "reload", { reason: (thrown as Error).message });
-    }
-  });
-}
-
-/** What nobody has caught is a fault of ours: the log learns of it, the client does not. */
-function dieOfFaults({ log, close }: OpenLog, die: () => void): void {
+/** Logs an uncaught exception, which is a fault in the gateway, and ends the process. The client gets no text of it. */
+function endOnFaults({ emit, close }: OpenLog, exit: () => void): void {
   process.on("uncaughtException", (fault) => {
-    log("err", "crash", { reason: fault?.message ?? String(fault), stack: fault?.stack });
-    void close().finally(die);
+    emit("crash", { code: "internal", reason: fault?.message ?? String(fault), stack: fault?.stack });
+    void close().finally(exit);
   });
 }

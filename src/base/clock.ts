@@ -1,29 +1,35 @@
 /**
- * One coarse clock for every deadline: a sweep four times a second over all that is watched, instead of a timer
- * for each socket. It runs only while something is watched.
+ * The clock of all deadlines, and one coarse sweep over all objects that have deadlines: four times a second instead of
+ * a timer for each socket. The sweep runs only while an object is watched.
  */
 
-/** How often deadlines are looked at, in milliseconds: nothing ends sooner than its deadline, or much later. */
+/** The interval of the sweep, in milliseconds: a deadline takes effect at most so late, and never early. */
 const SWEEP = 250;
 
-/** The clock of all deadlines, in milliseconds; it does not jump when somebody sets the time of day. */
+/** No deadline. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+/** A monotonic time in milliseconds: it does not jump when the time of day is set. */
 export function now(): number {
   return performance.now();
 }
 
+/** An object that has deadlines. */
 export interface Watched {
-  /** Called at each sweep. @param at `now` of the sweep */
+  /** Called at each sweep. @param at the time of the sweep, by `now` */
   sweep(at: number): void;
 }
 
 const watched = new Set<Watched>();
 let timer: NodeJS.Timeout | undefined;
 
+/** Calls the object's `sweep` four times a second, until `unwatch`. */
 export function watch(one: Watched): void {
   watched.add(one);
   timer ??= setInterval(sweepAll, SWEEP);
 }
 
+/** Ends `watch`. */
 export function unwatch(one: Watched): void {
   watched.delete(one);
   if (watched.size > 0) return;

@@ -1,13 +1,13 @@
 /**
- * Text of unknown origin as it is shown in one line: in a log line, and in a message to an operator.
+ * Text of clients and servers, escaped to one line: for log lines and for messages to an operator.
  */
 
 /** The longest text that is shown, in characters. */
 const BOUND = 256;
 
 /**
- * The text itself if it is printable ASCII without blanks and quotes; else quoted, with everything else escaped, so that
- * no octet of a peer can end a line or look like another value.
+ * The text itself if it is printable ASCII without blanks and quotes; else quoted, with everything else escaped, so
+ * that no octet of a peer can end a line or look like another value.
  *
  * @param bound the longest text that is shown, in characters; the rest is replaced by "..."
  */

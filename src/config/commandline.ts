@@ -1,94 +1,104 @@
 /**
- * The command line: commander reads it by the table of options.ts, and what it says is put together here. Prints
+ * The command line: commander reads it by the table of options.ts, rules.ts makes settings of what it says. Prints
  * nothing and ends nothing: under a superserver, stdout and stderr are the client.
  */
 
 import { Command, CommanderError, Option } from "commander";
 import { POP3_PORT, parseHostPort } from "../base/address";
-import { OPTIONS } from "./options";
-import { type Config, type Draft, defaults, faultOfServerTls, faultOfTls, type TlsMode } from "./settings";
-import { listener, UsageFault } from "./values";
+import { quote } from "../base/quote";
+import { type Draft, defaults, OPTIONS, type OptionRow, type Options } from "./options";
+import { settingsOf, UsageFault } from "./rules";
+import type { ListenAddress, Settings } from "./settings";
+import { listenAddress } from "./values";
 
-/** What the command line asks for. */
-export type Request = { readonly print: string } | { readonly config: Config };
+/** What to do, by the command line: print a text, check the settings, or run. */
+type Request =
+  | { readonly kind: "print"; readonly text: string }
+  | { readonly kind: "check" | "run"; readonly settings: Settings };
+
+/** Versions are printed in a group of --help with the help itself. */
+const HELP_GROUP = "Help:";
 
 /**
- * @param argv what stands behind the command's name
- * @param version what --version tells
+ * Parses the command line.
+ *
+ * @param argv the arguments after the command's name
+ * @param version gives the text of --version
  * @throws UsageFault
  */
 export function parseCommandLine(argv: readonly string[], version: () => string): Request {
   const draft: Draft = { ...defaults };
-  const program = new Command("pop3.proxy")
-    .usage("[options] [server[:port]]")
-    .helpOption("-h, --help", "this text")
-    .allowExcessArguments(true)
-    .showSuggestionAfterError(false)
-    .exitOverride()
-    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
-  let daemon = 0;
-  let asked = false;
-  for (const { flags, help, set } of OPTIONS) {
-    const option = new Option(flags, help);
-    program.addOption(option);
-    program.on(`option:${option.name()}`, (value?: string) => set(draft, value ?? ""));
-  }
-  program.on("option:daemon", () => daemon++);
-  program.option("--version", "the version").on("option:version", () => {
-    asked = true;
-  });
+  const program = commandOf(draft);
   try {
     program.parse([...argv], { from: "user" });
   } catch (thrown) {
-    if (thrown instanceof CommanderError && thrown.code === "commander.helpDisplayed") {
-      return { print: program.helpInformation() };
-    }
-    if (thrown instanceof CommanderError) throw new UsageFault(thrown.message.replace(/^error: /, ""));
-    throw thrown;
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.code === "commander.helpDisplayed") return { kind: "print", text: program.helpInformation() };
+    // With the nearest option, where commander knows one, on a second line.
+    throw new UsageFault(thrown.message.replace(/^error: /, "").replaceAll("\n", " "));
   }
-  if (asked) return { print: `pop3.proxy ${version()}\n` };
-  return { config: completed(draft, daemon, program.args) };
+  if (program.opts().version) return { kind: "print", text: `pop3.proxy ${version()}\n` };
+  const settings = settingsOf({ ...draft, ...operandsOf(draft, program.args) });
+  return { kind: draft.check ? "check" : "run", settings };
 }
 
-/** Puts the operands and the options together, and refuses what makes no sense. */
-function completed(draft: Draft, daemon: number, operands: readonly string[]): Config {
+/** A command whose options fill the draft. */
+function commandOf(draft: Draft): Command {
+  const program = new Command("pop3.proxy")
+    .usage("[options] [server[:port]]")
+    .helpOption(false)
+    .allowExcessArguments(true)
+    .exitOverride()
+    .configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  for (const row of OPTIONS) {
+    const option = new Option(row.flags, helpOf(row)).helpGroup(row.group);
+    program.addOption(option);
+    program.on(`option:${option.name()}`, (text?: string) => set(row, draft, text ?? ""));
+  }
+  program.addOption(new Option("-V, --version", "the version, with those of Node and OpenSSL").helpGroup(HELP_GROUP));
+  return program.addHelpOption(new Option("-h, --help", "this text").helpGroup(HELP_GROUP));
+}
+
+function helpOf({ help, shown }: OptionRow): string {
+  return shown === undefined ? help : `${help} (default: ${shown})`;
+}
+
+/** Sets an option. @throws UsageFault with the option and its value before what is wrong */
+function set({ flags, set: apply }: OptionRow, draft: Draft, text: string): void {
+  try {
+    apply(draft, text);
+  } catch (thrown) {
+    const [name] = flags.split(/[ ,]/, 1);
+    throw new UsageFault(`${name} ${quote(text)}: ${(thrown as Error).message}`);
+  }
+}
+
+/** Where the daemon listens, and the default server. */
+function operandsOf(draft: Draft, operands: readonly string[]): Pick<Options, "listen"> & Partial<Options> {
   const rest = [...operands];
-  if (draft.listen.length > 0) {
-    if (daemon > 1) throw new UsageFault("-DD and --listen exclude each other");
-  } else if (daemon > 1) {
-    const first = rest.shift();
-    if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand");
-    draft.listen = [{ ...listener(first), ...byClientTls(draft) }];
-  } else if (daemon === 1) {
-    draft.listen = [{ host: null, port: POP3_PORT, ...byClientTls(draft) }];
-  }
+  const listen = listenOf(draft, rest);
   const [server, ...excess] = rest;
-  if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.join(" ")}`);
-  if (server !== undefined && server !== "-") {
-    if (draft.demo) throw new UsageFault("--demo brings its own server");
-    draft.server = parseHostPort(server);
-    if (!draft.server) throw new UsageFault(`not a server: ${server}`);
-  } else if (!draft.demo && !draft.select) {
-    throw new UsageFault("no server: name one, or let the client select it with -e");
+  if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.map((text) => quote(text)).join(" ")}`);
+  if (server === undefined || server === "-") return { listen };
+  const parsed = parseHostPort(server);
+  if (!parsed) throw new UsageFault(`not a server: ${quote(server)}; give host[:port], an IPv6 address in brackets`);
+  return { listen, server: parsed };
+}
+
+/** Takes the operand of -DD, if there is one, out of `operands`. */
+function listenOf({ listen, daemon, clientTls }: Draft, operands: string[]): readonly ListenAddress[] {
+  if (listen.length > 0 && daemon > 1) throw new UsageFault("-DD and --listen exclude each other");
+  if (listen.length > 0 && clientTls !== "none") {
+    throw new UsageFault("--client-tls is of no use beside --listen: write /tls or /starttls behind the port instead");
   }
-  soundTls(draft);
-  // Who offers STLS has to answer CAPA, and then to everybody (RFC 2595, 4).
-  draft.capa ||= draft.listen.some(({ tls }) => tls === "starttls") || draft.clientTls === "starttls";
-  if (draft.servers !== null && !draft.select) throw new UsageFault("-s needs -e");
-  return Object.freeze(draft);
-}
-
-/** How TLS comes into the one listener of -D. */
-function byClientTls({ clientTls }: Draft): { tls?: TlsMode } {
-  return clientTls === "none" ? {} : { tls: clientTls };
-}
-
-/** What options about TLS need of each other; a superserver may decide how clients come in, and is asked later. */
-function soundTls(draft: Draft): void {
-  const { certificates, listen, clientTls } = draft;
-  if (certificates.some(({ key }) => key === "")) throw new UsageFault("each --tls-cert needs its --tls-key");
-  const modes = listen.length > 0 ? listen.map(({ tls }) => tls ?? "none") : [clientTls];
-  const told = listen.length > 0 || clientTls !== "none";
-  const fault = (told ? faultOfTls(draft, modes) : null) ?? faultOfServerTls(draft);
-  if (fault !== null) throw new UsageFault(fault);
+  if (listen.length > 0 || daemon === 0) return listen;
+  const tls = clientTls === "none" ? {} : { tls: clientTls };
+  if (daemon === 1) return [{ host: null, port: POP3_PORT, ...tls }];
+  const first = operands.shift();
+  if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand");
+  try {
+    return [{ ...listenAddress.parse(first), ...tls }];
+  } catch (thrown) {
+    throw new UsageFault(`-DD ${quote(first)}: ${(thrown as Error).message}`);
+  }
 }

@@ -1,193 +1,247 @@
 /**
- * The table of options: letter, long name, argument, help line, effect.
+ * The table of options, as data: each row says how an option is written, which value it sets, what kind of value that
+ * is, and what --help says of it.
  */
 
-import { resolve } from "node:path";
-import type { Draft } from "./settings";
+import type { HostPort } from "../base/address";
+import type { ServerEntry } from "./servers";
+import type { ListenAddress, TlsMode, TlsVersion } from "./settings";
+import type { SyslogTarget } from "./syslog";
 import {
+  address,
   delimiters,
   facility,
   folder,
   greeting,
-  listener,
-  MAX_COUNT,
-  MAX_SECONDS,
+  type Kind,
+  listenAddress,
+  number,
   oneOf,
+  path,
   pin,
   prefix,
   program,
+  seconds,
   servers,
-  source,
   syslog,
   TLS_MODES,
   TLS_VERSIONS,
-  whole,
-  withKey,
+  user,
 } from "./values";
 
-export interface OptionRow {
-  readonly flags: string;
-  readonly help: string;
-  /** What the option does, each time it is given; `value` is "" if it takes none. */
-  readonly set: (draft: Draft, value: string) => void;
+/** The values of the options. Absent: not given, and without a default. Times are in milliseconds. */
+export interface Options {
+  readonly acp?: readonly string[];
+  readonly acpTimeout: number;
+  readonly brief: boolean;
+  readonly capa: boolean;
+  readonly check: boolean;
+  readonly cleartextLogin: boolean;
+  readonly clientLog?: string;
+  readonly clientTls: TlsMode;
+  /** How often -D was given. */
+  readonly daemon: number;
+  readonly debug: boolean;
+  readonly delimiters: string;
+  readonly demo: boolean;
+  readonly facility: number;
+  readonly foreground: boolean;
+  readonly greeting: string;
+  readonly listen: readonly ListenAddress[];
+  readonly loginTimeout: number;
+  readonly maxPerClient: number;
+  readonly maxSessions: number;
+  readonly pidfile?: string;
+  readonly pipelining: boolean;
+  readonly prefix: string;
+  readonly select: boolean;
+  /** The operand. */
+  readonly server?: HostPort;
+  readonly serverCa?: string;
+  readonly serverCert?: string;
+  readonly serverKey?: string;
+  readonly serverPins: readonly string[];
+  readonly serverTls?: TlsMode;
+  readonly serverTlsMin: TlsVersion;
+  readonly servers?: readonly ServerEntry[];
+  readonly sources: readonly string[];
+  readonly syslog?: SyslogTarget;
+  readonly timeout: number;
+  readonly tlsCerts: readonly string[];
+  readonly tlsKeys: readonly string[];
+  readonly tlsMin: TlsVersion;
+  readonly user: string;
 }
 
-/** In the manual's order; `--listen` and `-D` are put together at the end. */
+/** The options' defaults. */
+export const defaults: Options = Object.freeze({
+  acpTimeout: 30_000,
+  brief: false,
+  capa: false,
+  check: false,
+  cleartextLogin: false,
+  clientTls: "none",
+  daemon: 0,
+  debug: false,
+  delimiters: "@",
+  demo: false,
+  facility: facility.parse("mail"),
+  foreground: false,
+  greeting: "POP3 server ready",
+  listen: [],
+  loginTimeout: 180_000,
+  maxPerClient: 50,
+  maxSessions: 1000,
+  pipelining: true,
+  prefix: "PROXY_",
+  select: false,
+  serverPins: [],
+  serverTlsMin: "1.2",
+  sources: [],
+  timeout: 600_000,
+  tlsCerts: [],
+  tlsKeys: [],
+  tlsMin: "1.2",
+  user: "nobody",
+});
+
+/** Options while they are collected. */
+export type Draft = { -readonly [Key in keyof Options]: Options[Key] };
+
+/** One option. */
+export interface OptionRow {
+  /** As commander wants it: `-t, --timeout <seconds>`. */
+  readonly flags: string;
+  /** The heading in --help under which the option stands. */
+  readonly group: string;
+  readonly help: string;
+  /** The default in words; absent: there is none to show. */
+  readonly shown?: string;
+  /** What the option does, each time it is given. @throws Error that says what to give instead */
+  readonly set: (draft: Draft, text: string) => void;
+}
+
+type Key = keyof Options;
+type Element<Array> = Array extends readonly (infer One)[] ? One : never;
+
+/** An option with a value; the last one given counts. */
+function value<K extends Key>(flags: string, key: K, kind: Kind<NonNullable<Options[K]>>, help: string) {
+  const standard = defaults[key];
+  return {
+    flags,
+    help,
+    ...(standard !== undefined && { shown: kind.show(standard) }),
+    set: (draft: Draft, text: string) => {
+      draft[key] = kind.parse(text) as Draft[K];
+    },
+  };
+}
+
+/** An option with a value that may be given several times. */
+function each<K extends "listen" | "serverPins" | "sources" | "tlsCerts" | "tlsKeys">(
+  flags: string,
+  key: K,
+  kind: Kind<Element<Options[K]>>,
+  help: string,
+) {
+  return {
+    flags,
+    help,
+    set: (draft: Draft, text: string) => {
+      draft[key] = [...draft[key], kind.parse(text)] as unknown as Draft[K];
+    },
+  };
+}
+
+type Flag = { [K in Key]: Options[K] extends boolean ? K : never }[Key];
+
+/** An option without a value. */
+function flag(flags: string, key: Flag, help: string) {
+  return {
+    flags,
+    help,
+    set: (draft: Draft) => {
+      draft[key] = true;
+    },
+  };
+}
+
+function group(heading: string, ...rows: readonly Omit<OptionRow, "group">[]): OptionRow[] {
+  return rows.map((row) => ({ ...row, group: heading }));
+}
+
+/** All options but --version and --help, in the order of --help. */
 export const OPTIONS: readonly OptionRow[] = [
-  {
-    flags: "-a, --acp <program>",
-    help: "access control program; blanks separate arguments",
-    set: (draft, value) => (draft.acp = program(value)),
-  },
-  {
-    flags: "-c, --delimiters <chars>",
-    help: "characters that separate user from server (default: @)",
-    set: (draft, value) => (draft.delimiters = delimiters(value)),
-  },
-  { flags: "-d, --debug", help: "foreground, log to stderr, trace the dialogue", set: (draft) => (draft.debug = true) },
-  {
-    flags: "-D, --daemon",
-    help: "stand alone on port 110; given twice: on [interface:]port, the first operand",
-    set() {},
-  },
-  {
-    flags: "-e, --select",
-    help: "the client selects the server: user@server[:port]",
-    set: (draft) => (draft.select = true),
-  },
-  {
-    flags: "-l, --client-log <dir>",
-    help: "record the last login of each client in dir/clientip",
-    set: (draft, value) => (draft.clientLog = folder(value)),
-  },
-  { flags: "-m, --brief", help: "fewer log lines: neither connect nor login", set: (draft) => (draft.brief = true) },
-  {
-    flags: "-q, --source <ip>",
-    help: "source address of connections to servers; once per address family",
-    set: (draft, value) => source(draft, value),
-  },
-  {
-    flags: "-s, --servers <list>",
-    help: "servers that may be selected; ? and * are wildcards; needs -e",
-    set: (draft, value) => (draft.servers = servers(value)),
-  },
-  {
-    flags: "-t, --timeout <seconds>",
-    help: "inactivity limit (default: 600)",
-    set: (draft, value) => (draft.timeout = whole(value, "-t", MAX_SECONDS)),
-  },
-  {
-    flags: "-u, --user <name>",
-    help: "run as this user when started by root: a name, or uid[:gid] (default: nobody)",
-    set: (draft, value) => (draft.user = value),
-  },
-  {
-    flags: "-v, --prefix <prefix>",
-    help: "prefix of the acp's variables (default: PROXY_)",
-    set: (draft, value) => (draft.prefix = prefix(value)),
-  },
-  {
-    flags: "--listen <[interface:]port[/tls|/starttls]>",
-    help: "a listener of the daemon; may repeat; implies -D",
-    set: (draft, value) => (draft.listen = [...draft.listen, listener(value)]),
-  },
-  { flags: "--foreground", help: "daemon without forking", set: (draft) => (draft.foreground = true) },
-  {
-    flags: "--pidfile <file>",
-    help: "leave the daemon's process id there",
-    set: (draft, value) => (draft.pidfile = resolve(value)),
-  },
-  { flags: "--greeting <text>", help: "text after +OK", set: (draft, value) => (draft.greeting = greeting(value)) },
-  {
-    flags: "--login-timeout <seconds>",
-    help: "from the connection to complete credentials (default: 180)",
-    set: (draft, value) => (draft.loginTimeout = whole(value, "--login-timeout", MAX_SECONDS)),
-  },
-  {
-    flags: "--acp-timeout <seconds>",
-    help: "how long the acp may take (default: 30)",
-    set: (draft, value) => (draft.acpTimeout = whole(value, "--acp-timeout", MAX_SECONDS)),
-  },
-  {
-    flags: "--max-sessions <n>",
-    help: "sessions at once (default: 1000)",
-    set: (draft, value) => (draft.maxSessions = whole(value, "--max-sessions", MAX_COUNT)),
-  },
-  {
-    flags: "--max-per-client <n>",
-    help: "sessions at once of one client address (default: 50)",
-    set: (draft, value) => (draft.maxPerClient = whole(value, "--max-per-client", MAX_COUNT)),
-  },
-  {
-    flags: "--syslog <address>",
-    help: "log to udp://host[:port] or tcp://host[:port]",
-    set: (draft, value) => (draft.syslog = syslog(value)),
-  },
-  {
-    flags: "--facility <name>",
-    help: "the syslog facility (default: mail)",
-    set: (draft, value) => (draft.facility = facility(value)),
-  },
-  {
-    flags: "--check",
-    help: "check the settings and the server, tell what would run, and end",
-    set: (draft) => (draft.check = true),
-  },
-  {
-    flags: "--client-tls <mode>",
-    help: "TLS for clients of inetd, systemd and -D: none, starttls, tls (default: none)",
-    set: (draft, value) => (draft.clientTls = oneOf(value, "--client-tls", TLS_MODES)),
-  },
-  {
-    flags: "--tls-cert <file>",
-    help: "certificate chain for clients; may repeat, each with its --tls-key; chosen by name",
-    set: (draft, value) => (draft.certificates = [...draft.certificates, { cert: resolve(value), key: "" }]),
-  },
-  {
-    flags: "--tls-key <file>",
-    help: "the key of the --tls-cert before it",
-    set: (draft, value) => (draft.certificates = withKey(draft.certificates, resolve(value))),
-  },
-  {
-    flags: "--tls-min <version>",
-    help: "lowest TLS version for clients: 1.0, 1.1, 1.2, 1.3 (default: 1.2)",
-    set: (draft, value) => (draft.tlsMin = oneOf(value, "--tls-min", TLS_VERSIONS)),
-  },
-  {
-    flags: "--allow-cleartext-login",
-    help: "permit logins before STLS",
-    set: (draft) => (draft.cleartextLogin = true),
-  },
-  {
-    flags: "--server-tls <mode>",
-    help: "TLS to servers: none, starttls, tls (default: none; port 995: tls)",
-    set: (draft, value) => (draft.serverTls = oneOf(value, "--server-tls", TLS_MODES)),
-  },
-  {
-    flags: "--server-ca <file>",
-    help: "authorities to trust for servers (default: the system's)",
-    set: (draft, value) => (draft.serverCa = resolve(value)),
-  },
-  {
-    flags: "--server-pin <sha256>",
-    help: "public key of the server, in hex or base64; may repeat; instead of its certificate",
-    set: (draft, value) => (draft.serverPins = [...draft.serverPins, pin(value)]),
-  },
-  {
-    flags: "--server-cert <file>",
-    help: "client certificate for servers",
-    set: (draft, value) => (draft.serverCert = resolve(value)),
-  },
-  {
-    flags: "--server-key <file>",
-    help: "the key of --server-cert",
-    set: (draft, value) => (draft.serverKey = resolve(value)),
-  },
-  {
-    flags: "--server-tls-min <version>",
-    help: "lowest TLS version for servers (default: 1.2)",
-    set: (draft, value) => (draft.serverTlsMin = oneOf(value, "--server-tls-min", TLS_VERSIONS)),
-  },
-  { flags: "--capa", help: "answer CAPA", set: (draft) => (draft.capa = true) },
-  { flags: "--demo", help: "a built-in sample maildrop is the server", set: (draft) => (draft.demo = true) },
+  ...group(
+    "Start:",
+    {
+      flags: "-D, --daemon",
+      help: "stand alone on port 110; given twice: on [interface:]port, the first operand",
+      set: (draft) => {
+        draft.daemon++;
+      },
+    },
+    each("--listen <[interface:]port[/tls|/starttls]>", "listen", listenAddress, "a listener; may repeat; implies -D"),
+    flag("--foreground", "foreground", "a daemon that does not go into the background"),
+    value("--pidfile <file>", "pidfile", path, "where the daemon leaves its process id"),
+    value("-u, --user <name>", "user", user, "run as this user when started by root: a name, or uid[:gid]"),
+    flag("-d, --debug", "debug", "foreground, log to stderr, trace the dialogue with secrets masked"),
+    flag("--check", "check", "check the settings and the server, tell what would run, and end"),
+    flag("--demo", "demo", "a built-in sample maildrop is the server"),
+  ),
+  ...group(
+    "Server and access:",
+    flag("-e, --select", "select", "the client selects the server: user@server[:port]"),
+    value("-s, --servers <list>", "servers", servers, "servers that may be selected; ? and * are wildcards; needs -e"),
+    value("-c, --delimiters <chars>", "delimiters", delimiters, "characters that separate user from server"),
+    value("-a, --acp <program>", "acp", program, "access control program; blanks separate arguments"),
+    value("-v, --prefix <prefix>", "prefix", prefix, "prefix of the program's variables"),
+    value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long the program may take"),
+    value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
+    each("-q, --source <ip>", "sources", address, "source address of connections to servers; once per address family"),
+  ),
+  ...group(
+    "TLS towards clients:",
+    value("--client-tls <mode>", "clientTls", oneOf(TLS_MODES), "for inetd, systemd and -D: none, starttls, tls"),
+    each("--tls-cert <file>", "tlsCerts", path, "certificate chain; may repeat, each with its key; chosen by name"),
+    each("--tls-key <file>", "tlsKeys", path, "the key of a --tls-cert, in the same order"),
+    value("--tls-min <version>", "tlsMin", oneOf(TLS_VERSIONS), "lowest version: 1.0, 1.1, 1.2, 1.3"),
+    flag("--allow-cleartext-login", "cleartextLogin", "permit logins before STLS"),
+  ),
+  ...group(
+    "TLS towards servers:",
+    value("--server-tls <mode>", "serverTls", oneOf(TLS_MODES), "none, starttls, tls (default: none; port 995: tls)"),
+    value("--server-ca <file>", "serverCa", path, "authorities to trust (default: the system's)"),
+    each(
+      "--server-pin <sha256>",
+      "serverPins",
+      pin,
+      "public key, in hex or base64; may repeat; instead of a certificate",
+    ),
+    value("--server-cert <file>", "serverCert", path, "client certificate"),
+    value("--server-key <file>", "serverKey", path, "the key of --server-cert"),
+    value("--server-tls-min <version>", "serverTlsMin", oneOf(TLS_VERSIONS), "lowest version: 1.0, 1.1, 1.2, 1.3"),
+  ),
+  ...group(
+    "Dialogue and limits:",
+    value("--greeting <text>", "greeting", greeting, "text after +OK"),
+    flag("--capa", "capa", "answer CAPA"),
+    {
+      flags: "--no-pipelining",
+      help: "servers get one command at a time, also those that list PIPELINING",
+      set: (draft) => {
+        draft.pipelining = false;
+      },
+    },
+    value("-t, --timeout <seconds>", "timeout", seconds, "inactivity limit"),
+    value("--login-timeout <seconds>", "loginTimeout", seconds, "from the connection to complete credentials"),
+    value("--max-sessions <n>", "maxSessions", number, "sessions at once"),
+    value("--max-per-client <n>", "maxPerClient", number, "sessions at once of one client"),
+  ),
+  ...group(
+    "Log:",
+    flag("-m, --brief", "brief", "fewer lines: neither connect nor login"),
+    value("--syslog <address>", "syslog", syslog, "log to udp://host[:port] or tcp://host[:port]"),
+    value("--facility <name>", "facility", facility, "the syslog facility"),
+  ),
 ];

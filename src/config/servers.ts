@@ -10,13 +10,13 @@ import { parseHost, parsePort } from "../base/address";
 export interface ServerEntry {
   /** In lower case, without a final dot; an IPv6 address in brackets and in the form in which hosts are compared. */
   readonly pattern: string;
-  /** Whether the pattern has wildcards. One without them is the administrator's word: no address is checked. */
+  /** Whether the pattern has wildcards. A host that an entry without them permits may have any addresses. */
   readonly wild: boolean;
   /** The port that the entry permits besides those of POP3; "*": any; null: none. */
   readonly port: number | "*" | null;
 }
 
-/** @param text comma-separated entries; empty ones are skipped @throws Error in one line if one can't be understood */
+/** Parses the list. @param text comma-separated entries; empty ones are skipped @throws Error in one line */
 export function parseServers(text: string): readonly ServerEntry[] {
   return text
     .split(",")

@@ -1,10 +1,8 @@
 /**
- * What `--syslog` and `--facility` say. Nothing heavy is loaded here: the command line is checked with these before
- * anything is logged.
+ * The values of `--syslog` and `--facility`.
  */
 
 import { parseHostPort } from "../base/address";
-import { quote } from "../base/quote";
 
 /** Where a syslog daemon listens. */
 export interface SyslogTarget {
@@ -34,21 +32,21 @@ export const facilities: ReadonlyMap<string, number> = new Map([
   ...Array.from({ length: 8 }, (_, index) => [`local${index}`, 16 + index] as const),
 ]);
 
-/** The number of a facility. @throws Error with one line for the person who typed it */
+/** The number of a facility. @throws Error that says what to give instead */
 export function parseFacility(name: string): number {
   const number = facilities.get(name);
-  if (number === undefined) throw new Error(`not a syslog facility: ${quote(name)}`);
+  if (number === undefined) throw new Error(`give a facility of syslog: ${[...facilities.keys()].join(", ")}`);
   return number;
 }
 
 /**
- * `udp://host[:port]` or `tcp://host[:port]`; an IPv6 address wears brackets.
- * @throws Error with one line for the person who typed it
+ * An address of syslog: `udp://host[:port]` or `tcp://host[:port]`; an IPv6 address is written in brackets.
+ * @throws Error that says what to give instead
  */
 export function parseSyslogAddress(text: string): SyslogTarget {
   const [, scheme, rest] = /^(udp|tcp):\/\/(.+)$/i.exec(text) ?? [];
   const target = rest === undefined ? null : parseHostPort(rest);
-  if (!scheme || !target) throw new Error(`not udp://host[:port] or tcp://host[:port]: ${quote(text)}`);
+  if (!scheme || !target) throw new Error("give udp://host[:port] or tcp://host[:port], an IPv6 address in brackets");
   return {
     transport: scheme.toLowerCase() as SyslogTarget["transport"],
     host: target.host,

@@ -1,141 +1,187 @@
 /**
- * What stands behind an option, checked and in the form in which a Config has it. Whatever makes no sense is a
- * UsageFault that names the option.
+ * The kinds of values that options take: how one is read, and how it is shown. A value that can't be read is an Error
+ * that says what to give instead; the command line puts the option's name and the value before it.
  */
 
 import { accessSync, constants, statSync } from "node:fs";
-import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
-import { parsePort } from "../base/address";
+import { bracketed, isAddress, parseHost, parsePort, showHostPort } from "../base/address";
+import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
-import { parseServers } from "./servers";
-import type { Config, Draft, ListenAddress, TlsMode, TlsVersion } from "./settings";
-import { parseFacility, parseSyslogAddress } from "./syslog";
+import { parseServers, type ServerEntry } from "./servers";
+import type { ListenAddress, TlsMode, TlsVersion } from "./settings";
+import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
-/** The command line can't be run as it is; the message is one line for the person who typed it. */
-export class UsageFault extends Error {}
+/** A kind of value of options. */
+export interface Kind<Value> {
+  /** @throws Error that says what to give instead */
+  parse(text: string): Value;
+  /** The value as it is written on the command line. */
+  show(value: Value): string;
+}
 
+/** All modes of TLS. */
 export const TLS_MODES: readonly TlsMode[] = ["none", "starttls", "tls"];
+
+/** All versions of TLS that may be the lowest one. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["1.0", "1.1", "1.2", "1.3"];
 
-/** The most that an option about time takes, in seconds, and one about a number of sessions. */
-export const MAX_SECONDS = 1_000_000;
-export const MAX_COUNT = 1_000_000;
+/** The greatest number that an option takes, of seconds, too. */
+const MOST = 1_000_000;
 
-/** A whole number of 1 to `most`. @throws UsageFault */
-export function whole(text: string, option: string, most: number): number {
-  const number = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
-  if (number < 1 || number > most) throw new UsageFault(`${option} takes a whole number of 1 to ${most}, not ${text}`);
-  return number;
+/** A whole number from 1. */
+export const number: Kind<number> = {
+  parse(text) {
+    const parsed = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+    if (parsed < 1 || parsed > MOST) throw new Error(`give a whole number from 1 to ${MOST}`);
+    return parsed;
+  },
+  show: String,
+};
+
+/** Seconds, whole ones; the value is in milliseconds. */
+export const seconds: Kind<number> = {
+  parse: (text) => number.parse(text) * 1000,
+  show: (value) => String(value / 1000),
+};
+
+/** A text that is taken as it is. */
+const text: Kind<string> = { parse: (given) => given, show: (value) => value };
+
+/** The name of a user, or `uid[:gid]`; only the system knows whether there is one. */
+export const user: Kind<string> = text;
+
+/** A path; a relative one is meant from where the command was typed. */
+export const path: Kind<string> = { ...text, parse: (given) => resolve(given) };
+
+/** A folder that exists. */
+export const folder: Kind<string> = {
+  ...text,
+  parse(given) {
+    const full = resolve(given);
+    if (!statSync(full, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${full} is not a directory`);
+    return full;
+  },
+};
+
+/** An IP address. */
+export const address: Kind<string> = {
+  ...text,
+  parse(given) {
+    if (!isAddress(given)) throw new Error("give an IP address");
+    return parseHost(given) as string;
+  },
+};
+
+/** `[interface:]port[/tls|/starttls]`; an IPv6 interface is written in brackets. */
+export const listenAddress: Kind<ListenAddress> = {
+  parse(given) {
+    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls))?$/.exec(given);
+    const port = parsePort(parts?.[3] ?? "", true);
+    if (!parts || port === null)
+      throw new Error("give [interface:]port[/tls|/starttls], an IPv6 interface in brackets");
+    const tls = parts[4] as TlsMode | undefined;
+    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }) };
+  },
+  show({ host, port, tls }) {
+    const before = host === null ? "" : `${bracketed(host)}:`;
+    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}`;
+  },
+};
+
+/** SHA-256 as hex, from hex or base64. */
+export const pin: Kind<string> = {
+  ...text,
+  parse(given) {
+    if (/^[0-9a-f]{64}$/i.test(given)) return given.toLowerCase();
+    if (/^[A-Za-z0-9+/]{43}=?$/.test(given)) return Buffer.from(given, "base64").toString("hex");
+    throw new Error("give a SHA-256 in hex or base64");
+  },
+};
+
+/** One of these words. */
+export function oneOf<Choice extends string>(choices: readonly Choice[]): Kind<Choice> {
+  return {
+    parse(given) {
+      const choice = choices.find((one) => one === given);
+      if (choice === undefined) throw new Error(`give one of ${choices.join(", ")}`);
+      return choice;
+    },
+    show: (value) => value,
+  };
 }
 
-/** `[interface:]port[/tls|/starttls]`; an IPv6 interface wears brackets. @throws UsageFault */
-export function listener(text: string): ListenAddress {
-  const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls))?$/.exec(text);
-  const port = parsePort(parts?.[3] ?? "", true);
-  if (!parts || port === null) throw new UsageFault(`not [interface:]port[/tls|/starttls]: ${text}`);
-  const tls = parts[4] as TlsMode | undefined;
-  return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }) };
-}
+/** The greeting as octets. A time stamp in it would invite APOP, which is not permitted (RFC 1939, 7). */
+export const greeting: Kind<string> = {
+  parse(given) {
+    const octets = Buffer.from(given).toString("latin1");
+    if (hasControl(octets)) throw new Error("give a text without control characters");
+    if (/<[^>]*@[^>]*>/.test(octets)) throw new Error("give a text without an APOP time stamp");
+    if (octets.startsWith("[")) throw new Error("give a text that does not begin with a response code");
+    const most = STATUS_LIMIT - "+OK \r\n".length;
+    if (octets.length > most) throw new Error(`give a text of at most ${most} octets`);
+    return octets;
+  },
+  show: (value) => Buffer.from(value, "latin1").toString(),
+};
 
-/** The pairs, the last one with its key. @throws UsageFault if it has one already, or there is none */
-export function withKey(certificates: Config["certificates"], key: string): Config["certificates"] {
-  const last = certificates.at(-1);
-  if (last?.key !== "") throw new UsageFault("--tls-key stands behind its --tls-cert");
-  return [...certificates.slice(0, -1), { ...last, key }];
-}
+/** `udp://host[:port]` or `tcp://host[:port]`. */
+export const syslog: Kind<SyslogTarget> = {
+  parse: parseSyslogAddress,
+  show: ({ transport, host, port }) => `${transport}://${showHostPort(host, port)}`,
+};
 
-/** SHA-256 as hex, from hex or base64. @throws UsageFault */
-export function pin(text: string): string {
-  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-  if (/^[A-Za-z0-9+/]{43}=?$/.test(text)) return Buffer.from(text, "base64").toString("hex");
-  throw new UsageFault(`--server-pin takes a SHA-256 in hex or base64, not ${text}`);
-}
+/** The number of a syslog facility, by its name. */
+export const facility: Kind<number> = {
+  parse: parseFacility,
+  show: (value) => [...facilities].find(([, of]) => of === value)?.[0] ?? String(value),
+};
 
-/** One of these words. @throws UsageFault */
-export function oneOf<Choice extends string>(text: string, option: string, choices: readonly Choice[]): Choice {
-  const choice = choices.find((one) => one === text);
-  if (choice === undefined) throw new UsageFault(`${option} takes one of ${choices.join(", ")}, not ${text}`);
-  return choice;
-}
-
-/** The greeting as octets; a time stamp in it would invite APOP, which is not permitted (RFC 1939, 7). */
-export function greeting(text: string): string {
-  const octets = Buffer.from(text).toString("latin1");
-  if (/[\x00-\x1f\x7f]/.test(octets)) throw new UsageFault("--greeting must not hold control characters");
-  if (/<[^>]*@[^>]*>/.test(octets)) throw new UsageFault("--greeting must not hold an APOP time stamp");
-  if (octets.startsWith("[")) throw new UsageFault("--greeting must not begin with a response code");
-  if (octets.length > STATUS_LIMIT - "+OK \r\n".length) throw new UsageFault("--greeting is too long");
-  return octets;
-}
-
-/** `--syslog`, as it is. @throws UsageFault if it is no address of a syslog */
-export function syslog(text: string): string {
-  return sound(text, parseSyslogAddress);
-}
-
-/** `--facility`, as it is. @throws UsageFault if there is none of this name */
-export function facility(text: string): string {
-  return sound(text, parseFacility);
-}
-
-/** The text itself, if it can be understood. */
-function sound(text: string, parse: (text: string) => unknown): string {
-  try {
-    parse(text);
-  } catch (thrown) {
-    throw new UsageFault((thrown as Error).message);
-  }
-  return text;
-}
-
-/** A program and its arguments; a path is meant from where the command was typed. */
-export function program(text: string): string[] {
-  const [path = "", ...words] = text.split(/[ \t]+/).filter(Boolean);
-  const found = path.includes("/") ? resolve(path) : path;
-  if (path === "") throw new UsageFault("-a takes a program");
-  if (path.includes("/") && !isProgram(found)) throw new UsageFault(`-a: ${found} can't be run`);
-  return [found, ...words];
-}
+/** A program and its arguments; a relative path is meant from where the command was typed. */
+export const program: Kind<readonly string[]> = {
+  parse(given) {
+    const [first = "", ...words] = given.split(/[ \t]+/).filter(Boolean);
+    if (first === "") throw new Error("give a program");
+    const found = first.includes("/") ? resolve(first) : first;
+    if (first.includes("/") && !isProgram(found)) throw new Error(`${found} is not a program that can be run`);
+    return [found, ...words];
+  },
+  show: (value) => value.join(" "),
+};
 
 /** Whether this file can be run. */
-export function isProgram(path: string): boolean {
+export function isProgram(file: string): boolean {
   try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
   } catch {
     return false;
   }
 }
 
-/** The full path of a folder. @throws UsageFault if there is none */
-export function folder(text: string): string {
-  const path = resolve(text);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UsageFault(`-l: ${path} is not a directory`);
-  return path;
-}
-
 /** Characters that can't be part of a server's name or address. */
-export function delimiters(text: string): string {
-  if (!/^[!-,/:-@\\^`{-~]+$/.test(text))
-    throw new UsageFault(`-c takes characters that no server has in its name, not ${text}`);
-  return text;
-}
+export const delimiters: Kind<string> = {
+  ...text,
+  parse(given) {
+    if (!/^[!-,/:-@\\^`{-~]+$/.test(given))
+      throw new Error("give characters that no server has in its name, such as @");
+    return given;
+  },
+};
 
-/** Sets the source address of its family. @throws UsageFault if it is no address */
-export function source(draft: Draft, text: string): void {
-  if (isIPv4(text)) draft.source4 = text;
-  else if (isIPv6(text)) draft.source6 = text;
-  else throw new UsageFault(`-q takes an IP address, not ${text}`);
-}
+/** The servers that may be selected. */
+export const servers: Kind<readonly ServerEntry[]> = {
+  parse: parseServers,
+  show: (entries) => entries.map(({ pattern, port }) => (port === null ? pattern : `${pattern}:${port}`)).join(","),
+};
 
-/** `-s`, as it is. @throws UsageFault if an entry can't be understood */
-export function servers(text: string): string {
-  return sound(text, parseServers);
-}
-
-/** A prefix that makes no variable that somebody else listens to. */
-export function prefix(text: string): string {
-  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text) && !/^(?:LD_|NODE_|PATH|BASH|ENV|IFS|PERL|PYTHON)/.test(text)) return text;
-  throw new UsageFault(`-v can't take the prefix ${text}`);
-}
+/** A prefix of environment variables that makes no variable which another program obeys. */
+export const prefix: Kind<string> = {
+  ...text,
+  parse(given) {
+    const foreign = /^(?:LD_|NODE_|PATH|BASH|ENV|IFS|PERL|PYTHON)/.test(given);
+    if (foreign) throw new Error("give a prefix of your own: other programs obey variables that begin so");
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(given)) throw new Error("give letters, digits and _, not a digit first");
+    return given;
+  },
+};

@@ -1,127 +1,105 @@
 /**
- * A peer as lines and chunks: the only code that touches a stream, with its two halves, reader.ts and writer.ts.
+ * A connection to a client or a server, as lines and chunks. This file is the interface of its folder; only the files
+ * of the folder use the stream of a client or a server. reader.ts and writer.ts are the connection's halves, relay.ts
+ * relays a multi-line body.
  *
- * - What had arrived can still be read when the peer is gone; what is written to a peer that is gone is dropped.
- * - Waiting ends in one of three ways: the peer delivers, the input ends, or `fail` says why not. Deadlines call `fail`.
+ * - Octets that arrived before the peer closed can still be read; octets written afterwards are dropped.
+ * - A wait ends in one of three ways: octets arrive, the input ends, or `fail` gives a reason. Deadlines call `fail`.
  * - A multi-line body is one awaited call, `relay`; inside, octets flow by callback, whole chunks at a time.
  */
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { now, unwatch, type Watched, watch } from "../base/clock";
-import { type Blame, Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
+import { NEVER, now, unwatch, type Watched, watch } from "../base/clock";
+import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
+import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
 import { type Handshake, handshake } from "./handshake";
-import { type OVERLONG, Reader } from "./reader";
+import { Reader } from "./reader";
+import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
+import { Writer } from "./writer";
 
+export { peerClosed } from "./failures";
 export { reasonOf } from "./handshake";
 export { OVERLONG } from "./reader";
 
-import { type End, Relay, type Sink, type Source } from "./relay";
-import { Writer } from "./writer";
-
-export interface Endpoint {
+/** One end of a connection. */
+interface Endpoint {
   /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
   readonly address: string;
   readonly port: number;
 }
 
-/** How long a closed connection waits for the peer's end, in milliseconds, so that our last words are not reset away. */
+/** How long a closing connection waits for the peer to close, in milliseconds: a reset could lose the last reply. */
 const LINGER = 2000;
 
-const NEVER = Number.POSITIVE_INFINITY;
-export class Connection implements Watched, Source, Sink {
-  /** When the input awaited now must be there, by the clock of deadline.ts; Infinity: it is not the peer's turn. */
-  deadline = NEVER;
-  /** When all must be over, by the same clock, whatever else goes on. */
-  limit = NEVER;
-  /** How long the peer may take to accept octets, or the next chunk of a body may take to come; in milliseconds. */
-  patience = NEVER;
-  /** Called once: nobody is there to read answers any more, or the connection was made to fail. */
-  onLost: ((failure: Failure) => void) | null = null;
+/** Shown a line that was read ("<") or written (">"). */
+type Trace = (direction: "<" | ">", line: string) => void;
 
-  #gone = false;
+/** A connection to a client or a server. */
+export class Connection implements Watched, Source, Sink {
+  /** When the expected input must have arrived, by the clock of clock.ts; NEVER: no input is expected. */
+  deadline = NEVER;
+  /** When the connection fails in any case, by the same clock. */
+  limit = NEVER;
+  /** How long the peer may take to accept octets, or to send the next chunk of a body, in milliseconds. */
+  patience = NEVER;
+  /** Called once, when the peer has hung up and all its input has arrived, or when the connection fails. */
+  onOver: ((failure: Failure) => void) | null = null;
+
+  #hungUp = false;
   #closing = false;
   #failure: Failure | null = null;
   #relay: Relay | null = null;
-  #trace: ((direction: "<" | ">", line: string) => void) | null = null;
+  #trace: Trace | null = null;
   #stream!: Duplex;
   #handshake: Handshake | null = null;
-  /** The halves, for the relay alone. */
-  readonly reader: Reader;
-  readonly writer: Writer;
+  readonly #writer: Writer;
+  /** What has arrived, as lines. */
+  readonly input: Reader;
   buffers: ReadBuffers | null;
 
   /**
-   * @param role who the peer is, to whom its failures are blamed
+   * @param role who the peer is, for the failures
    * @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks
    */
   constructor(
-    /** The stream that it began with; it closes last. */
+    /** The first stream, below TLS; it closes last. */
     readonly stream: Duplex,
-    readonly role: Blame,
+    readonly role: Role,
     readonly peer: Endpoint,
     readonly local: Endpoint,
     buffers: ReadBuffers | null = null,
   ) {
     this.buffers = buffers;
-    this.reader = new Reader(stream, buffers);
-    this.writer = new Writer(stream, () => this.#lose());
+    this.input = new Reader(stream, buffers);
+    this.#writer = new Writer(stream, () => this.#hangUp());
     this.#attach(stream);
     watch(this);
   }
 
-  /** The TLS version that is spoken, as Node names it; "": the peer is spoken to in clear. */
+  /** The TLS version in use, as Node names it; "": the connection is in clear. */
   get tls(): string {
     const socket = this.#stream as Partial<TLSSocket>;
     return socket.encrypted ? (socket.getProtocol?.() ?? "") : "";
   }
 
-  /** Shown each line that is read by `line`, and each that is written by `say` or goes before a relayed body. */
-  set trace(trace: (direction: "<" | ">", line: string) => void) {
+  /** Called with each line that `line` reads, that `say` writes, or that goes before a relayed body. */
+  set trace(trace: Trace) {
     this.#trace = trace;
-    this.reader.heard = (line) => trace("<", line);
-  }
-
-  /** Whether nobody reads our answers any more: reset, timed out, closed. A mere end of input is not gone. */
-  get gone(): boolean {
-    return this.#gone;
-  }
-
-  /** Whether it is gone and all that it had said is here: nothing will come of it any more. */
-  get lost(): boolean {
-    return this.#gone && this.reader.ended;
-  }
-
-  /** How many octets have arrived and were not taken yet. */
-  get pending(): number {
-    return this.reader.pending;
-  }
-
-  /** What has arrived and was not taken yet, as latin1. */
-  get ahead(): string {
-    return this.reader.ahead;
-  }
-
-  /** The next octet without taking it; null at the end of input. @throws Failure */
-  peek(): Promise<number | null> {
-    return this.reader.peek();
+    this.input.onLine = (line) => trace("<", line);
   }
 
   /**
-   * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
-   *
-   * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
-   * @throws Failure
+   * Whether the peer does not read any more: a reset, a timeout or a close. The end of input alone is no sign of it.
    */
-  line(limit: number): Promise<string | null | typeof OVERLONG> {
-    return this.reader.line(limit);
+  get hungUp(): boolean {
+    return this.#hungUp;
   }
 
-  /** Skips the rest of the line, however long; false if the input ended before the line did. @throws Failure */
-  skipLine(): Promise<boolean> {
-    return this.reader.skipLine();
+  /** Whether the peer has hung up and all its input has arrived. */
+  get over(): boolean {
+    return this.#hungUp && this.input.ended;
   }
 
   /** Writes lines (latin1), each with its CRLF; returns as `write` does. */
@@ -131,148 +109,154 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /**
-   * Writes octets (a string is latin1). Returns a promise only if the peer is slower than we are; it resolves when the
-   * peer has caught up or is gone, and rejects with a Failure if that takes longer than `patience`.
+   * Writes octets (a string is latin1). Returns a promise only if the peer is slower than the gateway. The promise
+   * resolves when the peer has accepted all octets or has hung up, and rejects with a Failure after `patience`.
    */
   write(octets: string | Buffer): Promise<void> | undefined {
-    this.writer.send(octets);
-    return this.writer.full ? this.writer.emptied(this.patience) : undefined;
+    this.#writer.send(octets);
+    return this.#writer.full ? this.#writer.emptied(this.patience) : undefined;
+  }
+
+  /** Part of Sink: writes octets, and does not wait. */
+  send(octets: string | Buffer): void {
+    this.#writer.send(octets);
+  }
+
+  /** Part of Sink. */
+  get empty(): boolean {
+    return this.#writer.empty;
+  }
+
+  /** Part of Sink: rejects with a Failure after `patience`. */
+  emptied(): Promise<void> {
+    return this.#writer.emptied(this.patience);
   }
 
   /**
-   * Passes on what arrives here, up to and with what `end` finds, to another connection, and no faster than that one
-   * takes it. If that one is gone the octets are read all the same, and dropped.
+   * Relays a body from this connection to a sink, no faster than the sink takes it. If the sink is a connection whose
+   * peer has hung up, the body is read all the same, and dropped.
    *
-   * @param head a line that goes before it
+   * @param end finds the end of the body, which is relayed, too
+   * @param head a line before the body, without CRLF
    * @returns how many octets the body had
-   * @throws Failure of this side: the input ended, stood still or was made to fail; of the other: it stood still
+   * @throws Failure if this side's input ends, stops for longer than `patience`, or fails, or if the sink stops
    */
-  relay(to: Connection, end: End, head: string): Promise<number> {
-    to.#trace?.(">", head);
+  relay(to: Sink, end: BodyEnd, head: string): Promise<number> {
+    if (to instanceof Connection) to.#trace?.(">", head);
     const relay = new Relay(this, to, end, () => {
       this.#relay = null;
     });
     this.#relay = relay;
     relay.start(`${head}\r\n`);
     if (this.#failure) this.#relay?.fail(this.#failure);
-    else if (this.reader.ended) this.#relay?.fail(this.#cutOff());
+    else if (this.input.ended) this.#relay?.fail(peerCutOff(this.role));
     return relay.done;
   }
 
+  /** Ends a relayed body where it is: what has arrived of it was its last. */
+  endRelay(): void {
+    this.#relay?.finish();
+  }
+
   /**
-   * Puts TLS between: what had arrived before belongs to the handshake, and thus fails it if it was said in clear.
+   * Puts TLS over the stream. Octets that arrived before go to the handshake, so the handshake fails if the peer sent
+   * them in clear.
    *
-   * @param open makes a TLS socket of the stream so far
-   * @throws Failure if the handshake does not come about, or not before `deadline`
+   * @param open makes a TLS socket over the stream
+   * @throws Failure if the handshake fails, or is not done before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
-    if (!this.writer.empty) await this.writer.emptied(this.patience);
+    if (!this.#writer.empty) await this.#writer.emptied(this.patience);
     if (this.#failure) throw this.#failure;
-    this.reader.release();
+    this.input.release();
     const tls = open(this.#stream);
     this.buffers = null;
     this.#attach(tls);
-    this.reader.move(tls);
-    this.writer.move(tls);
+    this.input.move(tls);
+    this.#writer.move(tls);
     this.#handshake = handshake(tls, this.role);
     await this.#handshake.done;
     this.#handshake = null;
   }
 
-  /** Ends every wait on this connection, now and later, with this reason. The first reason stays. */
+  /** Rejects every wait on this connection, now and later, with this reason. Later calls do nothing. */
   fail(failure: Failure): void {
     if (this.#failure || this.#closing) return;
     this.#failure = failure;
     this.deadline = NEVER;
     this.limit = NEVER;
     this.#handshake?.fail(failure);
-    this.reader.fail(failure);
-    this.writer.fail(failure);
+    this.input.fail(failure);
+    this.#writer.fail(failure);
     this.#relay?.fail(failure);
-    this.#lost(failure);
+    this.#tellOver(failure);
   }
 
   /**
-   * Says no more: sends what was written, lingers for the peer's end, and is gone. Input is dropped from now on.
+   * Closes: sends the octets that were written, waits LINGER for the peer to close, and closes the stream. Input is
+   * dropped from now on.
    *
-   * @param within how long the peer may take to accept what is still to be sent, in milliseconds
+   * @param within how long the peer may take to accept the unsent octets, in milliseconds
    */
   close(within = LINGER): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.onLost = null;
-    this.reader.close();
+    this.onOver = null;
+    this.input.close();
     this.deadline = now() + within;
     this.#stream.end(() => {
       this.deadline = now() + LINGER;
     });
   }
 
-  /** Gone at once: what is still to be sent is lost. */
+  /** Closes at once: octets that are not sent yet are lost. */
   destroy(): void {
     this.#closing = true;
-    this.onLost = null;
+    this.onOver = null;
     this.#stream.destroy();
   }
 
-  /** Part of the clock: ends what is overdue. */
+  /** Part of Watched: fails or closes the connection if a deadline has passed. @param at the time, by `now` */
   sweep(at: number): void {
     if (at >= this.deadline && this.#closing) this.#stream.destroy();
-    else if (at >= this.deadline || at >= this.limit) this.fail(this.#silent());
-    else if (at >= this.writer.deadline) this.fail(new Failure(this.role, `${this.role} does not read`));
+    else if (at >= this.deadline || at >= this.limit) this.fail(peerSilent(this.role));
+    else if (at >= this.#writer.deadline) this.fail(peerSlow(this.role));
   }
 
-  #silent(): Failure {
-    return new Failure(this.role, `${this.role} is silent`, this.role === "server" ? texts.serverSilent : null);
-  }
-
-  #cutOff(): Failure {
-    return new Failure(this.role, `${this.role} closed the connection inside a response`);
-  }
-
-  /** There will be no more input. */
-  #finish(): void {
-    if (this.reader.ended) return;
-    this.reader.end();
-    this.#relay?.fail(this.#cutOff());
-    this.#lostIfClosed();
-  }
-
-  /** Listens for the end of a stream; that of a stream which TLS has taken over is the TLS socket's affair. */
+  /** Uses a stream from now on. The events of a stream below TLS do not count: the TLS socket emits its own. */
   #attach(stream: Duplex): void {
     this.#stream = stream;
     stream.on("error", () => {});
     stream.on("end", () => {
-      if (stream === this.#stream) this.#finish();
+      if (stream === this.#stream) this.#endInput();
     });
     stream.on("close", () => {
       if (stream !== this.#stream) return;
       unwatch(this);
-      this.#finish();
-      this.#lose();
+      this.#endInput();
+      this.#hangUp();
     });
   }
 
-  /** Nobody reads any more; but what had arrived before may not all have been read. */
-  #lose(): void {
-    if (this.#gone) return;
-    this.#gone = true;
-    this.writer.close();
-    this.#lostIfClosed();
+  /** No input will arrive any more. */
+  #endInput(): void {
+    if (this.input.ended) return;
+    this.input.end();
+    this.#relay?.fail(peerCutOff(this.role));
+    if (this.over) this.#tellOver(peerClosed(this.role));
   }
 
-  #lostIfClosed(): void {
-    if (this.lost) this.#lost(closed(this.role));
+  /** The peer does not read any more, but octets that it has sent may still arrive. */
+  #hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    this.#writer.close();
+    if (this.over) this.#tellOver(peerClosed(this.role));
   }
 
-  #lost(failure: Failure): void {
-    const { onLost } = this;
-    this.onLost = null;
-    onLost?.(failure);
+  #tellOver(failure: Failure): void {
+    const { onOver } = this;
+    this.onOver = null;
+    onOver?.(failure);
   }
-}
-
-/** The failure of a peer that has left. */
-export function closed(role: Blame): Failure {
-  return new Failure(role, `${role} closed the connection`);
 }

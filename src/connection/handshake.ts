@@ -1,28 +1,25 @@
-/**
- * The wait for a TLS handshake, and why one fails, in words.
- */
+/** The wait for a TLS handshake, and the reason in words why a handshake has failed. */
 
 import type { TLSSocket } from "node:tls";
-import { type Blame, Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
+import type { Failure } from "../protocol/failure";
+import { type Role, tlsFailed } from "./failures";
 
 /** A handshake under way. */
 export interface Handshake {
-  /** Resolves when TLS is up and the peer is believed; rejects with a Failure of the peer. */
+  /** Resolves when TLS is up and the peer is verified; rejects with a Failure of the peer. */
   readonly done: Promise<void>;
   /** Ends the wait with this reason. */
   fail(failure: Failure): void;
 }
 
-/** @param role who the peer is */
-export function handshake(tls: TLSSocket, role: Blame): Handshake {
-  const reply = role === "server" ? texts.serverInsecure : null;
+/** Waits for a handshake that has begun. @param role who the peer is */
+export function handshake(tls: TLSSocket, role: Role): Handshake {
   let fail!: (failure: Failure) => void;
   const done = new Promise<void>((resolve, reject) => {
     fail = reject;
-    const failed = (why: string) => reject(new Failure(role, `TLS with ${role} failed: ${why}`, reply));
-    // A pin that does not fit has destroyed the socket by now; why, its "error" tells.
+    const failed = (why: string) => reject(tlsFailed(role, why));
     tls.once(role === "server" ? "secureConnect" : "secure", () => {
+      // A pin that does not match has destroyed the socket by now; the reason comes with its "error".
       if (!tls.destroyed) resolve();
     });
     tls.once("end", () => failed("the connection was closed"));
@@ -32,7 +29,7 @@ export function handshake(tls: TLSSocket, role: Blame): Handshake {
   return { done, fail };
 }
 
-/** What OpenSSL says in words, without its numbers and files; else what the system says. */
+/** OpenSSL's reason in words, without its numbers and file names; else the system's message. */
 export function reasonOf(fault: Error & { readonly reason?: string }): string {
   return fault.reason ?? fault.message;
 }

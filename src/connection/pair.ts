@@ -1,6 +1,6 @@
 /**
- * Two pipes as one stream: what comes from one descriptor and what goes to another. As with a socket, the end of the
- * input leaves the output open; and when it is whenClosed, both descriptors really are.
+ * Two pipes as one stream: input from one descriptor, output to another. As with a socket, the end of the input leaves
+ * the output open. When the stream has closed, both descriptors are closed.
  */
 
 import { Socket } from "node:net";
@@ -21,7 +21,7 @@ export class PipePair extends Duplex {
       if (!this.push(chunk)) input.pause();
     });
     input.on("end", () => this.push(null));
-    // What the client had said counts, however it left; a reader that is gone fails the write that was for it.
+    // Input that has arrived counts, however it ended. If the client has closed the output's pipe, the write fails.
     input.on("error", () => this.push(null));
     input.once("close", () => vacate(0));
     this.#output.on("error", () => {});
@@ -36,7 +36,7 @@ export class PipePair extends Duplex {
     this.#output.write(octets, done);
   }
 
-  /** Done when the descriptor is whenClosed: a pipe has no other way to tell its reader of the end. */
+  /** Done when the descriptor is closed: only then does the pipe's reader see the end. */
   override _final(done: Done): void {
     whenClosed(this.#output, done);
     this.#output.end();
@@ -49,7 +49,7 @@ export class PipePair extends Duplex {
   }
 }
 
-/** Calls back when a socket is whenClosed, or at once if it is. */
+/** Calls back when a socket has closed; at once if it has closed already. */
 function whenClosed(socket: Socket, done: () => void): void {
   if (socket.closed) done();
   else socket.once("close", done);

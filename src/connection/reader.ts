@@ -1,28 +1,36 @@
 /**
- * The reading half of a connection: what has arrived and was not taken yet, as lines and chunks.
+ * The reading half of a connection: a read buffer of octets that have arrived and were not taken yet, as lines and
+ * chunks.
  *
- * Octets are read as they come and kept, up to a bound; then reading stops until some of them are taken. What had
- * arrived before the end can still be taken after it. While there is a sink, chunks go there and are not kept.
+ * Octets are read eagerly, up to a bound; then reading stops until some of them are taken. Octets that arrived before
+ * the end of input can still be taken after it. While there is a sink, chunks go to the sink and are not kept.
  */
 
 import type { Duplex } from "node:stream";
 import type { Failure } from "../protocol/failure";
+import type { LineEnd } from "../protocol/multiline";
+import { startReading, stopReading } from "./afterreset";
 import type { ReadBuffers } from "./buffers";
 
-/** What `line` gives for a line that is longer than the limit; it is still there, for `skipLine`. */
+/** What `line` gives for a line that is longer than the limit. The line stays in the buffer, for `skipLine`. */
 export const OVERLONG = Symbol("a line longer than its limit");
 
-/** Octets kept before reading stops. A single chunk may go beyond it. */
+/** How many octets are kept before reading stops. A chunk may go beyond it. */
 const BOUND = 16 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** A read buffer over a stream. */
 export class Reader {
-  /** Shown each line that is taken. */
-  heard: ((line: string) => void) | null = null;
-  /** Gets each chunk at once; one from a buffers is only valid until the next read. */
+  /** Called with each line that is taken. */
+  onLine: ((line: string) => void) | null = null;
+  /** How the line that was taken last ended. */
+  lineEnd: LineEnd = "\r\n";
+  /** How many octets that line had, with its line end. */
+  lineOctets = 0;
+  /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
   #octets: Buffer = NOTHING;
@@ -30,7 +38,7 @@ export class Reader {
   #closed = false;
   #paused = false;
   #failure: Failure | null = null;
-  #reader: { resolve(): void; reject(failure: Failure): void } | null = null;
+  #wait: { resolve(): void; reject(failure: Failure): void } | null = null;
 
   #stream: Duplex;
   #buffers: ReadBuffers | null;
@@ -44,7 +52,7 @@ export class Reader {
     else stream.on("data", this.#data);
   }
 
-  /** Gives up the stream, and all that was read from it too early: it is for whom the stream is handed to. */
+  /** Stops reading the stream, and puts the octets of the buffer back into the stream, for its next reader. */
   release(): void {
     if (this.#buffers) this.#buffers.deliver = () => true;
     else this.#stream.off("data", this.#data);
@@ -54,44 +62,55 @@ export class Reader {
     if (rest.length > 0) this.#stream.unshift(rest);
   }
 
-  /** Goes on with another stream, which emits its chunks. */
+  /** Reads another stream from now on, which emits its chunks. */
   move(stream: Duplex): void {
     this.#stream = stream;
     this.#paused = false;
     stream.on("data", this.#data);
   }
 
-  /** How many octets are there. */
+  /** How many octets are in the buffer. */
   get pending(): number {
     return this.#octets.length;
   }
 
-  /** Whether nothing will arrive any more. */
+  /** Whether no octets will arrive any more. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** All that is there, as latin1, without taking it. */
+  /** All octets of the buffer, as latin1, without taking them. */
   get ahead(): string {
     return this.#octets.toString("latin1");
   }
 
-  /** The next octet without taking it; null at the end. @throws Failure */
-  async peek(): Promise<number | null> {
-    while (this.#octets.length === 0) if (!(await this.#arrival())) return null;
-    return this.#octets[0] as number;
+  /** Whether the input begins with these octets (latin1); they are not taken. @throws Failure */
+  async startsWith(octets: string): Promise<boolean> {
+    for (;;) {
+      const there = this.#octets.toString("latin1", 0, octets.length);
+      if (there === octets) return true;
+      if (!octets.startsWith(there) || !(await this.#arrival())) return false;
+    }
   }
 
-  /** The next line; see Connection. @throws Failure */
+  /**
+   * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
+   *
+   * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
+   * @throws Failure
+   */
   async line(limit: number): Promise<string | null | typeof OVERLONG> {
     if (this.#failure) throw this.#failure;
     for (let searched = 0; ; ) {
       const at = this.#octets.indexOf(LF, searched);
       if (at >= limit || (at < 0 && this.#octets.length >= limit)) return OVERLONG;
       if (at >= 0) {
-        const line = this.#octets.toString("latin1", 0, at > 0 && this.#octets[at - 1] === CR ? at - 1 : at);
+        const crlf = at > 0 && this.#octets[at - 1] === CR;
+        const line = this.#octets.toString("latin1", 0, crlf ? at - 1 : at);
+        this.lineEnd = crlf ? "\r\n" : "\n";
+        this.lineOctets = at + 1;
         this.take(at + 1);
-        this.heard?.(line);
+        this.onLine?.(line);
         return line;
       }
       searched = this.#octets.length;
@@ -99,7 +118,7 @@ export class Reader {
     }
   }
 
-  /** Skips the rest of the line, however long; false if the input ended before the line did. @throws Failure */
+  /** As `Connection.skipLine`. @throws Failure */
   async skipLine(): Promise<boolean> {
     for (;;) {
       const at = this.#octets.indexOf(LF);
@@ -109,7 +128,7 @@ export class Reader {
     }
   }
 
-  /** Takes octets that are there. */
+  /** Takes octets out of the buffer. @param count at most `pending` */
   take(count: number): Buffer {
     const taken = this.#octets.subarray(0, count);
     this.#octets = count === this.#octets.length ? NOTHING : this.#octets.subarray(count);
@@ -117,43 +136,46 @@ export class Reader {
     return taken;
   }
 
-  /** Keeps a chunk until it is taken; one from a buffers only lives until the next read, so it is copied. */
+  /** Adds a chunk to the buffer. A chunk from `buffers` is copied, since the next read overwrites it. */
   keep(chunk: Buffer): void {
     if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
     else this.#octets = this.#buffers ? Buffer.from(chunk) : chunk;
   }
 
+  /** Stops reading; what has arrived stays with the system, where a reset does not destroy it. */
   pause(): void {
+    if (this.#paused) return;
     this.#paused = true;
-    this.#stream.pause();
+    if (this.#buffers || !stopReading(this.#stream)) this.#stream.pause();
   }
 
+  /** Reads again, if `pause` has stopped it. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#stream.resume();
+    if (this.#buffers || !startReading(this.#stream)) this.#stream.resume();
   }
 
-  /** Nothing will arrive any more. */
+  /** The end of input: no octets will arrive any more. */
   end(): void {
     this.#ended = true;
     this.#wake(null);
   }
 
-  /** Ends the wait, now and later, with this reason. */
+  /** Rejects every wait for octets, now and later, with this reason. */
   fail(failure: Failure): void {
     this.#failure = failure;
     this.#wake(failure);
   }
 
-  /** What is there and what comes is dropped from now on. */
+  /** Drops the octets of the buffer, and all that arrive from now on. */
   close(): void {
     this.#closed = true;
     this.#octets = NOTHING;
     this.resume();
   }
 
-  /** A chunk has arrived. False: stop reading. */
+  /** Receives a chunk from the stream; false: the stream must stop reading. */
   #receive(chunk: Buffer): boolean {
     if (this.#closed) return true;
     if (this.sink) {
@@ -166,21 +188,21 @@ export class Reader {
     return !this.#paused;
   }
 
-  /** Waits for more; false: there will be none. */
+  /** Waits for octets; false: no octets will arrive any more. @throws Failure */
   async #arrival(): Promise<boolean> {
     if (this.#failure) throw this.#failure;
     if (this.#ended) return false;
     const had = this.#octets.length;
     await new Promise<void>((resolve, reject) => {
-      this.#reader = { resolve, reject };
+      this.#wait = { resolve, reject };
     });
     return this.#octets.length > had;
   }
 
   #wake(failure: Failure | null): void {
-    const reader = this.#reader;
-    this.#reader = null;
-    if (failure) reader?.reject(failure);
-    else reader?.resolve();
+    const wait = this.#wait;
+    this.#wait = null;
+    if (failure) wait?.reject(failure);
+    else wait?.resolve();
   }
 }

@@ -1,54 +1,57 @@
 /**
- * One multi-line body on its way from one connection to another: octets flow by callback, whole chunks at a time, and
- * no faster than the other side takes them. The only waiting is done by who awaits `done`.
+ * Relays one multi-line body from a connection to a sink: by callbacks, whole chunks at a time, and no faster than the
+ * sink takes them. Only the caller awaits, once for the whole body.
  */
 
-import { now } from "../base/clock";
+import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
 import type { Reader } from "./reader";
-import type { Writer } from "./writer";
 
-/** Finds the end of what is relayed: the offset just behind it, or -1 if all of the chunk belongs to it. */
-export interface End {
+/** Finds the end of the body: the offset after it; -1: all of the chunk belongs to the body. */
+export interface BodyEnd {
   find(chunk: Buffer): number;
 }
 
-/** A connection's clock, as the relay sets it: whose turn it is, and for how long. */
-export interface Paced {
+/** The side that a body comes from. */
+export interface Source {
+  /** When the next octets must have arrived, by the clock of clock.ts; the relay sets it during the body. */
   deadline: number;
+  /** How long the next octets may take, in milliseconds. */
   readonly patience: number;
-}
-
-/** Where octets come from. */
-export interface Source extends Paced {
-  readonly reader: Reader;
+  readonly input: Reader;
   readonly buffers: ReadBuffers | null;
 }
 
-/** Where they go. */
-export interface Sink extends Pick<Paced, "patience"> {
-  readonly writer: Writer;
+/** The side that a body goes to: another connection, or a test's. */
+export interface Sink {
+  /** Takes octets (a string is latin1). The sink may use their memory until it is empty. */
+  send(octets: string | Buffer): void;
+  /** Whether all octets have been sent. */
+  readonly empty: boolean;
+  /** Resolves when the sink is empty; rejects with a Failure if that takes too long. */
+  emptied(): Promise<void>;
 }
 
-/** Up to here a status line is copied in front of its body's first chunk: one segment instead of two. */
+/** The size of a first chunk, in octets, up to which it is joined to the status line: one segment instead of two. */
 const JOIN_BOUND = 16 * 1024;
 
-const NEVER = Number.POSITIVE_INFINITY;
-
+/** The relay of one body. */
 export class Relay {
-  /** How many octets the body had, when all of it is on its way. Rejects with the Failure of either side. */
+  /**
+   * Resolves with the size of the body, in octets, when the sink has sent it. Rejects with a Failure of either side.
+   */
   readonly done: Promise<number>;
   #octets = 0;
   #over = false;
   #resolve!: (octets: number) => void;
   #reject!: (failure: Failure) => void;
 
-  /** @param ended told when no chunk is the relay's any more */
+  /** @param ended called when the relay takes no chunk any more */
   constructor(
     private readonly from: Source,
     private readonly to: Sink,
-    private readonly end: End,
+    private readonly end: BodyEnd,
     private readonly ended: () => void,
   ) {
     this.done = new Promise((resolve, reject) => {
@@ -57,15 +60,22 @@ export class Relay {
     });
   }
 
-  /** Begins with what is there. @param head goes before it */
+  /** Begins with the octets that have arrived. @param head a line before the body, with its CRLF */
   start(head: string): void {
-    const { reader, buffers } = this.from;
-    const first = reader.take(reader.pending);
-    reader.sink = (chunk) => this.#pass(chunk, "");
+    const { input, buffers } = this.from;
+    const first = input.take(input.pending);
+    input.sink = (chunk) => this.#pass(chunk, "");
     this.from.deadline = now() + this.from.patience;
     if (first.length > 0) this.#pass(first, head);
-    else this.to.writer.send(head);
+    else this.to.send(head);
     if (!this.#over) buffers?.lease();
+  }
+
+  /** Ends it where it is, as if `end` had found the end there. */
+  finish(): void {
+    if (this.#over) return;
+    this.#leave(this.to.empty);
+    this.#resolve(this.#octets);
   }
 
   /** Ends it before its end. */
@@ -75,44 +85,44 @@ export class Relay {
     this.#reject(failure);
   }
 
-  /** Hands a chunk on, behind `head`; finds the body's end; stops reading while the other side is slow. */
+  /** Sends a chunk, after `head`; finds the end of the body; stops reading while the sink is slow. */
   #pass(chunk: Buffer, head: string): void {
     const { from, to } = this;
     const at = this.end.find(chunk);
     const part = at < 0 ? chunk : chunk.subarray(0, at);
     this.#octets += part.length;
     if (head && part.length <= JOIN_BOUND) {
-      to.writer.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
+      to.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
     } else {
-      if (head) to.writer.send(head);
-      to.writer.send(part);
+      if (head) to.send(head);
+      to.send(part);
     }
-    // All of it must have left before the next read, which goes into the same memory.
-    const slow = to.writer.empty ? null : to.writer.emptied(to.patience);
+    // All octets of the chunk must be sent before the next read, which goes into the same memory.
+    const slow = to.empty ? null : to.emptied();
     from.deadline = slow ? NEVER : now() + from.patience;
     if (at >= 0) {
       this.#leave(slow === null);
-      if (at < chunk.length) from.reader.keep(chunk.subarray(at));
+      if (at < chunk.length) from.input.keep(chunk.subarray(at));
       if (slow) slow.then(() => this.#resolve(this.#octets), this.#reject);
       else this.#resolve(this.#octets);
     } else if (slow) {
       from.buffers?.occupied();
-      from.reader.pause();
+      from.input.pause();
       slow.then(
         () => {
-          // The end may have come meanwhile: TLS delivers what it has decrypted already.
+          // The body may have ended meanwhile: a TLS socket still delivers the octets that it has decrypted.
           if (!this.#over) from.deadline = now() + from.patience;
-          from.reader.resume();
+          from.input.resume();
         },
         (failure) => this.fail(failure),
       );
     }
   }
 
-  /** @param free whether the memory of the last chunk is not in use any more */
+  /** Takes no chunk any more. @param free whether the memory of the last chunk is free */
   #leave(free: boolean): void {
     this.#over = true;
-    this.from.reader.sink = null;
+    this.from.input.sink = null;
     this.from.buffers?.release(free);
     this.ended();
   }

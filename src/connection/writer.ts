@@ -1,20 +1,20 @@
 /**
- * The writing half of a connection: octets go out at once; who writes more than the peer takes is asked to wait.
- *
- * A write that fails does not end the reading half: a client may send QUIT and reset the connection while an answer is
- * on its way to it, and a stream that destroys itself for the answer's sake would throw the QUIT away unread.
+ * The writing half of a connection. Octets are sent at once; a caller that writes faster than the peer accepts octets
+ * should wait. A write that fails does not end the reading half (afterreset.ts).
  */
 
 import type { Duplex } from "node:stream";
-import { now } from "../base/clock";
+import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
+import { survivesFailedWrites } from "./afterreset";
 
-/** Octets written and not yet accepted by the system before the writer is asked to wait. */
+/** How many octets may be written and not yet accepted by the system before the caller should wait. */
 const BOUND = 16 * 1024;
 
+/** Writes to a stream. */
 export class Writer {
-  /** When the peer must have accepted all that was written, by the clock of deadline.ts; Infinity: it has. */
-  deadline = Number.POSITIVE_INFINITY;
+  /** When the peer must have accepted all octets, by the clock of clock.ts; NEVER: no caller waits for that. */
+  deadline = NEVER;
 
   #closed = false;
   #failure: Failure | null = null;
@@ -24,34 +24,26 @@ export class Writer {
   };
   #stream!: Duplex;
 
-  /** @param lost told when a write has failed: nobody reads any more */
+  /** @param failed called when a write has failed: the peer does not read any more */
   constructor(
     stream: Duplex,
-    private readonly lost: () => void,
+    private readonly failed: () => void,
   ) {
     this.move(stream);
   }
 
-  /** Goes on with another stream. */
+  /** Writes to another stream from now on. */
   move(stream: Duplex): void {
     this.#stream = stream;
-    const write = stream._write;
-    const writev = stream._writev;
-    type Done = Parameters<typeof write>[2];
-    const swallowed = (done: Done) => (fault?: Error | null) => {
-      if (fault) this.lost();
-      done();
-    };
-    stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, swallowed(done));
-    if (writev) stream._writev = (pieces, done) => writev.call(stream, pieces, swallowed(done));
+    survivesFailedWrites(stream, this.failed);
   }
 
-  /** Whether so much is on its way that the writer should wait for `emptied`. */
+  /** Whether so many octets are unsent that the caller should wait for `emptied`. */
   get full(): boolean {
     return !this.#closed && this.#stream.writableLength >= BOUND;
   }
 
-  /** Whether nothing is on its way any more: the memory of what was sent is free. */
+  /** Whether all octets are sent, so that their memory is free. */
   get empty(): boolean {
     return this.#closed || this.#stream.writableLength === 0;
   }
@@ -64,9 +56,9 @@ export class Writer {
   }
 
   /**
-   * Resolves when the peer has accepted all of it, or is gone; rejects when the connection fails.
+   * Resolves when the peer has accepted all octets, or does not read any more; rejects when the connection fails.
    *
-   * @param patience how long that may take, in milliseconds; the connection watches the deadline
+   * @param patience how long that may take, in milliseconds; sets `deadline`, after which the connection fails
    */
   emptied(patience: number): Promise<void> {
     this.deadline = now() + patience;
@@ -79,13 +71,13 @@ export class Writer {
     return this.#wait.promise;
   }
 
-  /** Nobody reads any more: what is written from now on is dropped, and nobody waits. */
+  /** The peer does not read any more: octets that are written from now on are dropped, and waits resolve. */
   close(): void {
     this.#closed = true;
     this.#settle(null);
   }
 
-  /** Ends the wait, now and later, with this reason. */
+  /** Rejects every wait, now and later, with this reason. */
   fail(failure: Failure): void {
     this.#failure = failure;
     this.#settle(failure);
@@ -94,7 +86,7 @@ export class Writer {
   #settle(failure: Failure | null): void {
     const wait = this.#wait;
     this.#wait = null;
-    this.deadline = Number.POSITIVE_INFINITY;
+    this.deadline = NEVER;
     if (failure) wait?.reject(failure);
     else wait?.resolve();
   }

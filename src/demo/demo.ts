@@ -1,19 +1,21 @@
 /**
- * --demo: the sample maildrop behind a POP3 server of our own on a free loopback port, and how to look at it.
+ * --demo: a POP3 server with the sample maildrop, on a free loopback port, and a text that says how to try it.
  */
 
 import type { HostPort } from "../base/address";
 import { createDemoServer } from "./server";
 
-export interface Demo {
-  /** Where it listens: the gateway's default server. */
+/** A running sample server. */
+interface Demo {
+  /** Where the sample server listens: the gateway's default server. */
   readonly server: HostPort;
-  /** What to type, for somebody who has just started it. @param port the gateway's */
+  /** The commands that try it, for standard output. @param port the gateway's port */
   howTo(port: number): string;
+  /** Ends the server and its sessions. */
   close(): Promise<void>;
 }
 
-/** Starts the server. @throws the system's error if there is no loopback port */
+/** Starts the sample server. @throws the system's error if no loopback port can be opened */
 export async function startDemo(): Promise<Demo> {
   const server = createDemoServer();
   const port = await server.listen();
@@ -22,13 +24,13 @@ export async function startDemo(): Promise<Demo> {
 
 function howTo(port: number): string {
   return `
-The gateway listens on port ${port}, in front of a sample maildrop. Any user name will do, the password is demo.
+The gateway listens on port ${port}; its server has a sample maildrop for every user name. The password is demo.
 Try it from another terminal:
 
     curl --user me:demo pop3://127.0.0.1:${port}/       the list of mails
     curl --user me:demo pop3://127.0.0.1:${port}/1      the first mail
 
-or talk to it yourself, with nc 127.0.0.1 ${port} or telnet 127.0.0.1 ${port}:
+or type the commands, in nc 127.0.0.1 ${port} or telnet 127.0.0.1 ${port}:
 
     USER me
     PASS demo

@@ -1,18 +1,19 @@
 /**
- * What the server says to one client: a command line in, the octets of the answer out, through the states
- * AUTHORIZATION, TRANSACTION and UPDATE of RFC 1939. It knows no socket. Lines are latin1 strings, so that each octet
- * of a name or a password survives. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; [AUTH]: RFC 3206.
+ * The sample server's dialogue with one client, without the socket: it takes a command line and gives the octets of the
+ * answer, through the states AUTHORIZATION, TRANSACTION and UPDATE of RFC 1939. Lines are latin1 strings, so that no
+ * octet of a name or a password changes. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; [AUTH]: RFC 3206.
  */
 
+import { hasControl } from "../protocol/octets";
 import type { Mail } from "./mail";
 import type { Users } from "./users";
 
-/** What all sessions of a server share. */
+/** What all sessions of a server have in common. */
 export interface Rules {
   readonly users: Users;
-  /** The passwords that let in, whoever asks; latin1. */
+  /** The passwords that are accepted, for any user name; latin1. */
   readonly passwords: ReadonlySet<string>;
-  /** The lines that answer CAPA; null: there is no such command here. */
+  /** The lines of the answer to CAPA; null: the server does not know CAPA. */
   readonly capabilities: readonly string[] | null;
 }
 
@@ -20,51 +21,53 @@ type Answer = string | Buffer;
 
 interface DemoCommand {
   readonly state: "AUTHORIZATION" | "TRANSACTION" | "both";
-  readonly takes: Arguments;
+  readonly takes: DemoArguments;
   readonly answer: (dialogue: Dialogue, first: string, second: string) => Answer;
 }
 
-interface Arguments {
+interface DemoArguments {
   readonly pattern: RegExp;
   readonly words: string;
 }
 
-const NOTHING: Arguments = { pattern: /^ *$/, words: "takes no argument" };
-const NAME: Arguments = { pattern: /^(.*[^ ]) *$/, words: "takes a name" };
-const PASSWORD: Arguments = { pattern: /^(.+)$/, words: "takes a password" };
-const MESSAGE: Arguments = { pattern: /^ *([0-9]{1,10}) *$/, words: "takes a message number" };
-const ANY_MESSAGE: Arguments = { pattern: /^ *([0-9]{1,10})? *$/, words: "takes at most one message number" };
-const COUNT: Arguments = {
+const NOTHING: DemoArguments = { pattern: /^ *$/, words: "takes no argument" };
+const NAME: DemoArguments = { pattern: /^(.*[^ ]) *$/, words: "takes a name" };
+const PASSWORD: DemoArguments = { pattern: /^(.+)$/, words: "takes a password" };
+const MESSAGE: DemoArguments = { pattern: /^ *([0-9]{1,10}) *$/, words: "takes a message number" };
+const ANY_MESSAGE: DemoArguments = { pattern: /^ *([0-9]{1,10})? *$/, words: "takes at most one message number" };
+const COUNT: DemoArguments = {
   pattern: /^ *([0-9]{1,10}) +([0-9]{1,10}) *$/,
   words: "takes a message number and a number of lines",
 };
 
+/** One session. */
 export class Dialogue {
-  /** Whether the client said QUIT: nothing is to be answered any more. */
+  /** Whether the client has sent QUIT: later commands get no answer. */
   over = false;
 
   readonly #rules: Rules;
-  /** As USER gave it; "": not yet. */
+  /** The argument of USER; "": none was given yet. */
   #user = "";
-  /** The mails as they were at login, whose numbers hold all session long; null: not logged in. */
+  /** The mails at login; their numbers stay the same until the end of the session. null: not logged in. */
   #mails: readonly Mail[] | null = null;
-  /** The numbers of those marked as deleted. */
+  /** The numbers of the mails that are marked as deleted. */
   readonly #deleted = new Set<number>();
+  /** The answer to LAST: the highest number of a mail that was retrieved (RFC 1460). */
   #last = 0;
 
   constructor(rules: Rules) {
     this.#rules = rules;
   }
 
-  /** What is said first. */
+  /** The greeting, with its CRLF. */
   get greeting(): string {
     return "+OK POP3 sample server ready\r\n";
   }
 
-  /** Answers a command line. @param line without its line end; null: one that was too long */
+  /** The answer to a command line. @param line latin1, without its line end; null: the line was too long */
   answer(line: string | null): Answer {
     if (line === null) return "-ERR command line too long\r\n";
-    if (/[\x00-\x1f\x7f]/.test(line)) return "-ERR control character in command\r\n";
+    if (hasControl(line)) return "-ERR control character in command\r\n";
     const [, word = "", rest = ""] = /^([^ ]*) ?(.*)$/.exec(line) ?? [];
     const verb = word.toUpperCase();
     const row = Dialogue.#commands.get(verb);
@@ -76,7 +79,7 @@ export class Dialogue {
     return row.answer(this, parts[1] ?? "", parts[2] ?? "");
   }
 
-  /** The client is gone: without QUIT nothing is deleted (RFC 1939, 6). Does nothing the second time. */
+  /** Ends the session; without a QUIT before, no mail is deleted (RFC 1939, 6). A second call does nothing. */
   end(): void {
     if (this.#mails) this.#rules.users.unlock(this.#user, this.#mails);
     this.#mails = null;
@@ -100,7 +103,7 @@ export class Dialogue {
   ]);
 
   #name(name: string): Answer {
-    // A copy: what is cut from a line would keep the whole chunk in memory as long as the maildrop is remembered.
+    // A copy, since a slice of the line would keep the whole chunk in memory as long as `Users` has the name.
     this.#user = Buffer.from(name, "latin1").toString("latin1");
     return "+OK password required\r\n";
   }
@@ -108,7 +111,7 @@ export class Dialogue {
   #logIn(password: string): Answer {
     const user = this.#user;
     if (!user) return "-ERR give USER first\r\n";
-    // Whatever comes of it, the next try begins with USER (RFC 1939, 7).
+    // After a failed PASS the client begins again with USER (RFC 1939, 7).
     this.#user = "";
     if (!this.#rules.passwords.has(password)) return "-ERR [AUTH] wrong password\r\n";
     this.#mails = this.#rules.users.lock(user);
@@ -167,7 +170,7 @@ export class Dialogue {
     return `+OK message ${number} deleted\r\n`;
   }
 
-  /** RFC 1460 sets LAST back as well, to where it was at login; here that is 0, as nothing is kept of it. */
+  /** RSET also sets LAST back to its value at login (RFC 1460): to 0, since no value is kept between sessions. */
   #reset(): Answer {
     this.#deleted.clear();
     this.#last = 0;
@@ -178,7 +181,7 @@ export class Dialogue {
     return this.#rules.capabilities ?? [];
   }
 
-  /** UPDATE, if there was a login: done before the answer is out, so that a new login finds it done. */
+  /** The UPDATE state, after a login. It is done before the answer is sent, so that the next login sees the result. */
   #quit(): Answer {
     if (this.#mails) this.#mails = this.#present().map(([, mail]) => mail);
     this.end();

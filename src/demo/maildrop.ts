@@ -1,7 +1,8 @@
 /**
- * The sample maildrop: six mails about the gateway, among them a large one and a nasty one.
- * They are made at the first call and then shared: nobody may write into them. Every octet is fixed, and so are their
- * unique-ids, in every process. Raw octets as in a mailbox (RFC 5322), not stuffed, each mail ending in CRLF.
+ * The sample maildrop: six mails about the gateway, one of them large, one with octets that are hard to relay.
+ *
+ * The mails are made at the first call and must not be changed. Their octets, and so their unique-ids, are the same in
+ * every process. The octets are those of RFC 5322, not dot-stuffed; each mail ends in CRLF.
  */
 
 import { picture } from "./picture";
@@ -14,7 +15,7 @@ export function sampleMessages(): readonly Buffer[] {
   return made;
 }
 
-/** A mail with the header that all have. @param number the place in the maildrop, from 1 */
+/** A mail with the header fields that all have. @param number the message number, from 1 */
 function mail(number: number, date: string, subject: string, header: readonly string[], body: string): Buffer {
   const lines = [
     "From: The gateway <gateway@example.org>",
@@ -32,7 +33,7 @@ function mail(number: number, date: string, subject: string, header: readonly st
 
 const PLAIN = ["Content-Type: text/plain; charset=us-ascii", "Content-Transfer-Encoding: 7bit"];
 
-/** A mail in plain words. */
+/** A mail of plain text. */
 function letter(number: number, date: string, subject: string, text: string): Buffer {
   return mail(number, date, subject, PLAIN, `${text.trim().replaceAll("\n", "\r\n")}\r\n`);
 }
@@ -46,11 +47,11 @@ function welcome(): Buffer {
 Hello,
 
 you are reading this through pop3.proxy, a POP3 application gateway. Your
-mail program speaks to the gateway, the gateway speaks to a POP3 server, and
-of what each of them says only what belongs to POP3 gets to the other.
+mail program speaks to the gateway, and the gateway speaks to a POP3 server.
+The gateway relays only what is POP3.
 
-The server behind it is a small one that is part of the gateway: it lives in
-the memory of this process and knows six mails. No other machine is asked.
+This server is a part of the gateway. It has six mails in the memory of the
+process. The gateway connects to no other machine.
 
 The gateway
 `,
@@ -63,8 +64,8 @@ function howToTry(): Buffer {
     "Tue, 02 Jul 2024 08:00:00 +0000",
     "How to try it",
     `
-Any user name will do, and the password is demo. Each user name has a
-maildrop of its own. By hand it goes like this:
+Log in with any user name and the password demo. Each user name has a
+maildrop of its own. These are the commands of a session:
 
     USER joe
     PASS demo
@@ -74,11 +75,11 @@ maildrop of its own. By hand it goes like this:
     RETR 2
     QUIT
 
-What you delete is gone once you have said QUIT, and back when the gateway
-is started anew. Who hangs up without QUIT has deleted nothing: POP3 wants it
-that way (RFC 1939, section 6).
+QUIT deletes the mails that you have marked with DELE. They are back when the
+gateway is started anew. Without QUIT no mail is deleted: RFC 1939, section 6,
+demands that.
 
-While you are logged in, nobody else gets into the same maildrop. Try it from
+While you are logged in, no other session gets the same maildrop. Try it from
 a second window: the answer begins with -ERR [IN-USE].
 
 The gateway
@@ -96,24 +97,23 @@ These commands pass when nothing else is configured:
 
     USER PASS LIST STAT RETR UIDL DELE TOP LAST NOOP RSET QUIT
 
-Anything else is answered by the gateway itself and never gets to the server.
-Say XYZZY, or RETR without a number, and see. The name of the user and the
-password go no further than the gateway until both are complete; only then is
-the server called.
+The gateway itself answers any other command, and does not send it to the
+server. Try XYZZY, or RETR without a number. The gateway connects to the
+server only when it has both the user name and the password.
 
-A command line has at most 255 octets. A mail may have as many as it likes,
-and they arrive as they left: the next mail is there to prove it.
+A command line has at most 255 octets. A mail has no such limit, and none of
+its octets changes: compare the next mail.
 
 The gateway
 `,
   );
 }
 
-/** All that a relay might stumble over: dots, line ends that are none, NUL, 8-bit octets, a line without end. */
+/** A mail that is hard to relay: lines of dots, bare CR and LF, NUL, 8-bit octets, a very long line. */
 function nasty(): Buffer {
   const octets = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet)).toString("latin1");
   const lines = [
-    "The lines below are no mistake. Not one octet of them may change.",
+    "The lines below are intended. None of their octets may change.",
     ".",
     "..",
     "...",
@@ -153,8 +153,8 @@ function large(): Buffer {
     `--${boundary}`,
     ...PLAIN,
     "",
-    "Attached is a picture of some megabytes. It passes in large pieces, and if you",
-    "read slowly, the server waits for you: the gateway keeps next to nothing of it.",
+    "Attached is a picture of 2.4 megabytes. The gateway relays it in large chunks.",
+    "If you read slowly, the server waits: the gateway buffers a few chunks at most.",
     "",
     `--${boundary}`,
     'Content-Type: image/bmp; name="pattern.bmp"',
@@ -181,12 +181,12 @@ function farewell(): Buffer {
     "Sat, 06 Jul 2024 08:00:00 +0000",
     "And now your own server",
     `
-That was the sample. To put the gateway before a server of your own:
+This is the end of the sample. To run the gateway in front of your own server:
 
     pop3.proxy -d -DD 127.0.0.1:1110 mail.example.org
 
-and with -D instead of -d -DD it stands alone on port 110. The manual page
-pop3.proxy(1) has the rest.
+With -D and without -d -DD 127.0.0.1:1110 the gateway is a daemon on port 110.
+The manual page pop3.proxy(1) has all options.
 
 The gateway
 `,

@@ -1,6 +1,7 @@
 /**
- * The picture in the large mail of the sample: a pattern of squares, computed, the same at each call.
- * An uncompressed Windows bitmap: a header of 54 octets, then rows from bottom to top, blue, green and red in turn.
+ * The picture in the large mail of the sample: a computed pattern of squares, the same at each call. The format is an
+ * uncompressed Windows bitmap: a header of 54 octets, then rows from bottom to top, three octets (blue, green, red) for
+ * each pixel.
  */
 
 const WIDTH = 1024;
@@ -15,7 +16,7 @@ export function picture(): Buffer {
   bitmap.write("BM", "latin1");
   bitmap.writeUInt32LE(size, 2);
   bitmap.writeUInt32LE(HEADER, 10);
-  bitmap.writeUInt32LE(40, 14); // what is left of the header
+  bitmap.writeUInt32LE(40, 14); // the size of the rest of the header
   bitmap.writeInt32LE(WIDTH, 18);
   bitmap.writeInt32LE(HEIGHT, 22);
   bitmap.writeUInt16LE(1, 26); // one plane

@@ -1,7 +1,8 @@
 /**
- * A real little POP3 server: what --demo puts behind the gateway, and what tests take for an honest upstream.
- * One coroutine per connection reads commands, and reads on only while the client takes the answers; so a connection
- * never holds more than one chunk of input, and one answer beyond OUTPUT_BOUND. Maildrops live in memory.
+ * A small POP3 server: the server of --demo, and a correct server for tests. Maildrops are in memory.
+ *
+ * One coroutine per connection reads commands, and stops reading while the client does not accept the answers. So a
+ * connection holds at most one chunk of input, and at most one answer beyond OUTPUT_BOUND.
  */
 
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -10,8 +11,8 @@ import { Mail } from "./mail";
 import { sampleMessages } from "./maildrop";
 import { Users } from "./users";
 
-/** What CAPA tells unless the options say otherwise (RFC 2449, 6; RFC 3206, 6). */
-export const CAPABILITIES: readonly string[] = [
+/** The lines of the answer to CAPA by default (RFC 2449, 6; RFC 3206, 6). */
+const CAPABILITIES: readonly string[] = [
   "TOP",
   "UIDL",
   "USER",
@@ -21,39 +22,42 @@ export const CAPABILITIES: readonly string[] = [
   "IMPLEMENTATION pop3.proxy-sample",
 ];
 
+/** What a test may set. */
 export interface DemoOptions {
-  /** What each user name finds at first: raw octets, each empty or ending in CRLF. Default: the sample maildrop. */
+  /** The mails of every user at first, each empty or ending in CRLF. Default: the sample maildrop. */
   readonly messages?: readonly Buffer[];
-  /** The passwords that let in, whatever the user name. Default: `demo` alone. */
+  /** The passwords that are accepted, for any user name. Default: `demo` alone. */
   readonly passwords?: readonly string[];
-  /** The lines that answer CAPA; null: CAPA is unknown. Pipelined commands are answered in any case. */
+  /** The lines of the answer to CAPA; null: CAPA is unknown. Pipelined commands are answered in any case. */
   readonly capabilities?: readonly string[] | null;
-  /** How long a client may be silent, in seconds; at least 600 by RFC 1939, 3, and by default. */
+  /** How long a client may be silent, in seconds; by default 600, the least that RFC 1939, 3, permits. */
   readonly timeout?: number;
 }
 
+/** A server that does not listen yet. */
 export interface DemoServer {
   /**
-   * Starts to listen. Once only.
+   * Starts to listen. Call it once only.
    *
-   * @param port 0: any free one
+   * @param port 0, the default: any free port
+   * @param host the address to listen on; by default 127.0.0.1
    * @returns the port
    * @throws the system's error, such as EADDRINUSE
    */
   listen(port?: number, host?: string): Promise<number>;
-  /** Ends the listener and all sessions, which thereby delete nothing. Resolves when nothing is left of them. */
+  /** Closes the listener and all connections; sessions without a QUIT delete no mail. Resolves when all are closed. */
   close(): Promise<void>;
 }
 
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
 const COMMAND_LIMIT = 255;
-/** Octets of answers on their way before the next command has to wait. */
+/** How many octets of answers may be unsent before the next command has to wait. */
 const OUTPUT_BOUND = 64 * 1024;
-/** How long the client's end of the connection is awaited after QUIT, in milliseconds. */
+/** How long the server waits after QUIT for the client to close, in milliseconds. */
 const LINGER = 2000;
 
 /**
- * Makes a server; it does nothing before `listen`, and the mails are made at the first login.
+ * Makes a server. It does nothing before `listen`. The sample mails are made at the first login.
  *
  * @throws TypeError if one of `messages` does not end in CRLF
  */
@@ -69,11 +73,11 @@ export function createDemoServer(options: DemoOptions = {}): DemoServer {
     capabilities,
   };
   const sockets = new Set<Socket>();
-  // A client may say all it has to say and a FIN, and still wants its answers: hence allowHalfOpen.
+  // allowHalfOpen: a client that has closed its sending side still gets its answers.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => {}); // its end is what matters, and the coroutine sees that
+    socket.on("error", () => {}); // the coroutine sees the end of the socket
     socket.setTimeout(timeout * 1000, () => socket.destroy());
     void converse(socket, new Dialogue(rules));
   });
@@ -83,7 +87,7 @@ export function createDemoServer(options: DemoOptions = {}): DemoServer {
         server.once("error", reject);
         server.listen(port, host, () => {
           server.off("error", reject);
-          server.on("error", () => {}); // one connection that could not be accepted; the next one may
+          server.on("error", () => {}); // one connection could not be accepted; the server goes on
           resolve((server.address() as AddressInfo).port);
         });
       }),
@@ -95,13 +99,13 @@ export function createDemoServer(options: DemoOptions = {}): DemoServer {
   };
 }
 
-/** One session, from the greeting to the end. Rejects only for a fault of this code. */
+/** Serves one session, from the greeting to the end. Rejects only for a fault in the code. */
 async function converse(socket: Socket, dialogue: Dialogue): Promise<void> {
   const lines = new Lines();
   socket.write(dialogue.greeting);
   try {
     for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      await answer(socket, dialogue, lines.in(chunk));
+      await answerAll(socket, dialogue, lines.in(chunk));
       if (dialogue.over) break;
     }
   } catch (thrown) {
@@ -112,11 +116,11 @@ async function converse(socket: Socket, dialogue: Dialogue): Promise<void> {
   leave(socket);
 }
 
-/** Answers commands in their order, in as few packets as may be, and waits while too much is on its way. */
-async function answer(socket: Socket, dialogue: Dialogue, lines: readonly (string | null)[]): Promise<void> {
+/** Answers commands in their order, in as few packets as possible, and waits while too many octets are unsent. */
+async function answerAll(socket: Socket, dialogue: Dialogue, lines: readonly (string | null)[]): Promise<void> {
   socket.cork();
   for (const line of lines) {
-    // Nobody who was timed out or closed may still reach UPDATE with a QUIT that was waiting.
+    // After a timeout or a close, a QUIT that was received before must not reach UPDATE.
     if (dialogue.over || socket.destroyed) break;
     const octets = dialogue.answer(line);
     if (socket.writableLength + octets.length < OUTPUT_BOUND) {
@@ -129,7 +133,7 @@ async function answer(socket: Socket, dialogue: Dialogue, lines: readonly (strin
   socket.uncork();
 }
 
-/** Writes octets and all that is corked up before them; resolves when the system has them, or the client is gone. */
+/** Writes octets, and the corked octets before them. Resolves when the system has them, or the socket has closed. */
 function taken(socket: Socket, octets: string | Buffer): Promise<void> {
   return new Promise((resolve) => {
     socket.write(octets, "latin1", () => resolve());
@@ -137,23 +141,23 @@ function taken(socket: Socket, octets: string | Buffer): Promise<void> {
   });
 }
 
-/** Ends our side; then what the client still says is thrown away, lest a reset overtake our last answer. */
+/** Closes the sending side, and discards what the client still sends: unread input would reset the last answer. */
 function leave(socket: Socket): void {
   if (socket.destroyed) return;
   socket.end();
   socket.resume();
-  // After the last answer is out: a slow reader has all the time that `timeout` gives.
+  // The wait begins when the last answer has been sent, so that a slow reader has the whole `timeout`.
   socket.once("finish", () => {
-    const impatient = setTimeout(() => socket.destroy(), LINGER);
-    socket.once("close", () => clearTimeout(impatient));
+    const timer = setTimeout(() => socket.destroy(), LINGER);
+    socket.once("close", () => clearTimeout(timer));
   });
 }
 
-/** Cuts chunks into command lines. Keeps no more of an unfinished one than shows that it is too long. */
+/** Cuts chunks into command lines. Of an unfinished line it keeps at most COMMAND_LIMIT octets. */
 class Lines {
   #rest = "";
 
-  /** The lines that end in this chunk, latin1, without CRLF or LF; null stands for one that was too long. */
+  /** The lines that end in this chunk, latin1, without CRLF or LF; null: a line that was too long. */
   in(chunk: Buffer): (string | null)[] {
     const lines = (this.#rest + chunk.toString("latin1")).split("\n");
     this.#rest = (lines.pop() ?? "").slice(0, COMMAND_LIMIT);

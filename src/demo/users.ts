@@ -1,25 +1,26 @@
 /**
- * Who has which mails, and who is logged in. Whoever comes has the sample; what a user deleted stays deleted as long
- * as the process lives. Only maildrops that are no longer the sample are remembered, and of those the latest ones.
+ * The maildrops of the sample server and their locks. Each user has the sample at first. What a user deletes stays
+ * deleted until the process ends. Only maildrops that differ from the sample are kept, and of them the latest.
  */
 
 import type { Mail } from "./mail";
 
-/** Maildrops remembered at once; of one more, the one that was left longest ago is the sample again. */
+/** The most maildrops that are kept; with one more, the one that was unlocked longest ago becomes the sample again. */
 const BOUND = 1000;
 
+/** The maildrops of all users. */
 export class Users {
   readonly #sample: () => readonly Mail[];
   readonly #loggedIn = new Set<string>();
-  /** In the order in which they were left. None of them is locked: a session takes its own out. */
+  /** By user, in the order of `unlock`. None of these maildrops is locked: `lock` takes a maildrop out. */
   readonly #changed = new Map<string, readonly Mail[]>();
 
-  /** @param sample what everybody starts with; asked at a login, always with the same answer */
+  /** @param sample gives the mails of every user at first; called at each login, and always gives the same mails */
   constructor(sample: () => readonly Mail[]) {
     this.#sample = sample;
   }
 
-  /** Locks a user's maildrop (RFC 1939, 4) and gives its mails; null: another session has it. */
+  /** Locks a user's maildrop (RFC 1939, 4) and gives its mails; null: another session has the lock. */
   lock(user: string): readonly Mail[] | null {
     if (this.#loggedIn.has(user)) return null;
     const mails = this.#changed.get(user) ?? this.#sample();
@@ -28,10 +29,10 @@ export class Users {
     return mails;
   }
 
-  /** Ends what `lock` began. @param mails what is in the maildrop from now on */
+  /** Unlocks a maildrop. @param mails what is in the maildrop from now on */
   unlock(user: string, mails: readonly Mail[]): void {
     this.#loggedIn.delete(user);
-    // Only DELE changes a maildrop, so that as many mails are the same mails.
+    // A maildrop only shrinks, so that a maildrop with as many mails as the sample is the sample.
     if (mails.length === this.#sample().length) return;
     this.#changed.set(user, mails);
     for (const oldest of this.#changed.keys()) {

@@ -1,35 +1,31 @@
-/**
- * The daemon's door: its own listeners.
- */
+/** The daemon: it opens the listeners of the settings. */
 
 import { lookup } from "node:dns/promises";
 import { isIP, type ListenOptions } from "node:net";
 import type { ListenAddress } from "../config/settings";
-import type { Gateway } from "../gateway/gateway";
-import { Listener } from "./listener";
+import type { Listener } from "./listener";
 
+/** The gateway as a daemon. */
 export class Daemon {
-  readonly #gateway: Gateway;
   readonly #listener: Listener;
 
-  constructor(gateway: Gateway) {
-    this.#gateway = gateway;
-    this.#listener = new Listener(gateway);
+  constructor(listener: Listener) {
+    this.#listener = listener;
   }
 
-  /** Where it listens, once it does. */
+  /** The ports that it listens on, after `open`. */
   get ports(): readonly number[] {
     return this.#listener.ports;
   }
 
   /**
-   * Listens everywhere that was asked for. Names are looked up before, so that all sockets are bound in one turn of the
-   * event loop, and root can be dropped in it, too: before a client is read.
+   * Opens all listeners. Names are looked up first, so that all sockets are bound in one turn of the event loop. The
+   * caller drops root in the same turn, before any octet of a client is read.
    *
-   * @throws Error of the first place where it can't
+   * @throws the system's error of the first address that can't be looked up or bound
    */
   async open(): Promise<void> {
-    const { listen } = this.#gateway.config;
+    const { listen } = this.#listener.gateway.service;
     const places = await Promise.all(listen.map(located));
     await Promise.all(places.map((place, index) => this.#listener.listen(place, listen[index]?.tls)));
   }
@@ -40,12 +36,13 @@ export class Daemon {
     await this.#listener.closed;
   }
 
-  /** Accepts nobody any more, lets sessions end for a while, and ends those that do not; called again, ends all. */
+  /** As `Listener.close`. */
   close(): Promise<void> {
     return this.#listener.close();
   }
 }
 
+/** What node:net needs to listen there. @throws the system's error if the name can't be looked up */
 async function located({ host, port }: ListenAddress): Promise<ListenOptions> {
   if (host === null) return { port };
   return { port, host: isIP(host) ? host : (await lookup(host)).address };

@@ -1,72 +1,83 @@
 /**
- * How many sessions there may be, in all and of one client. When the gateway is full, the oldest session that has not
- * logged in gives way, so that idle sockets cannot keep users out.
+ * The limits on the number of sessions, in all and of one client. When the limit in all is reached, a new client
+ * displaces the oldest session that has not logged in, so that idle connections can't keep users out.
  */
 
+import { network } from "../base/address";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
+import { replies } from "../protocol/replies";
 
-/** So many that gave way may still be hearing why; with more of them, they are cut off. */
+/** How many displaced sessions may still send their reply; beyond it, a displaced connection is closed at once. */
 const LEAVING_BOUND = 100;
 
-export class Limits {
+/** Why a client is turned away. */
+export interface TurnAway {
+  readonly code: "max-sessions" | "max-per-client";
+  /** The status line for the client, and the reason for the log. */
+  readonly reply: string;
+}
+
+/** The sessions that count for the limits. */
+export class SessionLimits {
+  /** How many sessions each client has, by `network` of its address. */
   readonly #perClient = new Map<string, number>();
-  /** Those that have not logged in, oldest first. */
+  /** The sessions that have not logged in, oldest first. */
   readonly #waiting = new Set<Connection>();
   readonly #all = new Set<Connection>();
-  /** Those that gave way and are not gone yet. */
+  /** The displaced sessions whose connections are not closed yet. */
   readonly #leaving = new Set<Connection>();
 
-  constructor(
-    private readonly max: number,
-    private readonly maxPerClient: number,
-  ) {}
-
   /**
-   * Counts a new client in, until `leave`.
+   * Counts a new session, until `leave`.
    *
-   * @returns null, or the status line that refuses it
+   * @param bounds the most sessions, in all and of one client
+   * @returns null, or why the client is turned away
    */
-  admit(client: Connection): string | null {
+  admit(client: Connection, bounds: { readonly sessions: number; readonly perClient: number }): TurnAway | null {
     const { address } = client.peer;
-    // Without a network all clients have the same address, which is none.
-    if (address !== "" && this.#countOf(address) >= this.maxPerClient) return texts.tooManyOfClient;
-    if (this.#all.size >= this.max && !this.#makeRoom()) return texts.tooManySessions;
-    this.#perClient.set(address, this.#countOf(address) + 1);
+    // Clients without a network all have the address "", so the limit of one client does not apply to them.
+    if (address !== "" && this.#countOf(address) >= bounds.perClient) {
+      return { code: "max-per-client", reply: replies.tooManyOfClient };
+    }
+    if (this.#all.size >= bounds.sessions && !this.#makeRoom()) {
+      return { code: "max-sessions", reply: replies.tooManySessions };
+    }
+    this.#perClient.set(network(address), this.#countOf(address) + 1);
     this.#all.add(client);
     this.#waiting.add(client);
     return null;
   }
 
-  /** This client keeps its place from now on. */
+  /** From now on no other client displaces this session. */
   loggedIn(client: Connection): void {
     this.#waiting.delete(client);
   }
 
   #countOf(address: string): number {
-    return this.#perClient.get(address) ?? 0;
+    return this.#perClient.get(network(address)) ?? 0;
   }
 
+  /** Displaces the oldest session that has not logged in; false: there is none. */
   #makeRoom(): boolean {
     for (const oldest of this.#waiting) {
       this.leave(oldest);
       this.#leaving.add(oldest);
-      oldest.fail(new Failure("client", "gave way to a newer session", texts.tooManySessions));
+      oldest.fail(new Failure("client", "displaced", "gave way to a newer session", replies.tooManySessions));
       if (this.#leaving.size > LEAVING_BOUND) oldest.destroy();
       return true;
     }
     return false;
   }
 
-  /** Nothing is left of this session; or it was made to give way, and does not count any more. */
+  /** The session has ended, or was displaced, and does not count any more. */
   leave(client: Connection): void {
     this.#waiting.delete(client);
     this.#leaving.delete(client);
     if (!this.#all.delete(client)) return;
-    const { address } = client.peer;
-    const count = this.#countOf(address) - 1;
-    if (count > 0) this.#perClient.set(address, count);
-    else this.#perClient.delete(address);
+    const key = network(client.peer.address);
+    const count = (this.#perClient.get(key) ?? 0) - 1;
+    if (count > 0) this.#perClient.set(key, count);
+    else this.#perClient.delete(key);
   }
 }

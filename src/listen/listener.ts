@@ -1,50 +1,57 @@
 /**
- * Where clients come in, whichever the door: listens on what it is given, lets them in as far as the limits go, knows
- * all who are inside, and ends in an orderly way.
+ * The listener of the daemon and of a superserver's sockets: it accepts clients within the limits, has the set of all
+ * connections, and closes in an orderly way.
  */
 
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import { plainAddress } from "../base/address";
+import { AT_ONCE, PIPES } from "../access/programs";
+import { type HostPort, plainAddress } from "../base/address";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
-import { Limits } from "./limits";
+import { SessionLimits, type TurnAway } from "./limits";
 
-/** Connections that the system may hold ready for us. */
+/** How many connections the system may queue before they are accepted. */
 const BACKLOG = 1024;
 
-/** So many clients that are turned away may take their time to hear why; with more of them, they are cut off. */
+/** How many clients that are turned away may still read the reply; beyond it, a connection is closed at once. */
 const TURNED_AWAY_BOUND = 100;
 
 /**
- * Descriptors of a session, to its client and to its server; and those that the process has besides: its own, and those of
- * a crowd that is turned away.
+ * The descriptors of a session, to its client and to its server. The spare ones are those of the process itself and of
+ * clients that are turned away or displaced.
  */
 const DESCRIPTORS = 2;
 const SPARE_DESCRIPTORS = 250;
 
-/** How long connections may take to carry our last words when all must end at once, in milliseconds. */
-const LAST_WORDS = 100;
+/** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
+const LAST_REPLIES = 100;
 
+/** Listening sockets and all connections of clients. */
 export class Listener {
-  /** Resolves when `close` has done its work. */
+  /** Resolves when all is closed, after `close`. */
   readonly closed: Promise<void>;
-  readonly #gateway: Gateway;
-  readonly #limits: Limits;
+  /** Serves new clients. A reload replaces the gateway; running sessions keep the one that they began with. */
+  gateway: Gateway;
+  readonly #limits = new SessionLimits();
+  readonly #drain: number;
   readonly #servers: Server[] = [];
-  /** All of whom something is left: a connection, or a session that carries out what its client had said. */
-  readonly #inside = new Set<Connection>();
+  /**
+   * The connections that are open, or whose session still runs: a session goes on after its client has closed, while
+   * the client's commands are carried out.
+   */
+  readonly #clients = new Set<Connection>();
   #turnedAway = 0;
   #closing = false;
   #resolveClosed = () => {};
   #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
 
-  constructor(gateway: Gateway) {
-    this.#gateway = gateway;
-    this.#limits = new Limits(gateway.config.maxSessions, gateway.config.maxPerClient);
-    gateway.onLogin = (client) => this.#limits.loggedIn(client);
+  /** @param drain how long sessions may go on after `close`, in milliseconds */
+  constructor(gateway: Gateway, drain: number) {
+    this.gateway = gateway;
+    this.#drain = drain;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -52,17 +59,17 @@ export class Listener {
 
   /** The ports that it listens on. */
   get ports(): readonly number[] {
-    return this.#servers.map((server) => placeOf(server).port);
+    return this.#servers.map((server) => addressOf(server).port);
   }
 
   /**
-   * Listens there: on a port, or on a descriptor that listens already.
+   * Opens a listener.
    *
-   * @param tls how TLS comes into the connections of these clients
+   * @param where a port, or a descriptor that listens already
+   * @param tls how TLS comes into the connections of this listener's clients
    * @throws the system's error
    */
   async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
-    this.#gateway.prepare();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, tls));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -71,44 +78,50 @@ export class Listener {
         resolve();
       });
     });
-    // Out of descriptors, say: the next client may have more luck.
-    server.on("error", (error) => this.#gateway.log("err", "accept", { reason: error.message }));
+    // Such as EMFILE: one client could not be accepted, and the listener goes on.
+    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: error.message }));
     this.#servers.push(server);
-    this.#gateway.listeners = [...this.#gateway.listeners, placeOf(server)];
+    this.addOwn(addressOf(server));
   }
 
-  /** Tells the log where it listens, and what may be in the way of so many sessions. */
+  /** Adds an address that leads to this process: a login whose server has this address is denied. */
+  addOwn(place: HostPort): void {
+    const { memory } = this.gateway;
+    memory.listeners = [...memory.listeners, place];
+  }
+
+  /** Logs each listener, and a warning if the limit of open files is too low for the limit of sessions. */
   announce(): void {
-    for (const { host, port } of this.#servers.map(placeOf)) {
-      this.#gateway.log("info", "listen", { interface: host, port });
+    for (const { host, port } of this.#servers.map(addressOf)) {
+      this.gateway.emit("listen", { interface: host, port });
     }
-    const { maxSessions, acp } = this.#gateway.config;
-    const needed = maxSessions * DESCRIPTORS + SPARE_DESCRIPTORS + (acp ? pipesOfPrograms() : 0);
+    const { limits, access } = this.gateway.service;
+    const needed = limits.sessions * DESCRIPTORS + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
     const bound = descriptorBound();
-    // libuv turns clients away in silence when there are none left.
+    // libuv closes new connections without an error when no descriptor is free.
     if (this.#servers.length > 0 && bound !== null && bound < needed) {
-      const reason = `${bound} open files are too few for ${maxSessions} sessions: they may need ${needed}`;
-      this.#gateway.log("warning", "listen", { reason });
+      const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
+      this.gateway.emit("fewDescriptors", { code: "open-files", reason });
     }
   }
 
-  /** Serves a client, whatever the limits say; resolves when nothing is left of the connection. */
+  /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
   async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
-    await this.#enter(client, this.#isKnown(client) ? this.#gateway.serve(client, tls) : undefined);
+    await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined);
   }
 
-  /** Resolves when nobody has been inside for so long (in milliseconds); never once `close` was called. */
+  /** Resolves when there has been no client for `within` milliseconds; never after `close`. */
   untilIdle(within: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closing) return;
       this.#idle = { within, over: resolve };
-      this.#clock();
+      this.#restartIdle();
     });
   }
 
   /**
-   * Accepts nobody any more and lets sessions end; those that have not after `drainTimeout` are closed.
-   * Called again: all are closed at once.
+   * Closes the listening sockets and waits for the sessions; ends the sessions that still run after the drain time. A
+   * second call ends all sessions at once. Resolves when all is closed.
    */
   async close(): Promise<void> {
     if (this.#closing) {
@@ -118,46 +131,49 @@ export class Listener {
     this.#closing = true;
     clearTimeout(this.#idle?.timer);
     this.#idle = null;
-    const timer = setTimeout(() => this.#endSessions(), this.#gateway.config.drainTimeout * 1000);
+    const timer = setTimeout(() => this.#endSessions(), this.#drain);
     for (const server of this.#servers) server.close();
-    this.#leaving();
+    this.#resolveIfClosed();
     await this.closed;
     clearTimeout(timer);
   }
 
-  /** The sessions first, so that each ends with its reason; then what is left of their connections. */
+  /** Ends the sessions, each with a reason and a reply; then closes the connections that are still open. */
   #endSessions(): void {
-    for (const client of this.#inside) client.fail(new Failure("nobody", "gateway is shutting down"));
+    for (const client of this.#clients) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
     setTimeout(() => {
-      for (const client of this.#inside) client.destroy();
-    }, LAST_WORDS);
+      for (const client of this.#clients) client.destroy();
+    }, LAST_REPLIES);
   }
 
   #accept(socket: Socket, tls: TlsMode): void {
     const client = clientOf(socket);
     if (!this.#isKnown(client)) return;
-    const refusal = this.#limits.admit(client);
-    if (refusal !== null) this.#turnAway(client, refusal, tls);
-    else void this.#enter(client, this.#gateway.serve(client, tls)).then(() => this.#limits.leave(client));
+    const refused = this.#limits.admit(client, this.gateway.service.limits);
+    if (refused !== null) {
+      this.#turnAway(client, refused, tls);
+      return;
+    }
+    const onLogin = () => this.#limits.loggedIn(client);
+    void this.#enter(client, this.gateway.serve(client, { tls, onLogin })).then(() => this.#limits.leave(client));
   }
 
   /**
-   * Whether we know who this is. The system forgets the address of a client that has reset the connection, but not what
-   * it had said: a whole session of somebody to whom no rule applies, and whom an acp would take for a pipe's.
+   * Whether the client's address is known; if not, the connection is closed. The system keeps the input of a client
+   * that has reset the connection, but not its address. No limit would apply to such a session, and to an acp it would
+   * look like a session on a pipe.
    */
   #isKnown(client: Connection): boolean {
     if (client.peer.address !== "" || client.local.address === "") return true;
-    this.#gateway.log("info", "refused", {
-      interface: client.local.address,
-      reason: "client has reset the connection",
-    });
+    const reason = "client has reset the connection";
+    this.gateway.emit("resetEarly", { interface: client.local.address, code: "reset", reason });
     client.destroy();
     return false;
   }
 
-  #turnAway(client: Connection, refusal: string, tls: TlsMode): void {
-    this.#gateway.log("notice", "refused", { client: client.peer.address, reason: refusal });
-    // A client that expects TLS could not read it.
+  #turnAway(client: Connection, { code, reply }: TurnAway, tls: TlsMode): void {
+    this.gateway.emit("turnedAway", { client: client.peer.address, code, reason: reply });
+    // A client that expects TLS can't read the reply.
     if (tls === "tls" || this.#turnedAway >= TURNED_AWAY_BOUND) {
       client.destroy();
       return;
@@ -165,41 +181,35 @@ export class Listener {
     this.#turnedAway++;
     void this.#enter(
       client,
-      client.say(refusal)?.catch(() => {}),
+      client.say(reply)?.catch(() => {}),
     ).then(() => this.#turnedAway--);
     client.close();
   }
 
-  /** Somebody is inside until both the connection and what is done for it have ended. */
+  /** Keeps a client in the set until its connection has closed and `served` has settled. */
   async #enter(client: Connection, served: Promise<void> | undefined): Promise<void> {
-    this.#inside.add(client);
-    this.#clock();
+    this.#clients.add(client);
+    this.#restartIdle();
     await Promise.all([served, new Promise((resolve) => client.stream.once("close", resolve))]);
-    this.#inside.delete(client);
-    this.#clock();
-    this.#leaving();
+    this.#clients.delete(client);
+    this.#restartIdle();
+    this.#resolveIfClosed();
   }
 
-  /** Nobody is inside, or somebody is again. */
-  #clock(): void {
+  /** Stops the idle timer, and starts it anew if there is no client. */
+  #restartIdle(): void {
     const idle = this.#idle;
     if (!idle) return;
     clearTimeout(idle.timer);
-    if (this.#inside.size === 0) idle.timer = setTimeout(idle.over, idle.within);
+    if (this.#clients.size === 0) idle.timer = setTimeout(idle.over, idle.within);
   }
 
-  #leaving(): void {
-    if (this.#closing && this.#inside.size === 0) this.#resolveClosed();
+  #resolveIfClosed(): void {
+    if (this.#closing && this.#clients.size === 0) this.#resolveClosed();
   }
 }
 
-/** What programs may need of descriptors at once; loaded only where there are any. */
-function pipesOfPrograms(): number {
-  const { AT_ONCE, PIPES } = require("../access/programs") as typeof import("../access/programs.js");
-  return AT_ONCE * PIPES;
-}
-
-/** A client on a socket; without a network both addresses are "". */
+/** A client's connection on a socket; without a network both addresses are "". */
 export function clientOf(socket: Socket): Connection {
   const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
   const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
@@ -207,7 +217,7 @@ export function clientOf(socket: Socket): Connection {
 }
 
 /** Where a server listens; a socket in the file system has no host and no port. */
-function placeOf(server: Server): { host: string; port: number } {
+function addressOf(server: Server): { host: string; port: number } {
   const place = server.address();
   return typeof place === "object" && place !== null
     ? { host: place.address, port: place.port }

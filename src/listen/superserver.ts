@@ -1,41 +1,44 @@
 /**
- * What a superserver hands over (SPEC section 10): a connection or a pipe is one session, which no limit touches; a
- * listening socket is served like the daemon's own. inetd wants its listening socket back when nobody has been there
- * for a while; a socket of systemd is ours for life.
+ * The descriptors that a superserver passes (the manual's section "Superserver Mode"). A connection or a pipe is one
+ * session, to which no limit of sessions applies. A listening socket is served like the daemon's own; the gateway gives
+ * inetd's listening socket back, by ending, when there has been no client for a while, and keeps systemd's.
  *
- * A connection that arrives while we stop to listen is lost to nobody: it waits in the socket, which inetd has too.
+ * A connection that arrives while the gateway ends is not lost: inetd has the same listening socket, and the connection
+ * waits in its queue.
  */
 
 import { Socket } from "node:net";
-import { faultOfTls, type TlsMode } from "../config/settings";
-import type { Connection } from "../connection/connection";
-import type { Gateway } from "../gateway/gateway";
+import { faultOfTls } from "../config/rules";
+import type { TlsMode } from "../config/settings";
+import { Connection } from "../connection/connection";
+import { PipePair } from "../connection/pair";
 import { type DescriptorKind, isSameDescriptor, isSocket, kindOf, vacate } from "../process/descriptor";
-import { clientOf, Listener } from "./listener";
+import { clientOf, type Listener } from "./listener";
 
-/** How long inetd's listening socket is kept without a session, in milliseconds. */
+/** How long inetd's listening socket is kept without a client, in milliseconds. */
 const IDLE = 60_000;
 
 /** The first descriptor that systemd passes (sd_listen_fds(3)). */
 const FIRST_PASSED = 3;
 
+/** The standard streams. */
 const STANDARD = [0, 1, 2] as const;
 
-/** A descriptor that was passed over. */
-export interface PassedDescriptor {
+/** A descriptor that was passed. */
+interface PassedDescriptor {
   readonly fd: number;
   readonly kind: DescriptorKind & ("connection" | "listener" | "pipe");
   /** systemd's FileDescriptorName; "" if there is none. */
   readonly name: string;
-  /** It comes by systemd's protocol, LISTEN_FDS, not as standard input. */
+  /** Whether it was passed by systemd's protocol, LISTEN_FDS, and not as standard input. */
   readonly activated: boolean;
 }
 
 /**
- * What was passed over to this process: by systemd's protocol, else as standard input. Takes systemd's variables out of
- * the environment, since they are meant for no child of ours.
+ * The descriptors that were passed to this process: by systemd's protocol (sd_listen_fds(3)), else as standard input.
+ * Deletes systemd's variables from the environment, since the gateway's children must not use them.
  *
- * @throws Error if there is nothing that could be served; the message is one line for who has typed the command
+ * @throws Error in one line, for the person who started the gateway, if a descriptor can't be served
  */
 export function passedDescriptors(environment: NodeJS.ProcessEnv = process.env): readonly PassedDescriptor[] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = environment;
@@ -60,34 +63,33 @@ function passed(fd: number, name: string): PassedDescriptor {
   if (kind === "terminal" || kind === "other" || !isSocket(fd)) {
     throw new Error(`descriptor ${fd} of LISTEN_FDS is not a stream socket`);
   }
-  // StandardInput=socket: else the connection would stay open with it.
+  // With StandardInput=socket the standard streams are the same socket, and would keep the connection open.
   for (const standard of STANDARD) if (isSameDescriptor(standard, fd)) vacate(standard);
   return { fd, kind, name, activated: true };
 }
 
+/** The gateway under a superserver. */
 export class Superserver {
-  readonly #gateway: Gateway;
   readonly #passed: readonly PassedDescriptor[];
   readonly #idle: number;
   readonly #listener: Listener;
 
   /**
-   * @param idle how long inetd's listening socket is kept without a session, in milliseconds
-   * @throws Error in one line if TLS is not set as what was passed over wants it
+   * @param idle how long inetd's listening socket is kept without a client, in milliseconds
+   * @throws Error in one line if the settings of TLS do not fit the descriptors
    */
-  constructor(gateway: Gateway, passed: readonly PassedDescriptor[], idle = IDLE) {
-    this.#gateway = gateway;
+  constructor(listener: Listener, passed: readonly PassedDescriptor[], idle = IDLE) {
+    this.#listener = listener;
     this.#passed = passed;
     this.#idle = idle;
     const modes = passed.map((one) => this.#tls(one));
-    const fault = faultOfTls(gateway.config, modes);
+    const fault = faultOfTls(listener.gateway.service, modes);
     if (fault !== null) throw new Error(fault);
-    this.#listener = new Listener(gateway);
   }
 
-  /** Serves all that was passed over, and resolves when that is over. @throws the system's error if it can't listen */
+  /** Serves all descriptors; resolves when all have ended. @throws the system's error if it can't listen */
   async serve(): Promise<void> {
-    const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#converse(one));
+    const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
     for (const one of listeners) await this.#listener.listen({ fd: one.fd }, this.#tls(one));
     this.#listener.announce();
@@ -99,37 +101,33 @@ export class Superserver {
     await this.#listener.closed;
   }
 
-  /** As the daemon's: accepts nobody any more and lets sessions end for a while; called again, ends them at once. */
+  /** As `Listener.close`. */
   close(): Promise<void> {
     return this.#listener.close();
   }
 
-  /** How TLS comes in: as systemd's name of the socket says, else as the option does. */
+  /** The TLS mode of a descriptor: systemd's name of the socket if it is a TLS mode, else that of --client-tls. */
   #tls({ name }: PassedDescriptor): TlsMode {
-    return name === "none" || name === "starttls" || name === "tls" ? name : this.#gateway.config.clientTls;
+    return name === "none" || name === "starttls" || name === "tls" ? name : this.#listener.gateway.service.clients.tls;
   }
 
-  #converse(passed: PassedDescriptor): Promise<void> {
-    const client = open(passed);
+  /** Serves the client on a connection or a pipe. */
+  #serveOne(passed: PassedDescriptor): Promise<void> {
+    const client = clientOn(passed);
     const { address: host, port } = client.local;
-    this.#gateway.listeners = [...this.#gateway.listeners, { host, port }];
+    this.#listener.addOwn({ host, port });
     return this.#listener.serve(client, this.#tls(passed));
   }
 }
 
-/** The client on a descriptor; when its stream has closed, so has the descriptor. */
-function open({ fd, kind }: PassedDescriptor): Connection {
-  if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) return onPipes();
+/** The client's connection on a descriptor; the descriptor closes with its stream. */
+function clientOn({ fd, kind }: PassedDescriptor): Connection {
+  if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) {
+    const nowhere = { address: "", port: 0 };
+    return new Connection(new PipePair(), "client", nowhere, nowhere);
+  }
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }).setNoDelay(true);
   const standard = STANDARD.filter((one) => one === fd || isSameDescriptor(one, fd));
   socket.once("close", () => standard.forEach(vacate));
   return clientOf(socket);
-}
-
-/** The class is only loaded where it is used: under inetd every millisecond counts, for each session. */
-function onPipes(): Connection {
-  const { PipePair } = require("../connection/pair") as typeof import("../connection/pair.js");
-  const { Connection: Client } = require("../connection/connection") as typeof import("../connection/connection.js");
-  const nowhere = { address: "", port: 0 };
-  return new Client(new PipePair(), "client", nowhere, nowhere);
 }

@@ -1,28 +1,31 @@
 /**
- * The log: one event, one line, `event key=value ...` (SPEC section 8). Values are escaped here and nowhere else, so
- * that nobody outside can forge a line. Secrets are not given to it in the first place.
+ * One event, one line: `event key=value ...`. Values are escaped here and nowhere else, so that no octet of a client or
+ * server can forge a line.
  */
 
 import { quote } from "../base/quote";
+import { EVENTS, type EventName, type Origin, type Value } from "./events";
 
-/** As syslog's severities; `debug` is the traced dialogue. */
-export type Level = "err" | "warning" | "notice" | "info" | "debug";
-
-/** Undefined values are left out. */
-export type Fields = Readonly<Record<string, string | number | undefined>>;
-
-export type Log = (level: Level, event: string, fields: Fields) => void;
-
-/** The longest stack of a fault of ours that is shown, in characters. */
+/** The longest stack that is shown, in characters. */
 const STACK_BOUND = 2048;
 
-/** One line without its line end. */
-export function line(event: string, fields: Fields): string {
-  let text = event;
-  for (const key in fields) {
+/**
+ * The line of an event, without a line end.
+ *
+ * @param fields as `FieldsOf` has them
+ */
+export function line(name: EventName, fields: Readonly<Record<string, Value | undefined>>, origin?: Origin): string {
+  const { event, fields: keys } = EVENTS[name];
+  let text: string = event;
+  if (origin) text += ` session=${origin.session}`;
+  if (origin?.client !== undefined) text += ` client=${quote(origin.client)}`;
+  for (const key of keys) {
     const value = fields[key];
-    if (value !== undefined)
-      text += ` ${key}=${typeof value === "number" ? value : quote(value, key === "stack" ? STACK_BOUND : undefined)}`;
+    if (value !== undefined) text += ` ${key}=${shown(key, value)}`;
   }
   return text;
+}
+
+function shown(key: string, value: Value): Value {
+  return typeof value === "number" ? value : quote(value, key === "stack" ? STACK_BOUND : undefined);
 }

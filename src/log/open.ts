@@ -1,106 +1,114 @@
 /**
- * Where log lines go (SPEC section 8), decided once from the options and from what the process finds:
- * -d: stderr; --syslog: there; stderr is the journal: there; /dev/log exists: there, through logger; in the foreground:
- * stderr; else syslog on this host. With -d under a superserver stderr is the client, and never written.
- * What a place needs is loaded with its first line, so that a session which logs nothing does not pay for it.
+ * Where log lines go (the manual's section "Logging"), decided once from the settings and the process's environment, in
+ * this order: with -d, to stderr; with --syslog, to its address; if stderr is the journal, to stderr; if /dev/log
+ * exists, to its daemon, through logger; in the foreground, to stderr; else to syslog on this host by UDP. Under a
+ * superserver stderr is the client's connection and is never written, not even with -d.
  */
 
 import { fstatSync, statSync } from "node:fs";
-import { parseFacility, parseSyslogAddress, SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
+import type { LogSettings } from "../config/settings";
+import { SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities } from "./destination";
-import { type Level, type Log, line } from "./line";
-import type { OpenWire } from "./outlet";
+import { type Emit, EVENTS, type EventName, type Level } from "./events";
+import { line } from "./line";
+import { loggerLine, loggerWire } from "./logger";
+import { type OpenWire, Outlet } from "./outlet";
+import { descriptorWire } from "./stderr";
+import { openSyslog } from "./syslog";
 
-export interface LogOptions {
-  /** -d: lines of level debug, and stderr for all. */
-  readonly debug: boolean;
-  /** -m: no `connect`, no `login`. */
-  readonly brief: boolean;
-  /** stderr is there for us. */
+/** How the process was started, as far as it concerns the log. */
+export interface Start {
+  /** Whether a person or a service manager reads stderr. */
   readonly foreground: boolean;
-  /** --syslog; null: not given. */
-  readonly syslog: string | null;
-  /** --facility, by name. */
-  readonly facility: string;
-  /** Descriptor 2 is the client's connection. */
+  /** Whether descriptor 2 is the client's connection. */
   readonly stderrIsClient: boolean;
 }
 
-/** What the process finds; a test finds something else. */
+/** The process's environment, as far as it concerns the log; a test passes another one. */
 export interface Surroundings {
   /** The descriptor of stderr. */
   readonly stderr: number;
   readonly environment: NodeJS.ProcessEnv;
   /** The local syslog daemon's socket. */
   readonly socket: string;
-  /** The file of logger, or its name in /usr/bin or /bin. */
+  /** logger's file, or its name in /usr/bin or /bin. */
   readonly logger: string;
 }
 
-/** The log, and its end: call it last, and wait. It takes a second at most. */
+/** An open log. */
 export interface OpenLog {
-  readonly log: Log;
+  readonly emit: Emit;
+  /** Resolves when all lines have been sent, or after a second. Call it last. */
   close(): Promise<void>;
 }
 
-const BRIEF: ReadonlySet<string> = new Set(["connect", "login"]);
+/** The events that -m leaves out. */
+const BRIEF: ReadonlySet<EventName> = new Set(["connect", "login"]);
 
-/** What stderr takes of a line, in octets. The formatter's values are bounded; their number is, too. */
+/** The longest line on stderr, in octets. */
 const LINE_BOUND = 8192;
 
+/** Opens the log; see `openDestination`. */
+export function openLog(settings: LogSettings, start: Start, found?: Partial<Surroundings>): OpenLog {
+  const destination = openDestination(settings, start, found);
+  return {
+    emit(name, fields, origin) {
+      const { level } = EVENTS[name];
+      if ((level === "debug" && !settings.debug) || (settings.brief && BRIEF.has(name))) return;
+      destination.write(level, line(name, fields, origin));
+    },
+    close: () => destination.close(),
+  };
+}
+
 /**
- * Call it while the process still has the rights it was started with: later they may not suffice to open stderr anew.
- * The first line, which may start logger, is better written without them.
- * @throws Error with one line for the person who typed it: an unknown facility, or what is not an address of syslog
+ * The destination of log lines. Call this before root is dropped, since only root may be permitted to open stderr anew.
+ * The first line opens the destination: write it after root is dropped, so that logger does not run as root.
  */
-export function openLog(options: LogOptions, found: Partial<Surroundings> = {}): OpenLog {
+export function openDestination(settings: LogSettings, start: Start, found: Partial<Surroundings> = {}): Destination {
   const around = { stderr: 2, environment: process.env, socket: "/dev/log", logger: "logger", ...found };
-  const make = choose(options, around);
-  let destination: Destination | null = null;
+  const make = choose(settings, start, around);
+  let made: Destination | null = null;
   let closed = false;
   return {
-    log(level, event, fields) {
-      if (closed || (level === "debug" && !options.debug) || (options.brief && BRIEF.has(event))) return;
-      destination ??= make();
-      destination.write(level, line(event, fields));
+    write(level, text) {
+      if (closed) return;
+      made ??= make();
+      made.write(level, text);
     },
     async close() {
       closed = true;
-      await destination?.close();
+      await made?.close();
     },
   };
 }
 
-function choose(options: LogOptions, { stderr, environment, socket, logger }: Surroundings): () => Destination {
-  const facility = parseFacility(options.facility);
-  const target = options.syslog === null ? null : parseSyslogAddress(options.syslog);
-  const syslog = (to: SyslogTarget) => () =>
-    (require("./syslog") as typeof import("./syslog.js")).openSyslog(to, facility);
-  if (options.debug && !options.stderrIsClient) return onDescriptor(stderr, timed);
+function choose(
+  { debug, syslog: target, facility }: LogSettings,
+  { foreground, stderrIsClient }: Start,
+  { stderr, environment, socket, logger }: Surroundings,
+): () => Destination {
+  const syslog = (to: SyslogTarget) => () => openSyslog(to, facility);
+  if (debug && !stderrIsClient) return onDescriptor(stderr, timed);
   if (target) return syslog(target);
-  if (!options.stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) return onDescriptor(stderr, prefixed);
+  if (!stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) return onDescriptor(stderr, prefixed);
   if (statSync(socket, { throwIfNoEntry: false })?.isSocket()) {
-    return () => {
-      const { loggerWire, loggerLine } = require("./logger") as typeof import("./logger.js");
-      return through(loggerWire(logger, socket), (level, text) => loggerLine(facility, level, text));
-    };
+    return () => through(loggerWire(logger, socket), (level, text) => loggerLine(facility, level, text));
   }
-  if (options.foreground && !options.stderrIsClient) return onDescriptor(stderr, timed);
+  if (foreground && !stderrIsClient) return onDescriptor(stderr, timed);
   return syslog({ transport: "udp", host: "127.0.0.1", port: SYSLOG_PORT });
 }
 
 type Shape = (level: Level, text: string) => Buffer;
 
-/** The descriptor is opened anew at once, while that is permitted. */
+/** Lines on a descriptor. It is opened anew at once, while the process has the rights for that. */
 function onDescriptor(descriptor: number, shape: Shape): () => Destination {
-  const { descriptorWire } = require("./stderr") as typeof import("./stderr.js");
-  const dial = descriptorWire(descriptor);
-  return () => through(dial, shape);
+  const wire = descriptorWire(descriptor);
+  return () => through(wire, shape);
 }
 
-function through(dial: OpenWire, shape: Shape): Destination {
-  const { Outlet } = require("./outlet") as typeof import("./outlet.js");
-  const outlet = new Outlet(dial, (messages) => shape("warning", line("lost", { messages })));
+function through(wire: OpenWire, shape: Shape): Destination {
+  const outlet = new Outlet(wire, (messages) => shape("warning", line("lost", { messages })));
   return {
     write: (level, text) => outlet.push(shape(level, text)),
     close: () => outlet.close(),
@@ -111,12 +119,12 @@ function timed(level: Level, text: string): Buffer {
   return Buffer.from(`${new Date().toISOString()} ${level} ${plain(text, LINE_BOUND)}\n`, "latin1");
 }
 
-/** As sd-daemon(3) wants it; of the facility the journal knows by itself. */
+/** The priority prefix of sd-daemon(3); the journal sets the facility itself. */
 function prefixed(level: Level, text: string): Buffer {
   return Buffer.from(`<${severities[level]}>${plain(text, LINE_BOUND)}\n`, "latin1");
 }
 
-/** systemd names the device and inode of the stream that it gave to us (systemd.exec(5)). */
+/** systemd names the device and inode of the stream that it has passed (systemd.exec(5)). */
 function isJournal(descriptor: number, stream: string | undefined): boolean {
   if (!stream) return false;
   const { dev, ino } = fstatSync(descriptor, { bigint: true });

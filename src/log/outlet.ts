@@ -1,91 +1,96 @@
 /**
- * An outlet: messages on their way to somebody who may be slow, dead or away, and what that may cost us.
- * Messages wait in one bounded queue; what does not fit is counted, and told of first when messages are taken again. The
- * way out is a wire, opened when there is something to say, and again after a growing pause when it has gone. One
- * batch is on the wire at a time; what was written in one turn of the event loop goes out together.
+ * An outlet: a bounded queue of messages to a log daemon that may be slow or not running.
+ *
+ * A message that does not fit into the queue is counted as lost; a notice of the count is sent first when messages are
+ * taken again. The outlet sends through a wire. It opens the wire when there is a message, and again, after a growing
+ * pause, when the wire has closed. One batch is on the wire at a time; the messages of one turn of the event loop go
+ * out together.
  */
 
-/** Octets that wait: the closing lines of a thousand sessions that end at once fit. */
+/** The most octets in the queue: the closing lines of a thousand sessions that end at once fit. */
 const BOUND = 256 * 1024;
 
-/** Octets of a batch, but at least one message. */
+/** The most octets of a batch; a batch has at least one message. */
 const BATCH = 32 * 1024;
 
-/** Before a wire that has gone is opened again, in milliseconds; each time twice as long, up to the longest. */
+/** The pauses before a closed wire is opened again, in milliseconds: each is twice the last one, up to the longest. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 10_000;
 
 /** How long close() takes at most, in milliseconds. */
-const LAST_WORDS = 1000;
+const CLOSE_LIMIT = 1000;
 
-/** A way out. While nothing is on it, it does not keep the process alive. */
+/** A connection to a log daemon, a file or a terminal. An idle wire does not keep the process alive. */
 export interface Wire {
-  /** Hands messages over, in order. Called again only when all of them were taken. */
+  /** Sends messages, in order. Called again only when all of them have been taken. */
   send(messages: readonly Buffer[]): void;
-  /** No more will come. Resolves when all that was taken is out of our hands. */
+  /** No more messages will come. Resolves when the process holds none of the messages that were taken. */
   end(): Promise<void>;
-  /** Lets go of everything at once. */
+  /** Closes the wire at once. */
   drop(): void;
 }
 
-/** What a wire tells its outlet. */
+/** What a wire reports to its outlet. */
 export interface WireEvents {
-  /** The first so many of what was sent and not yet taken are with the other side, as far as that can be known. */
+  /** The first `count` messages of those sent and not yet taken have been delivered, as far as the wire can know. */
   taken(count: number): void;
-  /** So many that seemed taken were not. */
+  /** `count` messages that were, or will be, reported as taken have not been delivered. */
   lost(count: number): void;
-  /** The wire is no more. `unsent`: what it had not taken has not arrived either, and may be sent again. */
-  gone(unsent: boolean): void;
+  /** The wire has closed. @param unsent whether no message that was not taken has arrived: all may be sent again */
+  closed(unsent: boolean): void;
 }
 
-/** Opens a wire. May throw: it is tried again later. */
-export type OpenWire = (tell: WireEvents) => Wire;
+/** Opens a wire. May throw: the outlet tries again later. */
+export type OpenWire = (events: WireEvents) => Wire;
 
 interface QueuedMessage {
   readonly octets: Buffer;
-  /** How many lost messages this one tells of; 0: it is an ordinary one. */
-  readonly tells: number;
+  /** The count of lost messages in a notice; 0: the message is no notice. */
+  readonly lost: number;
 }
 
+/** A bounded queue of messages, and the wire that empties it. */
 export class Outlet {
   readonly #queue: QueuedMessage[] = [];
   #octets = 0;
-  /** How many of the queue, from its head on, are on the wire. */
+  /** How many messages at the head of the queue are on the wire. */
   #sent = 0;
   #lost = 0;
   #wire: Wire | null = null;
-  /** Counts wires, so that nobody listens to one that has gone. */
+  /** Counts wires, so that events of a closed wire are ignored. */
   #turn = 0;
   /** When the wire was opened, in milliseconds of performance.now(). */
   #opened = 0;
   #pause = 0;
   #timer: NodeJS.Timeout | null = null;
   #planned = false;
-  /** Called when nothing is left to do before the end. */
+  /** Called during close() when the queue is empty or the wire has closed. */
   #idle: (() => void) | null = null;
   #end: Promise<void> | null = null;
   #over = false;
 
   /**
    * @param dial opens the wire
-   * @param notice the message that says how many were lost
+   * @param notice makes the message that says how many messages were lost
    */
   constructor(
     private readonly dial: OpenWire,
     private readonly notice: (messages: number) => Buffer,
   ) {}
 
+  /** Queues a message. Never blocks and never throws. */
   push(octets: Buffer): void {
     if (this.#end) return;
     if (this.#octets + octets.length > BOUND) {
       this.#lost++;
       return;
     }
-    this.#queue.push({ octets, tells: 0 });
+    this.#queue.push({ octets, lost: 0 });
     this.#octets += octets.length;
     this.#plan();
   }
 
+  /** Resolves when all messages have been sent, or after a second; later messages are dropped. */
   close(): Promise<void> {
     this.#end ??= this.#close();
     return this.#end;
@@ -94,13 +99,13 @@ export class Outlet {
   async #close(): Promise<void> {
     let limit: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      // This timer, unlike all else here, keeps the process alive.
-      limit = setTimeout(resolve, LAST_WORDS);
+      // This timer is the only one here that keeps the process alive.
+      limit = setTimeout(resolve, CLOSE_LIMIT);
     });
     const empty = new Promise<void>((resolve) => {
       this.#idle = resolve;
     });
-    // Whoever is in a pause gets one last try.
+    // A closed wire is tried once more, without the rest of its pause.
     clearTimeout(this.#timer ?? undefined);
     this.#timer = null;
     this.#flush();
@@ -130,7 +135,7 @@ export class Outlet {
     }
     if (!this.#wire && !this.#open()) return;
     if (this.#lost > 0) {
-      const entry = { octets: this.notice(this.#lost), tells: this.#lost };
+      const entry = { octets: this.notice(this.#lost), lost: this.#lost };
       this.#queue.unshift(entry);
       this.#octets += entry.octets.length;
       this.#lost = 0;
@@ -148,7 +153,7 @@ export class Outlet {
 
   #open(): boolean {
     const turn = ++this.#turn;
-    const now = <Rest extends unknown[]>(step: (...rest: Rest) => void) => {
+    const ifCurrent = <Rest extends unknown[]>(step: (...rest: Rest) => void) => {
       return (...rest: Rest) => {
         if (turn === this.#turn) step(...rest);
       };
@@ -156,15 +161,15 @@ export class Outlet {
     this.#opened = performance.now();
     try {
       const wire = this.dial({
-        taken: now((count: number) => this.#taken(count)),
-        lost: now((count: number) => {
+        taken: ifCurrent((count: number) => this.#taken(count)),
+        lost: ifCurrent((count: number) => {
           this.#lost += count;
         }),
-        gone: now((unsent: boolean) => this.#gone(unsent)),
+        closed: ifCurrent((unsent: boolean) => this.#wireClosed(unsent)),
       });
       if (turn === this.#turn) this.#wire = wire;
     } catch {
-      if (turn === this.#turn) this.#gone(true);
+      if (turn === this.#turn) this.#wireClosed(true);
     }
     return this.#wire !== null;
   }
@@ -176,19 +181,19 @@ export class Outlet {
     else if (this.#queue.length > 0 || this.#lost > 0) this.#plan();
   }
 
-  #gone(unsent: boolean): void {
+  #wireClosed(unsent: boolean): void {
     this.#turn++;
     this.#wire = null;
-    // A notice is always written anew: by the next time there may be more to tell of.
-    const back = unsent ? (this.#queue[0]?.tells ? 1 : 0) : this.#sent;
-    for (const { tells } of this.#remove(back)) this.#lost += tells || 1;
+    // A notice is not sent again but made anew, since the count may have grown by then.
+    const removed = unsent ? (this.#queue[0]?.lost ? 1 : 0) : this.#sent;
+    for (const { lost } of this.#remove(removed)) this.#lost += lost || 1;
     this.#sent = 0;
     if (this.#idle) {
       this.#idle();
       return;
     }
-    const lived = performance.now() - this.#opened;
-    this.#pause = lived > LONGEST_PAUSE || this.#pause === 0 ? FIRST_PAUSE : Math.min(this.#pause * 2, LONGEST_PAUSE);
+    const age = performance.now() - this.#opened;
+    this.#pause = age > LONGEST_PAUSE || this.#pause === 0 ? FIRST_PAUSE : Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#flush();

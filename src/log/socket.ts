@@ -1,29 +1,31 @@
 /**
- * A wire over a stream socket or a pipe, for TCP and for stderr. What the system has taken counts as taken: more nobody
- * tells us.
+ * A wire over a stream socket or a pipe, for TCP and for stderr. A message counts as taken when the system has taken
+ * it: neither has a receipt.
  */
 
 import type { Socket } from "node:net";
 import type { Wire, WireEvents } from "./outlet";
 
 /**
- * @param socket connected, or on its way there
- * @param end how the socket is ended when nothing more will come
+ * A wire over a socket.
+ *
+ * @param socket connected, or connecting
+ * @param end ends the socket when no more messages will come, and calls back when that is done
  */
-export function overSocket(socket: Socket, tell: WireEvents, end: (done: () => void) => void): Wire {
+export function overSocket(socket: Socket, events: WireEvents, end: (done: () => void) => void): Wire {
   let connected = !socket.connecting;
   socket.once("connect", () => {
     connected = true;
   });
-  // Without a listener a fault would end the process; "close" follows every one.
+  // Without a listener an "error" would end the process; "close" follows each and is reported.
   socket.on("error", () => {});
-  socket.once("close", () => tell.gone(!connected));
+  socket.once("close", () => events.closed(!connected));
   socket.unref();
   return {
     send(messages) {
       socket.write(Buffer.concat(messages), (fault) => {
-        // A socket that is destroyed reports the write that it was at without a fault.
-        if (!fault && !socket.destroyed) tell.taken(messages.length);
+        // A destroyed socket calls back for its unfinished write without a fault.
+        if (!fault && !socket.destroyed) events.taken(messages.length);
       });
     },
     end: () => new Promise((resolve) => end(resolve)),

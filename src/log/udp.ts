@@ -1,24 +1,29 @@
 /**
- * Syslog over UDP, one message per datagram (RFC 3164, 2). The one socket is connected: only so the system tells that
- * nobody listens at the other end, and a name is looked up once, not per message.
- * The first message through a new socket is a trial: if it is not refused at once, the others follow. What a network,
- * or a daemon whose buffer is full, drops silently nobody learns of.
+ * Syslog over UDP, one message per datagram (RFC 3164, 2). The socket is connected, for two reasons: only a connected
+ * socket reports ECONNREFUSED when no daemon listens, and the name is looked up once, not for each message.
+ *
+ * The first message through a new socket is a trial: the other messages follow if it is not refused within 20 ms.
+ * Datagrams that the network drops, or a daemon with a full buffer, are lost and not counted.
  */
 
 import { createSocket, type Socket } from "node:dgram";
 import { type LookupAddress, lookup } from "node:dns";
 import type { OpenWire, Wire, WireEvents } from "./outlet";
 
-/** How long after the first message a refusal is waited for, in milliseconds. */
+/** How long to wait for a refusal of the first message, in milliseconds. */
 const TRIAL = 20;
 
-/** Datagrams that are sent in one go, and the pause after so many, in milliseconds: a daemon's buffer is small. */
+/** How many datagrams are sent at once, and the pause after them, in milliseconds: a daemon's buffer is small. */
 const VOLLEY = 32;
 const VOLLEY_PAUSE = 1;
 
-/** @param host a name, of whose addresses the first is taken that refuses nothing, or an IP address */
+/**
+ * A wire to a syslog daemon over UDP.
+ *
+ * @param host an IP address, or a name; its addresses are tried in order until one does not refuse the first message
+ */
 export function udpWire(host: string, port: number): OpenWire {
-  return (tell) => new UdpWire(host, port, tell);
+  return (events) => new UdpWire(host, port, events);
 }
 
 class UdpWire implements Wire {
@@ -26,10 +31,11 @@ class UdpWire implements Wire {
   #socket: Socket | null = null;
   #dropped = false;
   #connected = false;
+  /** Whether the trial has succeeded. */
   #proven = false;
-  /** What is to be sent, and not yet on its way. */
+  /** Messages that are not sent yet. */
   #waiting: readonly Buffer[] = [];
-  /** What is on its way, and how many of these the system has not told of. */
+  /** The messages that are being sent at once, and for how many of them the system has not called back. */
   #volley: readonly Buffer[] = [];
   #open = 0;
   #refused = 0;
@@ -37,7 +43,7 @@ class UdpWire implements Wire {
   constructor(
     host: string,
     private readonly port: number,
-    private readonly tell: WireEvents,
+    private readonly events: WireEvents,
   ) {
     lookup(host, { all: true }, (_fault, found) => {
       this.#addresses = found ?? [];
@@ -66,7 +72,7 @@ class UdpWire implements Wire {
     const next = this.#addresses.shift();
     if (!next) {
       this.drop();
-      this.tell.gone(true);
+      this.events.closed(true);
       return;
     }
     this.#socket?.close();
@@ -76,7 +82,7 @@ class UdpWire implements Wire {
     const socket = createSocket(next.family === 6 ? "udp6" : "udp4").unref();
     this.#socket = socket;
     socket.on("error", () => socket === this.#socket && this.#refusal());
-    // Not connect()'s own callback: that is called with faults, too.
+    // Not the callback of connect(): it is called for faults, too.
     socket.once("connect", () => {
       if (socket !== this.#socket) return;
       this.#connected = true;
@@ -94,50 +100,50 @@ class UdpWire implements Wire {
     for (const message of volley) {
       socket?.send(message, (fault) => {
         if (socket !== this.#socket) return;
-        // A refusal that is told here is that of an earlier message, and this one was not even sent.
+        // ECONNREFUSED here is the refusal of an earlier message, and this message was not sent: both are lost.
         if (fault) this.#refused += (fault as NodeJS.ErrnoException).code === "ECONNREFUSED" ? 2 : 1;
         if (--this.#open === 0) this.#settle(socket);
       });
     }
   }
 
-  /** All of a volley is on its way; a refusal of its last message comes with the next look at the sockets. */
+  /** All of a volley is sent; a refusal of its last message arrives in the next turn of the event loop. */
   #settle(socket: Socket | null): void {
     const settled = () => {
       if (this.#dropped || socket !== this.#socket) return;
       const { length } = this.#volley;
       this.#volley = [];
       if (this.#refused > 0) {
-        this.#gone(length);
+        this.#closeRefused(length);
         return;
       }
       this.#proven = true;
-      this.tell.taken(length);
+      this.events.taken(length);
       if (this.#waiting.length > 0) this.#next();
     };
-    // A fault at the trial needs no waiting for another.
+    // The first fault of a trial decides it.
     if (!this.#proven && this.#refused > 0) this.#refusal();
     else if (this.#volley.length < VOLLEY && this.#proven) setImmediate(settled);
     else setTimeout(() => setImmediate(settled), this.#proven ? VOLLEY_PAUSE : TRIAL).unref();
   }
 
-  /** The system tells of a refusal by itself. */
+  /** The socket has reported a refusal outside a callback of send(). */
   #refusal(): void {
     if (!this.#proven) {
       this.#refused = 0;
       this.#connect();
     } else {
       this.#refused++;
-      // Inside a volley, its end looks after it.
-      if (this.#volley.length === 0) this.#gone(0);
+      // Inside a volley, `#settle` reports it.
+      if (this.#volley.length === 0) this.#closeRefused(0);
     }
   }
 
-  /** Some of what was sent was refused, `count` of it in a volley that is not told of yet. */
-  #gone(count: number): void {
+  /** Closes the wire after a refusal. @param count how many messages of a volley have not been reported yet */
+  #closeRefused(count: number): void {
     this.drop();
-    this.tell.lost(this.#refused);
-    this.tell.taken(count);
-    this.tell.gone(true);
+    this.events.lost(this.#refused);
+    this.events.taken(count);
+    this.events.closed(true);
   }
 }

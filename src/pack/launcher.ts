@@ -9,16 +9,14 @@
 
 import { join } from "node:path";
 import { safeStandardStreams } from "../process/descriptor";
-import { readPack, runPack } from "./script";
-
-type Program = typeof import("../app/program.js");
+import { type Program, readPack, runPack } from "./script";
 
 // As in main.ts. In the bundle __dirname is the folder of main.js.
 const stderrIsClient = safeStandardStreams();
 process.env.UV_THREADPOOL_SIZE ??= "64";
 program().main(process.argv.slice(2), stderrIsClient);
 
-/** A pack that can't be read, or is damaged, is no reason not to start. */
+/** The packed program; if the pack can't be read, or is damaged, the program's files. */
 function program(): Program {
   try {
     return runPack(readPack(__dirname), __dirname);

@@ -1,7 +1,7 @@
 /**
- * The last step of the build: packs the program into one script, lets V8 keep what it compiles of it in a session as a
- * superserver would start it, and puts launcher.ts, which runs both, in the place of main.js. Without the cache the
- * program works as well, and starts later.
+ * The last step of the build. It packs the program and its packages into one script, whose imports load at their first
+ * use (late.ts). It makes V8's code cache of the script, in a session as under a superserver. It puts launcher.ts,
+ * which runs both, in the place of main.js. Without the cache the program works as well, but starts later.
  */
 
 import { spawn } from "node:child_process";
@@ -9,41 +9,39 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { join } from "node:path";
-import { type BuildOptions, buildSync } from "esbuild";
+import { join, relative } from "node:path";
+import { type BuildOptions, build, type OnLoadArgs, type OnLoadResult } from "esbuild";
 import { createDemoServer } from "../demo/server";
+import { late } from "./late";
+import { licenses } from "./licenses";
 import { cacheFile, readPack, runPack, scriptFile } from "./script";
 
-/** Tells the child that it is the one who rehearses. */
+/** The argument by which the child knows that it is to make the cache. */
 const REHEARSAL = "rehearsal";
 
 /** How long the rehearsal may take, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** What a client says in the session that is rehearsed. */
+/** The client's commands in the session of the child. */
 const SESSION = ["USER demo", "PASS demo", "STAT", "LIST", "UIDL", "RETR 1", "TOP 1 0", "DELE 1", "NOOP", "QUIT"];
 
-/** What tsc has left there. */
+/** The folder of the program that tsc has compiled. */
 const FOLDER = join(__dirname, "..");
 const MAIN = join(FOLDER, "main.js");
 const PACKED = scriptFile(FOLDER);
 const CACHE = cacheFile(FOLDER);
-
-/** Loaded by few sessions, or after the greeting. */
-const APART = ["ipaddr.js", "minimatch", "syslog-client"];
 
 const BUNDLE = {
   bundle: true,
   platform: "node",
   format: "cjs",
   target: "node20",
-  external: APART,
   logLevel: "warning",
 } satisfies BuildOptions;
 
-async function main(): Promise<void> {
+async function makePack(): Promise<void> {
   rmSync(CACHE, { force: true });
-  pack();
+  await pack();
   try {
     await rehearsed();
     if (readPack(FOLDER).cachedDataRejected !== false) throw new Error("V8 does not take it");
@@ -51,7 +49,7 @@ async function main(): Promise<void> {
     rmSync(CACHE, { force: true });
     process.stderr.write(`pack: no code cache, so a session under inetd starts later: ${(thrown as Error).message}\n`);
   }
-  buildSync({
+  await build({
     ...BUNDLE,
     entryPoints: [join(__dirname, "launcher.js")],
     outfile: `${MAIN}.new`,
@@ -61,7 +59,7 @@ async function main(): Promise<void> {
   put(MAIN);
 }
 
-/** Puts a new file in its place, when the disk has it: V8 itself would believe a cache that is only half there. */
+/** Puts a new file in its place, after fsync: V8 accepts a cache of which a part is missing. */
 function put(file: string): void {
   const fd = openSync(`${file}.new`, "r");
   fsyncSync(fd);
@@ -69,21 +67,30 @@ function put(file: string): void {
   renameSync(`${file}.new`, file);
 }
 
-function pack(): void {
-  const license = readFileSync(join(require.resolve("commander"), "..", "LICENSE"), "utf8");
-  buildSync({
+/** Makes the script: the program, and the packages that it imports. */
+async function pack(): Promise<void> {
+  const { metafile } = await build({
     ...BUNDLE,
+    metafile: true,
     entryPoints: [join(FOLDER, "app", "program.js")],
     outfile: `${PACKED}.new`,
-    banner: {
-      js: `/* With commander in it:\n\n${license}*/\n(function (module, exports, require, __filename, __dirname) {`,
-    },
+    banner: { js: "(function (module, exports, require, __filename, __dirname) {" },
     footer: { js: "})" },
+    plugins: [{ name: "late", setup: (building) => building.onLoad({ filter: /\.js$/ }, lateImports) }],
   });
+  const script = readFileSync(`${PACKED}.new`, "utf8");
+  writeFileSync(`${PACKED}.new`, licenses(Object.keys(metafile.inputs)) + script);
   put(PACKED);
 }
 
-/** Lets a child serve one session, of which it leaves the cache. */
+/** Makes the imports of the program's own modules late; packages are left as they are. */
+function lateImports({ path }: OnLoadArgs): OnLoadResult | null {
+  const own = relative(FOLDER, path);
+  if (own.startsWith("..") || own.includes("node_modules")) return null;
+  return { contents: late(readFileSync(path, "utf8")), loader: "js" };
+}
+
+/** Starts a child that serves one session and writes the cache. @throws Error if the child fails */
 async function rehearsed(): Promise<void> {
   const server = createDemoServer();
   const log = createSocket("udp4").bind(0, "127.0.0.1");
@@ -92,7 +99,7 @@ async function rehearsed(): Promise<void> {
   await once(inetd, "listening");
   const client = connect((inetd.address() as AddressInfo).port, "127.0.0.1");
   const [accepted] = (await once(inetd, "connection")) as [Socket];
-  // As root: it would become a user who perhaps can't read this folder, and can't write there.
+  // -u root: without it root would be dropped, and the user might not be permitted to read and write this folder.
   const argv = [
     "-u",
     "root",
@@ -126,4 +133,4 @@ function rehearse(argv: readonly string[]): void {
 
 const [role, ...argv] = process.argv.slice(2);
 if (role === REHEARSAL) rehearse(argv);
-else void main();
+else void makePack();

@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Script } from "node:vm";
 
-type Program = typeof import("../app/program.js");
+/** What the module app/program exports. */
+export type Program = typeof import("../app/program.js");
 
 /** The script's file. @param folder where tsc has left the program */
 export function scriptFile(folder: string): string {

@@ -1,41 +1,46 @@
 /**
- * What a file descriptor is, told by looking at it, and standard streams that nobody can hurt the client with.
+ * What kind a file descriptor is, and standard streams through which no message of the process reaches a client.
  *
- * Loads nothing but node:fs, since this is the first act of main: whatever fails later must fail in silence.
- * A peer's address tells a connection. What has none the system's tables of sockets tell, on Linux: they are slow, 8 ms
- * on a machine with room for many connections. Of the table of TCP only the beginning is read, where the listeners are:
- * all of it took 26 ms with 20,000 connections in TIME_WAIT.
+ * Loads modules of Node only, since main calls this first: a fault while a package loads must not reach the client.
+ *
+ * A socket whose peer has an address is a connection. The kind of any other socket is in Linux's tables of sockets,
+ * which are slow to read: 8 ms on a machine with room for many connections. Of the table of TCP only the beginning is
+ * read, where the listeners are: all of it took 26 ms with 20,000 connections in TIME_WAIT.
  */
 
 import { closeSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
+import { Socket } from "node:net";
+import { isatty } from "node:tty";
 
 /**
- * - connection: a TCP connection, also one whose client is gone already
- * - listener: a socket that accepts, of TCP or in the file system
- * - pipe: a pipe, or a stream socket without a network; octets in, octets out
+ * The kind of a file descriptor.
+ *
+ * - connection: a TCP connection, even if the client has closed or reset it
+ * - listener: a listening socket, of TCP or a Unix stream socket
+ * - pipe: a pipe, or a connected Unix stream socket
  */
 export type DescriptorKind = "connection" | "listener" | "pipe" | "terminal" | "other";
 
-/** States of a table of TCP: TCP_LISTEN, and the column's name in the first line. */
+/** The state TCP_LISTEN in the tables of TCP, and the name of the state's column in their first line. */
 const LISTENING = "0A";
 const HEADING = "st";
 
 /** The last standard stream; libuv never closes one. */
 const STDERR = 2;
 
-/** A unix socket's flag __SO_ACCEPTCON, and its type SOCK_STREAM. */
+/** In the table of Unix sockets: the flag __SO_ACCEPTCON, and the type SOCK_STREAM. */
 const ACCEPTS = 0x10000;
 const STREAM = "0001";
 
-/** What a descriptor is. Where the system has no tables to look at, any socket is taken for a connection. */
+/** The kind of a descriptor. On a system without tables of sockets any socket counts as a connection. */
 export function kindOf(fd: number): DescriptorKind {
   const stats = look(fd);
   if (stats?.isFIFO()) return "pipe";
   if (stats?.isSocket()) return fd <= STDERR && hasPeer(fd) ? "connection" : kindOfSocket(String(stats.ino));
-  return stats?.isCharacterDevice() && isTerminal(fd) ? "terminal" : "other";
+  return stats?.isCharacterDevice() && isatty(fd) ? "terminal" : "other";
 }
 
-/** Whether this is a socket of any kind: octets go in and out. */
+/** Whether a descriptor is a socket of any kind, so that octets go in and out. */
 export function isSocket(fd: number): boolean {
   return look(fd)?.isSocket() ?? false;
 }
@@ -47,33 +52,33 @@ export function isSameDescriptor(one: number, other: number): boolean {
 }
 
 /**
- * Under a superserver descriptors 0, 1 and 2 are one socket: whatever is written to 1 or 2 (a warning, a stack) would
- * be said to the client. Those that are the same socket as 0 are pointed at /dev/null.
+ * Points descriptors 1 and 2 at /dev/null if they are the same socket as descriptor 0. Under a superserver they are: a
+ * warning or a stack on them would go to the client.
  *
- * A socket without a network that is 0 and 1, but not 2, is left alone: so does sshd run a command for a person, who
- * may want to read what --help says. Nobody else writes there.
+ * A Unix socket that is 0 and 1, but not 2, is left as it is: sshd starts a command so, for a person who may want to
+ * read --help. The gateway writes to descriptor 1 for a person only.
  *
- * @returns whether descriptor 2 was the client
+ * @returns whether descriptor 2 was the client's connection
  */
 export function safeStandardStreams(): boolean {
   if (!isSocket(0)) return false;
-  const spoken = isSameDescriptor(1, 0);
-  const told = isSameDescriptor(2, 0);
-  if (told) vacate(2);
-  if (spoken && (told || kindOf(0) !== "pipe")) vacate(1);
-  return told;
+  const stdoutIsClient = isSameDescriptor(1, 0);
+  const stderrIsClient = isSameDescriptor(2, 0);
+  if (stderrIsClient) vacate(2);
+  if (stdoutIsClient && (stderrIsClient || kindOf(0) !== "pipe")) vacate(1);
+  return stderrIsClient;
 }
 
 /**
- * Closes a standard stream, which libuv never does, and puts /dev/null in its place: a number that is free would go to
- * the next socket, and libuv would not close that one either.
+ * Closes a standard stream, which libuv never does, and opens /dev/null in its place. A free number would go to the
+ * next socket, and libuv would not close that socket either.
  */
 export function vacate(fd: 0 | 1 | 2): void {
   closeSync(fd);
   openSync("/dev/null", fd === 0 ? "r" : "w");
 }
 
-/** How many descriptors this process may have open; null where the system does not tell. */
+/** How many descriptors this process may have open (RLIMIT_NOFILE); null on a system without /proc. */
 export function descriptorBound(): number | null {
   try {
     const bound = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
@@ -83,6 +88,7 @@ export function descriptorBound(): number | null {
   }
 }
 
+/** What fstat(2) says of a descriptor; null: it is not open. */
 function look(fd: number): Stats | null {
   try {
     return fstatSync(fd);
@@ -91,24 +97,18 @@ function look(fd: number): Stats | null {
   }
 }
 
-/** Loaded only where there may be a terminal. */
-function isTerminal(fd: number): boolean {
-  return (require("node:tty") as typeof import("node:tty")).isatty(fd);
-}
-
 /**
- * Whether the system knows a peer with an address. Only for standard streams: Node asks through a handle, with which it
- * would close any other descriptor.
+ * Whether a socket has a peer with an address. Only for standard streams: Node asks through a handle, and closes any
+ * other descriptor with the handle.
  */
 function hasPeer(fd: number): boolean {
-  const { Socket } = require("node:net") as typeof import("node:net");
   try {
     const handle = new Socket({ fd, readable: false, writable: false });
     const known = handle.remoteAddress !== undefined;
     handle.destroy();
     return known;
   } catch {
-    return false; // no stream: datagrams
+    return false; // not a stream socket
   }
 }
 
@@ -117,12 +117,12 @@ function kindOfSocket(inode: string): DescriptorKind {
   const unix = new RegExp(`^[0-9a-f]+: \\w+ \\w+ (\\w+) (\\w+) \\w+ +${inode}(?: |$)`, "m").exec(table("unix"));
   if (unix?.[2] === STREAM) return Number.parseInt(unix[1] as string, 16) & ACCEPTS ? "listener" : "pipe";
   if (unix) return "other";
-  // A connection that was reset is in no table any more, so it is what is left when all else is excluded.
+  // A connection that was reset is in no table any more: it is a socket that no table has.
   const datagrams = `${table("udp")}\n${table("udp6")}`.split("\n");
-  return datagrams.some((line) => row(line).owner === inode) ? "other" : "connection";
+  return datagrams.some((line) => columnsOf(line).owner === inode) ? "other" : "connection";
 }
 
-/** Whether a table of TCP has this socket as a listening one. They come before all others. */
+/** Whether a table of TCP has this socket as a listener. Listeners come before all other sockets in the table. */
 function listens(name: string, inode: string): boolean {
   const page = Buffer.alloc(4096);
   const fd = opened(`/proc/self/net/${name}`);
@@ -133,7 +133,7 @@ function listens(name: string, inode: string): boolean {
       const lines = (rest + page.toString("latin1", 0, octets)).split("\n");
       rest = lines.pop() as string;
       for (const line of lines) {
-        const { state, owner } = row(line);
+        const { state, owner } = columnsOf(line);
         if (owner === inode && state === LISTENING) return true;
         if (state !== LISTENING && state !== HEADING) return false;
       }
@@ -144,8 +144,8 @@ function listens(name: string, inode: string): boolean {
   }
 }
 
-/** A line of a table of TCP or UDP: the columns `st` and `inode`. */
-function row(line: string): { state: string | undefined; owner: string | undefined } {
+/** The columns `st` and `inode` of a line of a table of TCP or UDP. */
+function columnsOf(line: string): { state: string | undefined; owner: string | undefined } {
   const [, , , state, , , , , , owner] = line.trim().split(/ +/);
   return { state, owner };
 }
@@ -158,7 +158,7 @@ function opened(path: string): number | null {
   }
 }
 
-/** A table of the system's sockets; empty where there is none. */
+/** A table of the system's sockets; "" where there is none. */
 function table(name: string): string {
   try {
     return readFileSync(`/proc/self/net/${name}`, "latin1");

@@ -1,9 +1,10 @@
 /**
- * The file with the process's number. Opened while root can still do so, written later, and kept open: when root is
- * gone it may not be possible to unlink it, but it can be emptied.
+ * The file with the process id. It is opened before root is dropped, written afterwards, and kept open: without root
+ * the process may not be permitted to unlink the file, but can empty it.
  *
- * It names a running daemon if that process still has it open. So a number that the system has given to somebody else
- * since a crash, or since the last start of the machine, holds nobody up; where there is no /proc, nothing does.
+ * The process id in the file counts as a running daemon only if that process has the file open. So an id that the
+ * system has given to another process since a crash or a reboot does not prevent a start. On a system without /proc, no
+ * id does.
  */
 
 import {
@@ -21,15 +22,16 @@ import {
   writeSync,
 } from "node:fs";
 
-/** No symbolic link is followed, and nothing waits for the other end of a named pipe. */
+/** No symbolic link is followed, and opening a named pipe does not block. */
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const MODE = 0o644;
 
+/** An open pidfile. */
 export class Pidfile {
   readonly #fd: number;
   readonly #path: string;
 
-  /** Opens the file, and leaves its content alone. @throws Error in one line if it can't be ours */
+  /** Opens the file, and keeps its content. @throws Error in one line, with the file, if it can't be this process's */
   constructor(path: string) {
     this.#path = path;
     try {
@@ -44,7 +46,7 @@ export class Pidfile {
     throw new Error(`pidfile ${path}: ${fault}`);
   }
 
-  /** Writes this process's number. @throws Error in one line if it can't */
+  /** Writes this process's id. @throws Error in one line, with the file */
   write(): void {
     try {
       ftruncateSync(this.#fd);
@@ -54,29 +56,30 @@ export class Pidfile {
     }
   }
 
-  /** Removes the file, or empties it; unless another one has taken its place. */
+  /** Removes the file, or empties it if it can't be removed. Another file that has its path now stays. */
   remove(): void {
     ftruncateSync(this.#fd);
     try {
       if (isSameFile(lstatSync(this.#path), fstatSync(this.#fd))) unlinkSync(this.#path);
     } catch {
-      // Gone already, or in a folder of root's: then it is empty.
+      // It has been removed already, or only root may remove it; it is empty.
     }
     closeSync(this.#fd);
   }
 
+  /** Why this process can't have the file; null if it can. */
   #fault(): string | null {
     const stats = fstatSync(this.#fd);
-    // A second name for somebody else's file would have us write into that one.
-    if (!stats.isFile() || stats.nlink !== 1) return "is not a plain file of its own";
+    // With a hard link another user could make the gateway, as root, write into any file.
+    if (!stats.isFile() || stats.nlink !== 1) return "is not a regular file with one name; give another";
     const content = Buffer.alloc(32);
     const pid = /^[1-9][0-9]{0,9}$/m.exec(content.toString("latin1", 0, readSync(this.#fd, content, 0, 32, 0)))?.[0];
     if (pid === undefined || Number(pid) === process.pid || !hasOpen(pid, stats)) return null;
-    return `process ${pid} is running`;
+    return `process ${pid} is running and has it open`;
   }
 }
 
-/** Whether a process has this file open; a process that can't be looked into is none of ours. */
+/** Whether a process has this file open; false for a process whose descriptors can't be read: another user's. */
 function hasOpen(pid: string, file: Stats): boolean {
   const folder = `/proc/${pid}/fd`;
   try {

@@ -1,39 +1,40 @@
 /**
- * Giving up root for good: groups, group, user, in this order, and a proof that it holds. Done before the first octet
- * of a client is read, and after everything that only root can open is open.
+ * Dropping root for good: groups, group, user, in this order, and a check that root can't be regained. Done after
+ * everything that only root can open is open, and before the first octet of a client is read.
  *
- * Accounts are looked up by the system (NSS, not /etc/passwd alone) by becoming them for a moment. All of this concerns
- * every thread of the process; a worker thread can't do it.
+ * The system looks accounts up (NSS, not /etc/passwd alone): the process takes an account's uid for a moment and asks
+ * whose it is. These calls change every thread of the process; a worker thread can't make them.
  */
 
 import { accessSync, constants } from "node:fs";
 import { userInfo } from "node:os";
 
-/** Whom to become. */
-export interface Account {
-  /** Its name, by which its groups are known; null: it is in its one group and no other. */
+/** The account that the process runs as without root. */
+interface Account {
+  /** The name by which the system knows the account's groups; null: `gid` is the only group. */
   readonly name: string | null;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The greatest id; the one above it means "leave as it is" to the system. */
+/** The greatest id; to setuid(2) and its like, the id above it means "do not change". */
 const GREATEST_ID = 0xffff_fffe;
 
-/** The calls of POSIX: Node's types know them for some systems only, and one of them not at all. */
+/** The calls of POSIX: in Node's types some are optional, and initgroups is missing. */
 const posix = process as Required<NodeJS.Process> & { initgroups(user: string, group: number): void };
 
-/** Whether this process is root, and so has root to give up. */
+/** Whether this process runs as root. */
 export function isRoot(): boolean {
   return process.geteuid?.() === 0 || process.getuid?.() === 0;
 }
 
 /**
- * The account that a user of the command line means; only root can tell.
+ * Looks up the account that -u names. Only root can.
  *
- * A name has its account's groups, and so has a uid alone; `uid:gid` is that group and no other, and needs no account.
+ * A name, and a uid alone, get all groups of the account. `uid:gid` gets that group alone and needs no account.
  *
- * @throws Error in one line if there is none
+ * @param user a name, `uid` or `uid:gid`
+ * @throws Error in one line if there is no such account
  */
 export function accountOf(user: string): Account {
   const [, digits, group] = /^([0-9]+)(?::([0-9]+))?$/.exec(user) ?? [];
@@ -49,16 +50,17 @@ export function accountOf(user: string): Account {
 }
 
 /**
- * Becomes this user, as `accountOf` understands it, and can't go back.
+ * Gives the process the uid and the groups of a user for good. If it throws, the process must end.
  *
- * @throws Error in one line if there is no such user, if it is root, if the process is not that user afterwards, or if
- * that user can't read this program: then it must end
+ * @param user as for `accountOf`
+ * @throws Error in one line if there is no such user, if the user is root, if the process is not that user afterwards,
+ * or if that user can't read this program
  */
 export function dropPrivileges(user: string): void {
   const account = accountOf(user);
-  if (account.uid === 0) fail(`${user} is root: that is nobody to become`);
+  if (account.uid === 0) fail(`${user} is root: name another user with -u`);
   try {
-    // First without any group, so that none of root's can be left, whatever the account's are.
+    // First no group at all, so that no group of root is left, whatever the account's groups are.
     posix.setgroups(account.name === null ? [account.gid] : []);
     if (account.name !== null) posix.initgroups(account.name, account.gid);
     posix.setgid(account.gid);
@@ -66,17 +68,17 @@ export function dropPrivileges(user: string): void {
   } catch (thrown) {
     fail(`can't become ${user}: ${(thrown as Error).message}`);
   }
-  if (!proven(account)) fail(`could not give up root for ${user}`);
-  // What a session needs is loaded when it is needed.
+  if (!hasDroppedRoot(account)) fail(`could not give up root for ${user}`);
+  // Modules that a session needs are read later, by that user.
   try {
     accessSync(__filename, constants.R_OK);
   } catch {
-    fail(`${user} can't read ${__dirname}: install the gateway where everybody can`);
+    fail(`${user} can't read ${__dirname}: install the gateway in a directory that every user can read`);
   }
 }
 
-/** Whether this process is that account, and root is out of reach. */
-function proven({ name, uid, gid }: Account): boolean {
+/** Whether this process runs as that account and can't become root again. */
+function hasDroppedRoot({ name, uid, gid }: Account): boolean {
   const groups = posix.getgroups();
   if (posix.getuid() !== uid || posix.geteuid() !== uid || posix.getgid() !== gid || posix.getegid() !== gid)
     return false;
@@ -89,7 +91,7 @@ function proven({ name, uid, gid }: Account): boolean {
   return false;
 }
 
-/** An account by its name or uid; null if there is none. */
+/** Looks an account up by its name or uid; null if there is none. */
 function infoOf(user: string | number): { username: string; uid: number; gid: number } | null {
   try {
     posix.seteuid(user);

@@ -1,22 +1,22 @@
 /**
- * CAPA: what a server says that it can do (RFC 2449, 5).
+ * CAPA (RFC 2449, 5): the capabilities of servers, and those that the gateway announces to clients.
  */
 
 import { cleaned } from "./response";
 
-/** The most lines, and octets of each with its line end, that a server's list may have (RFC 2449, 4: 512). */
+/** The most lines of a server's list, and the most octets of a line with its line end (512: RFC 2449, 4). */
 export const CAPABILITY_LINES = 100;
 export const CAPABILITY_LIMIT = 512;
 
-/** A server's capabilities: the first word of each line in capitals. A server that refuses CAPA has none. */
+/** A server's capabilities: the first word of each line, in capitals. A server that refuses CAPA has the empty set. */
 export type Capabilities = ReadonlySet<string>;
 
-/** @param lines the lines of a response to CAPA, without the status line and the termination octet */
+/** The capabilities in a response to CAPA. @param lines without the status line and the terminating dot */
 export function parseCapabilities(lines: readonly string[]): Capabilities {
   return new Set(lines.map((line) => (line.split(" ", 1)[0] ?? "").toUpperCase()));
 }
 
-/** What of a server's list a client gets: what this gateway lets through (SPEC section 6). */
+/** The capabilities of a server that the gateway passes on to clients. */
 const PASSED: ReadonlySet<string> = new Set([
   "TOP",
   "UIDL",
@@ -27,12 +27,12 @@ const PASSED: ReadonlySet<string> = new Set([
   "LOGIN-DELAY",
 ]);
 
-/** A server's list, cut down to what the gateway lets through, and cleaned. @param lines as for `parseCapabilities` */
+/** A server's list without the lines that the gateway does not pass on, cleaned. @param lines as `parseCapabilities` */
 export function passedCapabilities(lines: readonly string[]): string[] {
   return lines.map(cleaned).filter((line) => PASSED.has((line.split(" ", 1)[0] ?? "").toUpperCase()));
 }
 
-/** What a client may do now, before its login or where the server has no list. */
+/** The gateway's own list: before the login, or for a server that refuses CAPA. */
 export function ownCapabilities(may: { logIn: boolean; startTls: boolean }): string[] {
   return [
     "TOP",

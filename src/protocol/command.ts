@@ -1,26 +1,33 @@
 /**
- * Command lines: one table says which commands exist and what their arguments look like; what is not in it is
- * unsupported and never forwarded. A command is written to the server anew from its parsed form.
- * Lines are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; SPEC section 3.
+ * Command lines. One table has all commands and their arguments. A command that is not in the table is unsupported and
+ * never forwarded. A permitted command is written to the server from its parsed form, never as it was received. Lines
+ * are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; STLS: RFC 2595.
  */
 
-import { texts } from "./response";
+import { hasControl } from "./octets";
+import { replies } from "./replies";
 
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
 export const COMMAND_LIMIT = 255;
 
-/** The commands that only an option permits. */
+/** The longest line with USER or PASS, likewise: passwords of several hundred octets exist, and the server decides. */
+export const LOGIN_LIMIT = 1024;
+
+/** The commands whose line may be as long as LOGIN_LIMIT. */
+const LONG: ReadonlySet<string> = new Set(["USER", "PASS"]);
+
+/** The commands that only an option, or a listener that offers STLS, permits. */
 export type Optional = "CAPA" | "STLS";
 
-/** What a command takes behind its verb. `text` is verbatim behind one blank. */
+/** The arguments that a command takes. "text" is the rest of the line after one blank, taken verbatim. */
 type Arguments = "nothing" | "text" | "message?" | "message" | "message count";
 
 interface CommandRow {
   readonly takes: Arguments;
-  /** When a positive response is multi-line (RFC 1939): LIST and UIDL only if they name no message. */
+  /** When a positive response is multi-line (RFC 1939): that of LIST and UIDL only without a message number. */
   readonly multiline: "never" | "always" | "without argument";
   readonly state: "AUTHORIZATION" | "TRANSACTION" | "both";
-  /** It is unsupported unless an option permits it. */
+  /** Whether the command is one of `Optional`. */
   readonly optional?: boolean;
 }
 
@@ -41,6 +48,7 @@ const TABLE: ReadonlyMap<string, CommandRow> = new Map<string, CommandRow>([
   ["QUIT", { takes: "nothing", multiline: "never", state: "both" }],
 ]);
 
+/** The texts of the refusals of a command with other arguments. */
 const REASONS: Readonly<Record<Arguments, string>> = {
   nothing: "takes no argument",
   text: "takes an argument",
@@ -49,14 +57,17 @@ const REASONS: Readonly<Record<Arguments, string>> = {
   "message count": "takes a message number and a number of lines",
 };
 
+/** A state of a session in which the client sends commands (RFC 1939, 4 and 5). */
 export type State = "AUTHORIZATION" | "TRANSACTION";
 
-/** A command that is permitted, with sound arguments. */
+/** A permitted command with valid arguments. */
 export class Command {
+  readonly kind = "command";
+
   constructor(
     /** In capitals. */
     readonly verb: string,
-    /** Behind the verb and one blank; null: the command has none (an empty one is not null). */
+    /** The text after the verb and one blank; null: the command has no argument ("" is an empty one). */
     readonly argument: string | null,
     /** Whether a positive response to it is multi-line. */
     readonly multiline: boolean,
@@ -68,51 +79,68 @@ export class Command {
   }
 }
 
-/** A command that goes nowhere: what the client is told, and whether it counts as not permitted. */
+/** A command line that the gateway refuses. */
 export interface Rejection {
+  /**
+   * "unsupported": the command is not permitted, and counts as such; "overlong": the line is too long for a command;
+   * "faulty": a permitted command with a fault in it.
+   */
+  readonly kind: "unsupported" | "overlong" | "faulty";
+  /** The status line for the client. */
   readonly reply: string;
-  readonly unsupported: boolean;
 }
 
 /**
- * Parses a command line in the given state.
+ * Parses a command line.
  *
  * @param line latin1, without its line end
+ * @param state the state of the session
  * @param opened the optional commands that are permitted
- * @returns the command, or the refusal that the client is to be told
+ * @param octets how long the line was with its line end
+ * @returns the command, or why it is not carried out
  */
-export function parseCommand(line: string, state: State, opened: readonly Optional[] = []): Command | Rejection {
-  if (/[\x00-\x1f\x7f]/.test(line)) return { reply: texts.controlOctet, unsupported: false };
+export function parseCommand(
+  line: string,
+  state: State,
+  opened: readonly Optional[] = [],
+  octets = line.length + 2,
+): Command | Rejection {
+  if (hasControl(line)) return { kind: "faulty", reply: replies.controlOctet };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);
+  if (octets > COMMAND_LIMIT && !LONG.has(verb)) return { kind: "overlong", reply: replies.lineTooLong };
   const row = TABLE.get(verb);
-  if (!row || (row.optional && !opened.includes(verb as Optional)))
-    return { reply: texts.unsupported, unsupported: true };
+  if (!row || (row.optional && !opened.includes(verb as Optional))) {
+    return { kind: "unsupported", reply: replies.unsupported };
+  }
   const rest = blank < 0 ? null : line.slice(blank + 1);
   const argument = row.takes === "text" ? verbatim(verb, rest) : numbers(row.takes, rest);
-  if (argument === undefined) return { reply: `-ERR ${verb} ${REASONS[row.takes]}`, unsupported: false };
-  // Clients that know CAPA may try what they like before they log in (SPEC section 3).
+  if (argument === undefined) return { kind: "faulty", reply: `-ERR ${verb} ${REASONS[row.takes]}` };
+  // Some clients send CAPA and then NOOP before they log in; RFC 1939 has NOOP in the TRANSACTION state only.
   if (verb === "NOOP" && opened.includes("CAPA")) return new Command(verb, null, false);
   if (row.state !== "both" && row.state !== state) {
-    return { reply: state === "AUTHORIZATION" ? texts.loginFirst : texts.loggedIn, unsupported: false };
+    return { kind: "faulty", reply: state === "AUTHORIZATION" ? replies.loginFirst : replies.loggedIn };
   }
   const multiline = row.multiline === "always" || (row.multiline === "without argument" && argument === null);
   return new Command(verb, argument, multiline);
 }
 
-/** The first word in capitals; "" if it is not all letters of ASCII: others have capitals that look like ours. */
+/** The first word in capitals; "" if it is not all ASCII letters: some other letters have a capital that is ASCII. */
 function verbOf(line: string): string {
   return /^[A-Za-z]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
 }
 
-/** USER's trailing blanks are cut, PASS is left alone; undefined: there is nothing. */
+/** USER's trailing blanks are cut, PASS is left alone, and empty without its blank; undefined: there is nothing. */
 function verbatim(verb: string, rest: string | null): string | undefined {
+  if (verb === "PASS") return rest ?? "";
   if (rest === null) return undefined;
-  if (verb === "PASS") return rest;
   return rest.replace(/ +$/, "") || undefined;
 }
 
-/** Numbers of 1 to 10 digits, without their leading zeros; null: none and none needed; undefined: not as it should be. */
+/**
+ * Arguments that are numbers of 1 to 10 digits, without leading zeros. null: there are none, and the command needs
+ * none; undefined: they are not valid.
+ */
 function numbers(takes: Arguments, rest: string | null): string | null | undefined {
   const words = rest?.match(/[^ ]+/g) ?? [];
   if (!words.every((word) => /^[0-9]{1,10}$/.test(word))) return undefined;
@@ -129,17 +157,17 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
 }
 
 /**
- * What of an unsupported line may be told: its first word if that is plainly a word, else only its length. A word with
- * PASS or AUTH at its front may have lost a blank.
+ * An unsupported line for the log: its first word if that is 1 to 12 letters and digits, else the word's length. A word
+ * that begins with PASS or AUTH and is longer may be a command with a secret, without the blank between them.
  *
- * @param secret whether the line may be one, whatever it looks like
+ * @param secret whether the line may be a secret, whatever its form is
  */
 export function nameOf(line: string, secret = false): string {
   const word = line.split(" ", 1)[0] ?? "";
   return !secret && /^(?!pass.|auth.)[a-z0-9]{1,12}$/i.test(word) ? word : `(${word.length} octets)`;
 }
 
-/** A client's command line as it may be shown in a trace: secrets, and what might be one, are masked. */
+/** A client's command line for the trace; all that may be a secret is masked. @param secret as for `nameOf` */
 export function masked(line: string, secret = false): string {
   const verb = verbOf(line);
   if (TABLE.has(verb) && verb !== "PASS") return line;

@@ -1,16 +1,27 @@
 /**
- * What a name and a password are made of: `proxy-user:user@server`, `proxy-password:password` (SPEC section 4).
- * All latin1; nothing is trimmed or folded here.
+ * Credentials, and the parts of their name and password: `proxy-user:user@server` and `proxy-password:password` (the
+ * manual's sections "Server Selection" and "Proxy Authentication"). All texts are latin1; nothing is trimmed, and no
+ * case is changed.
  */
 
-/** A name without its server part. */
-export interface Selection {
+/** The complete credentials of a client. */
+export interface Credentials {
+  readonly kind: "password";
+  /** The argument of USER. */
+  readonly user: string;
+  /** The argument of PASS. */
+  readonly password: string;
+}
+
+/** The parts of a name: user and server. */
+interface Selection {
+  /** The name before the delimiter. */
   readonly name: string;
-  /** What stands behind the delimiter, as typed; null: there is none, or nothing. */
+  /** The text after the delimiter, unchecked; null: there is no delimiter, or no text. */
   readonly server: string | null;
 }
 
-/** Splits at the last character that is one of the delimiters: `joe@example.org@mail.host` is joe@example.org's. */
+/** Splits a name at the last delimiter: joe@example.org@mail.host selects mail.host. @param delimiters characters */
 export function splitServer(name: string, delimiters: string): Selection {
   for (let at = name.length - 1; at >= 0; at--) {
     if (!delimiters.includes(name[at] as string)) continue;
@@ -19,9 +30,9 @@ export function splitServer(name: string, delimiters: string): Selection {
   return { name, server: null };
 }
 
-/** Credentials for the gateway, and those for the server. */
+/** The login for the gateway itself, and the login for the server. */
 export interface ProxyLogin {
-  /** Both "" if the name has no colon. */
+  /** The login for the gateway; both "" if the name has no colon. */
   readonly proxyUser: string;
   readonly proxyPassword: string;
   readonly user: string;
@@ -29,7 +40,8 @@ export interface ProxyLogin {
 }
 
 /**
- * Splits at the first colon. The password is split only if the name was; one without a colon goes whole to the server.
+ * Splits a name and a password at their first colons. The password is split only if the name has a colon; a password
+ * without a colon is the server's.
  */
 export function splitProxy(name: string, password: string): ProxyLogin {
   const at = name.indexOf(":");

@@ -1,21 +1,52 @@
 /**
- * Failure: how a session ends when it does not end by QUIT. It says who is to blame, what the log is told,
- * and what the client is told (null: nothing). A refused command is a reply, not a Failure.
+ * Failure: every end of a session but QUIT and a refused login. A Failure has a blame, a code and a reason for the log,
+ * and a reply for the client. A refused command is a reply, not a Failure.
  */
 
-import { texts } from "./response";
+import { replies } from "./replies";
 
-/** Whose doing it was; it decides the level of the log line. */
-export type Blame = "client" | "server" | "gateway" | "nobody";
+/** The side that caused a failure. A fault of the server or of the gateway has a log line of its own. */
+type Blame = "client" | "server" | "gateway" | "nobody";
 
+/** The codes of failures, which do not change: `code=` of the log. The manual's section "Codes" has a line for each. */
+export const FAILURE_CODES = [
+  "closed",
+  "idle",
+  "client-slow",
+  "client-tls",
+  "not-pop3",
+  "unsupported",
+  "displaced",
+  "lookup",
+  "unreachable",
+  "source-address",
+  "server-tls",
+  "server-refused",
+  "server-closed",
+  "server-silent",
+  "server-slow",
+  "server-protocol",
+  "out-of-turn",
+  "shutdown",
+  "internal",
+] as const;
+
+type FailureCode = (typeof FAILURE_CODES)[number];
+
+/** How a session ended: by QUIT, by a refused login, or by a failure. "closed": the client closed its side. */
+export type EndCode = "quit" | "refused" | FailureCode;
+
+/** Why a session fails. */
 export class Failure extends Error {
   /**
-   * @param blame whose doing it was
-   * @param message the reason, for the log; may hold octets of the peer, the log escapes them
-   * @param reply a whole status line for the client without CRLF, or null to close without a word
+   * @param blame the side that caused the failure
+   * @param code the kind of failure
+   * @param message the reason in words, for the log; may have octets of the peer, which the log escapes
+   * @param reply a whole status line for the client without CRLF; null: the client gets no reply
    */
   constructor(
     readonly blame: Blame,
+    readonly code: FailureCode,
     message: string,
     readonly reply: string | null = null,
     options?: ErrorOptions,
@@ -24,10 +55,10 @@ export class Failure extends Error {
     this.name = "Failure";
   }
 
-  /** Anything thrown as a Failure: what is not one yet is a fault of ours, with its stack for the log. */
+  /** A thrown value as a Failure: any value but a Failure is a fault of the gateway, with a stack for the log. */
   static of(thrown: unknown): Failure {
     if (thrown instanceof Failure) return thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    return new Failure("gateway", message, texts.internalFault, { cause: thrown });
+    return new Failure("gateway", "internal", message, replies.internalFault, { cause: thrown });
   }
 }

@@ -1,71 +1,86 @@
 /**
- * The AUTHORIZATION state with the client, until there are complete credentials (RFC 1939, 4). No server is asked yet:
- * commands are answered here, strictly one at a time.
+ * The AUTHORIZATION state with the client, until the credentials are complete (RFC 1939, 4). There is no connection to
+ * a server yet: the gateway answers the commands itself, strictly one at a time.
  */
 
-import { closed, OVERLONG } from "../connection/connection";
+import { OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities } from "../protocol/capability";
-import { COMMAND_LIMIT } from "../protocol/command";
+import { LOGIN_LIMIT } from "../protocol/command";
+import type { Credentials } from "../protocol/credentials";
 import { Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
-import type { Credentials, Session } from "./session";
+import { replies } from "../protocol/replies";
+import { lastWord } from "./hangup";
+import type { Session } from "./session";
 
-/** The first octet of a TLS handshake: somebody took us for port 995. */
-const TLS_HANDSHAKE = 0x16;
+/** What other protocols begin with: a TLS handshake, and HAProxy's PROXY header, version 2. */
+const TLS_HANDSHAKE = "\x16";
+const PROXY_V2 = "\r\n\r\n\0\r\nQUIT\n";
 
-/** First lines of browsers and mail senders that were led here, by mistake or to attack what they talk to. */
+/** The first lines of HTTP and SMTP clients, which connect here by mistake or for an attack. */
 const FOREIGN = /^(?:(?:GET|POST) |(?:EHLO|HELO|MAIL|RCPT|DATA)(?: |$))/i;
 
+/** HAProxy's PROXY header, version 1. */
+const PROXY_V1 = /^PROXY (?:TCP[46]|UNKNOWN)/;
+
 /**
- * @returns the credentials; null if the client said QUIT
- * @throws Failure if it left, was too slow, or is not a POP3 client
+ * Serves a client until its credentials are complete.
+ *
+ * @returns the credentials; null if the client sent QUIT
+ * @throws Failure if the client closes the connection, is too slow, or is not a POP3 client
  */
 export async function authorization(session: Session): Promise<Credentials | null> {
-  const { downstream } = session;
+  const { client } = session;
   let user: string | null = null;
-  if ((await downstream.peek()) === TLS_HANDSHAKE) throw foreign("TLS");
+  if (await client.input.startsWith(TLS_HANDSHAKE)) throw foreign("TLS");
+  if (await client.input.startsWith(PROXY_V2)) throw foreign("a PROXY header, which no option expects here");
   for (let first = true; ; first = false) {
-    const line = await downstream.line(COMMAND_LIMIT);
-    if (line === null) throw closed("client");
-    if (first && FOREIGN.test(line === OVERLONG ? downstream.ahead : line)) throw foreign("HTTP or SMTP");
+    const line = (await client.input.line(LOGIN_LIMIT)) ?? lastWord(client);
+    if (line === null) throw peerClosed("client");
+    if (first) refuseForeign(line === OVERLONG ? client.input.ahead : line);
     session.owed = true;
     const command = await session.parse(line, "AUTHORIZATION");
-    if ("unsupported" in command) {
-      if (session.tooMany) throw session.tooManyUnsupported();
-      await downstream.say(command.reply);
+    if (command.kind !== "command") {
+      if (session.unsupported.tooMany) throw session.unsupported.failure();
+      await client.say(command.reply);
     } else if (command.verb === "QUIT") {
-      await downstream.say(texts.bye);
+      await client.say(replies.bye);
       return null;
-    } else if (command.verb === "STLS" && downstream.tls === "") {
-      await downstream.say(texts.beginTls);
-      await session.needs.secureClient(downstream);
-      // What was said in clear may have been said by anybody.
+    } else if (command.verb === "STLS" && client.tls === "") {
+      await client.say(replies.beginTls);
+      await session.startTls();
+      // A name that was sent in clear may come from an attacker on the network.
       user = null;
     } else if (command.verb === "USER" && session.mayLogIn) {
       user = command.argument;
-      await downstream.say(texts.passwordRequired);
+      await client.say(replies.passwordRequired);
     } else if (command.verb === "PASS" && session.mayLogIn && user !== null) {
-      return { user, password: command.argument ?? "" };
+      return { kind: "password", user, password: command.argument ?? "" };
     } else {
-      await downstream.say(...answer(session, command.verb));
+      await client.say(...answer(session, command.verb));
     }
     session.owed = false;
   }
 }
 
-/** What else there is to say to a permitted command. */
+/** The lines of the answer to any other permitted command. */
 function answer(session: Session, verb: string): string[] {
-  const { downstream, mayLogIn } = session;
+  const { client, mayLogIn } = session;
   if (verb === "CAPA") {
-    const startTls = session.tls === "starttls" && downstream.tls === "";
-    return [texts.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), "."];
+    const startTls = session.tls === "starttls" && client.tls === "";
+    return [replies.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), "."];
   }
-  if (verb === "NOOP") return [texts.nothing];
-  if (verb === "STLS") return [texts.tlsAlready];
-  return [mayLogIn ? texts.userFirst : texts.stlsFirst];
+  if (verb === "NOOP") return [replies.nothing];
+  if (verb === "STLS") return [replies.tlsAlready];
+  return [mayLogIn ? replies.userFirst : replies.stlsFirst];
+}
+
+/** @throws Failure if a first line is that of another protocol */
+function refuseForeign(line: string): void {
+  if (FOREIGN.test(line)) throw foreign("HTTP or SMTP");
+  if (PROXY_V1.test(line)) throw foreign("a PROXY header, which no option expects here");
 }
 
 /** Closes without a word: nothing that a stranger sent is echoed, nor answered. */
 function foreign(protocol: string): Failure {
-  return new Failure("client", `not a POP3 client: ${protocol}`);
+  return new Failure("client", "not-pop3", `not a POP3 client: ${protocol}`);
 }

@@ -1,93 +1,98 @@
 /**
- * Everything behind complete credentials: where they lead, into the server there, and through the TRANSACTION.
+ * A session from complete credentials on: the route, the login to the server, and the TRANSACTION state.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { type Connection, closed } from "../connection/connection";
+import { NEVER } from "../base/clock";
+import { Connection, peerClosed } from "../connection/connection";
+import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
+import { hasQuit } from "./hangup";
+import type { Denial } from "./needs";
 import { logIn } from "./serverlogin";
-import { type Credentials, type Denial, named, type Session } from "./session";
-import { hasQuit, transaction } from "./transaction";
+import { type LoginFields, loginFields, type Session, type SessionEnd } from "./session";
+import type { StatusLines } from "./statuslines";
+import { transaction } from "./transaction";
 
-/** Serves a client that has given its credentials. @returns why it ended @throws Failure */
-export async function serve(session: Session, login: Credentials): Promise<string> {
-  session.downstream.deadline = Number.POSITIVE_INFINITY;
-  const upstream = await reach(session, login);
-  if (!upstream) return "login refused";
+/** Serves a client that has given its credentials. @throws Failure */
+export async function serveLogin(session: Session, credentials: Credentials): Promise<SessionEnd> {
+  session.client.deadline = NEVER;
+  const statuses = await reach(session, credentials);
+  if (!statuses) return { code: "refused", reason: "login refused" };
   try {
-    return await transaction(session, upstream);
+    return await transaction(session, statuses);
   } finally {
-    upstream.destroy();
+    statuses.server.destroy();
   }
 }
 
 /**
- * To the server, and into it: the client has its answer when this returns.
+ * Connects to the server and logs in. The client has its answer when this returns.
  *
- * @returns the server, logged in; null if the login was denied
+ * @returns the status lines of the server, logged in; null if the login was denied
  * @throws Failure
  */
-async function reach(session: Session, login: Credentials): Promise<Connection | null> {
-  const { needs, downstream } = session;
-  const until = lost(downstream);
-  const asked = needs.route(login);
-  if ("reply" in asked) return deny(session, { user: login.user, ...asked });
+async function reach(session: Session, credentials: Credentials): Promise<StatusLines | null> {
+  const { needs, client } = session;
+  const until = overSignal(client);
+  const asked = needs.route(credentials);
+  if (asked.kind === "denial") return deny(session, { user: credentials.user, server: asked.server }, asked);
   session.route = asked;
   const route = await needs.admit(session, asked, until);
-  if ("reply" in route) return deny(session, { ...named(asked), ...route });
+  if (route.kind === "denial") return deny(session, loginFields(asked), route);
   session.route = route;
-  const upstream = await needs.dial(session, route, until);
-  if ("reply" in upstream) return deny(session, { ...named(route), ...upstream });
-  whenLost(downstream, (failure) => upstream.fail(failure));
-  if (needs.config.debug) session.traced(upstream, ">");
+  const server = await needs.dial(session, route, until);
+  if (!(server instanceof Connection)) return deny(session, loginFields(route), server);
+  whenOver(client, (failure) => server.fail(failure));
+  if (needs.trace) session.trace(server);
   try {
-    const reply = await logIn(session, upstream, route);
+    const statuses = session.statusLines(server);
+    const reply = await logIn(session, server, route, statuses);
     if (!isPositive(reply)) {
-      upstream.destroy();
-      return await deny(session, { ...named(route), reply, reason: "server" });
+      server.destroy();
+      return await deny(session, loginFields(route), { code: "server-denied", reason: "server", reply });
     }
-    await needs.loggedIn(session, route);
-    session.log("info", "login", { ...named(route), tls: downstream.tls || undefined });
-    await downstream.say(reply);
+    await session.loggedIn(route);
+    await client.say(reply);
     session.owed = false;
-    return upstream;
+    return statuses;
   } catch (thrown) {
-    upstream.destroy();
+    server.destroy();
     throw thrown;
   }
 }
 
-/** Does this once when nobody waits for an answer any more, and no QUIT is left to be carried out. */
-function whenLost(downstream: Connection, then: (failure: Failure) => void): void {
-  const lost = (failure: Failure) => {
-    if (failure.blame === "client" && downstream.gone && hasQuit(downstream.ahead)) return;
+/** Calls `then` once, when the client has hung up, unless it has sent a QUIT that is still to be carried out. */
+function whenOver(client: Connection, then: (failure: Failure) => void): void {
+  const over = (failure: Failure) => {
+    if (failure.blame === "client" && client.hungUp && hasQuit(client.input.ahead)) return;
     then(failure);
   };
-  downstream.onLost = lost;
-  if (downstream.lost) lost(closed("client"));
+  client.onOver = over;
+  if (client.over) over(peerClosed("client"));
 }
 
-/** The same as a signal. */
-function lost(downstream: Connection): AbortSignal {
+/** As `whenOver`, as a signal whose reason is the Failure. */
+function overSignal(client: Connection): AbortSignal {
   const until = new AbortController();
-  whenLost(downstream, (failure) => until.abort(failure));
+  whenOver(client, (failure) => until.abort(failure));
   return until.signal;
 }
 
-/** A refused login is answered late, unless it says nothing against the client, and ends the session. */
-async function deny(session: Session, denial: Denial & { user: string }): Promise<null> {
-  const { reply, temporary = isTemporary(reply), ...told } = denial;
-  session.log("warning", "denied", { ...told, answer: session.withoutSecrets(reply) });
-  if (!temporary) await held(session, session.needs.refused(session));
-  await session.downstream.say(reply);
+/** Answers a denied login, late unless the denial is temporary. The session ends then. @throws Failure */
+async function deny(session: Session, who: LoginFields, denial: Omit<Denial, "kind">): Promise<null> {
+  const { code, reason, reply, temporary = isTemporary(reply) } = denial;
+  session.emit("denied", { ...who, code, reason, answer: session.withoutSecrets(reply) });
+  if (!temporary) await holdBack(session, session.needs.refused(session));
+  await session.client.say(reply);
   return null;
 }
 
-/** Holds an answer back. @throws Failure if the client does not wait for it */
-async function held(session: Session, seconds: number): Promise<void> {
-  const signal = lost(session.downstream);
-  await pause(seconds * 1000, undefined, { signal }).catch(() => {
+/** Waits before an answer. @param delay in milliseconds @throws Failure if the client hangs up before */
+async function holdBack(session: Session, delay: number): Promise<void> {
+  const signal = overSignal(session.client);
+  await pause(delay, undefined, { signal }).catch(() => {
     throw signal.reason;
   });
 }

@@ -3,69 +3,78 @@
  */
 
 import { now } from "../base/clock";
-import type { TlsMode } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { authorization } from "./authorization";
-import { type Needs, named, Session } from "./session";
+import { serveLogin } from "./login";
+import type { Arrival, Needs } from "./needs";
+import { loginFields, Session, type SessionEnd } from "./session";
 
 /**
- * Serves one client; the connection is closing when this resolves. Never rejects.
+ * Serves one client. The connection is closing when this resolves. Never rejects.
  *
- * @param tls how TLS comes into the client's connection; default: never
+ * @param arrival how the client has connected
  */
-export async function session(downstream: Connection, needs: Needs, tls?: TlsMode): Promise<void> {
-  const session = new Session(downstream, needs, tls);
-  let reason = "quit";
+export async function serve(client: Connection, needs: Needs, arrival: Arrival): Promise<void> {
+  const session = new Session(client, needs, arrival);
+  let end: SessionEnd = { code: "quit", reason: "quit" };
   let patience: number | undefined;
   try {
-    downstream.deadline = session.began + needs.config.loginTimeout * 1000;
-    const connected = () => session.log("info", "connect", { interface: downstream.local.address });
-    if (tls === "tls") {
-      connected();
-      await needs.secureClient(downstream);
-      await downstream.say(`+OK ${needs.config.greeting}`);
-    } else {
-      // The greeting need not wait until the way to the log is open.
-      const greeted = downstream.say(`+OK ${needs.config.greeting}`);
-      connected();
-      await greeted;
-    }
-    const login = await authorization(session);
-    if (login) reason = await serving()(session, login);
-    patience = downstream.patience;
+    client.deadline = session.began + needs.service.limits.login;
+    await greet(session);
+    const credentials = await authorization(session);
+    if (credentials) end = await serveLogin(session, credentials);
+    patience = client.patience;
   } catch (thrown) {
-    reason = tell(session, Failure.of(thrown));
+    end = reportFailure(session, Failure.of(thrown));
   } finally {
-    downstream.close(patience);
-    const { retrieved, octets } = session;
-    // Without QUIT the server deletes nothing (RFC 1939, 6).
-    const deleted = reason === "quit" ? session.deleted : 0;
-    const seconds = Math.round((now() - session.began) / 1000);
-    const who = session.route ? named(session.route) : {};
-    session.log("info", "close", { ...who, reason, seconds, retrieved, deleted, octets });
+    client.close(patience);
+    emitClose(session, end);
   }
 }
 
-/**
- * Loaded with the first login: under inetd, where each session is a process, the greeting need not wait for it, and a
- * client that only looks pays nothing for it.
- */
-function serving(): typeof import("./login.js").serve {
-  return (require("./login") as typeof import("./login.js")).serve;
+async function greet(session: Session): Promise<void> {
+  const { client, needs } = session;
+  const greeting = `+OK ${needs.service.replies.greeting}`;
+  const connected = () => session.emit("connect", { interface: client.local.address });
+  if (session.tls === "tls") {
+    connected();
+    await session.startTls();
+    await client.say(greeting);
+  } else {
+    // The first log line opens the log: the greeting does not wait for that.
+    const greeted = client.say(greeting);
+    connected();
+    await greeted;
+  }
 }
 
-/** Tells the client and the log of a failure, each what is for them. @returns the reason for the closing line */
-function tell(session: Session, failure: Failure): string {
-  const { blame, reply } = failure;
-  const message = session.withoutSecrets(failure.message);
-  // An -ERR inside a multi-line response would become mail; one that nobody waits for would answer the wrong command.
-  if (reply !== null && !session.inside && (session.owed || blame === "client")) {
-    session.downstream.say(reply)?.catch(() => {}); // it is leaving: whether it has heard this is its own affair
+function emitClose(session: Session, { code, reason }: SessionEnd): void {
+  const { route, retrieved, octets } = session;
+  session.emit("close", {
+    ...(route && loginFields(route)),
+    code,
+    reason,
+    seconds: Math.round((now() - session.began) / 1000),
+    retrieved,
+    // Without QUIT the server deletes nothing (RFC 1939, 6).
+    deleted: code === "quit" ? session.deleted : 0,
+    octets,
+  });
+}
+
+/** Reports a failure to the client and to the log. @returns how the session ended */
+function reportFailure(session: Session, failure: Failure): SessionEnd {
+  const { blame, code, reply } = failure;
+  const reason = session.withoutSecrets(failure.message);
+  // Inside a multi-line response an -ERR would become a part of a mail; when no answer is due, it would answer the next
+  // command.
+  if (reply !== null && !session.insideResponse && (session.owed || blame === "client")) {
+    session.client.say(reply)?.catch(() => {}); // the session ends in any case
   }
   if (blame === "server" || blame === "gateway") {
     const stack = failure.cause instanceof Error ? failure.cause.stack : undefined;
-    session.log("err", "failure", { blame, server: session.route?.host, reason: message, stack });
+    session.emit("failure", { blame, server: session.route?.host, code, reason, stack });
   }
-  return message;
+  return { code, reason };
 }

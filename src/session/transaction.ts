@@ -1,38 +1,49 @@
 /**
  * The TRANSACTION and UPDATE states (RFC 1939, 5 and 6): two loops and a list.
  *
- * The commands loop is driven by the client's lines, the responses loop by the server's; between them stands `due`,
- * what the client is owed, in order: commands that the server has yet to answer, and our own refusals. The server gets
- * one command at a time, unless it is known to list PIPELINING.
+ * The commands loop is driven by the client's lines, the responses loop by the server's. Between them is `due`, what the
+ * client is owed, in order: commands that the server has yet to answer, and the gateway's own answers. The server gets
+ * the commands that the client gave and no other, one at a time, unless it is known to list PIPELINING.
  */
 
-import { now } from "../base/clock";
-import { type Connection, closed, OVERLONG } from "../connection/connection";
+import { NEVER, now } from "../base/clock";
+import { type Connection, OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
-import { COMMAND_LIMIT, Command } from "../protocol/command";
+import { Command, LOGIN_LIMIT } from "../protocol/command";
 import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
-import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT, texts } from "../protocol/response";
+import { replies } from "../protocol/replies";
+import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
+import { hasQuit, lastWord } from "./hangup";
+import type { Route } from "./needs";
 import { list } from "./serverlogin";
-import type { Route, Session } from "./session";
+import type { Session, SessionEnd } from "./session";
+import type { StatusLines } from "./statuslines";
 
-/** So many commands may be unanswered by a server that knows PIPELINING. */
+/** So many commands may be unanswered by a server that lists PIPELINING. */
 const PIPELINE_BOUND = 64;
 
 /** How long a server that spoke out of turn may take to finish its line, for the log; in milliseconds. */
 const STRAY_LINE = 5000;
 
-const NO_CAPABILITIES = parseCapabilities([]);
+const QUIT: SessionEnd = { code: "quit", reason: "quit" };
 
-/** The CAPA that is ours: its answer is not for the client. */
-const OUR_CAPA = new Command("CAPA", null, true);
+/** The commands whose response is a mail. */
+const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
+
+/** The commands after which a mail may be gone: not before the client has what it asked for before them. */
+const FINAL: ReadonlySet<string> = new Set(["DELE", "QUIT"]);
+
+/** The commands behind whose response, if it is one line, some servers send a ".". */
+const LISTING: ReadonlySet<string> = new Set(["RETR", "TOP", "LIST", "UIDL"]);
 
 /**
- * @returns why it ended: "quit", or that the client closed its side
+ * @param statuses the status lines of the server, which is logged in
+ * @returns how it ended: by QUIT, or because the client closed its side
  * @throws Failure for every other end
  */
-export async function transaction(session: Session, upstream: Connection): Promise<string> {
-  const both = new Transaction(session, upstream);
+export async function transaction(session: Session, statuses: StatusLines): Promise<SessionEnd> {
+  const both = new Transaction(session, statuses);
   try {
     return await Promise.race([both.commands(), both.responses()]);
   } finally {
@@ -40,96 +51,91 @@ export async function transaction(session: Session, upstream: Connection): Promi
   }
 }
 
-/** Whether there is a QUIT among command lines that are still to be read. */
-export function hasQuit(lines: string): boolean {
-  return /^quit *\r?$/im.test(lines);
-}
-
 class Transaction {
-  /** What the client is owed, in order: unanswered commands, and our own answers behind them. */
+  /** What the client is owed, in order: unanswered commands, and the gateway's own answers behind them. */
   readonly #due: (Command | string)[] = [];
-  readonly #upstream: Connection;
-  readonly #downstream: Connection;
-  readonly #server: Route;
-  /** How long either side has for its turn, in milliseconds. */
-  readonly #turn: number;
-  /** A command of the client that waits for room. */
+  readonly #server: Connection;
+  readonly #client: Connection;
+  readonly #route: Route;
+  /** A command of the client that waits until the server may get it. */
   #held: Command | null = null;
+  /** Whether a client that now sends a command has taken the body under way for complete. */
+  #declarable = false;
   #quitting = false;
   #progressed: (() => void) | null = null;
 
   constructor(
     private readonly session: Session,
-    upstream: Connection,
+    private readonly statuses: StatusLines,
   ) {
-    this.#upstream = upstream;
-    this.#downstream = session.downstream;
-    this.#server = session.route as Route;
-    this.#turn = session.needs.config.timeout * 1000;
-    this.#downstream.onLost = (failure) => this.#clientLost(failure);
-    if (this.#downstream.lost) this.#clientLost(closed("client"));
+    this.#server = statuses.server;
+    this.#client = session.client;
+    this.#route = session.route as Route;
+    statuses.onSkipped = () => this.#nextTurn();
+    this.#client.onOver = (failure) => this.#clientOver(failure);
+    if (this.#client.over) this.#clientOver(peerClosed("client"));
     this.#nextTurn();
   }
 
   /** Whether the client waits for an answer. */
   get owed(): boolean {
-    return this.#held !== null || this.#due.some((one) => one !== OUR_CAPA);
+    return this.#held !== null || this.#due.length > 0;
   }
 
   /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
-  async commands(): Promise<string> {
+  async commands(): Promise<SessionEnd> {
     const { session } = this;
     for (;;) {
-      const line = await this.#downstream.line(COMMAND_LIMIT);
+      const line = (await this.#client.input.line(LOGIN_LIMIT)) ?? lastWord(this.#client);
       if (line === null) break;
+      if (this.#declarable && this.#client.empty) this.#server.endRelay();
       const command = await session.parse(line, "TRANSACTION");
-      if (command instanceof Command) {
+      if (command.kind === "command") {
         await this.#send(command);
         if (this.#quitting) break;
-      } else if (session.tooMany) {
+      } else if (session.unsupported.tooMany) {
         while (this.#due.length > 0) await this.#progress();
-        throw session.tooManyUnsupported();
+        throw session.unsupported.failure();
       } else {
         while (this.#due.length >= PIPELINE_BOUND) await this.#progress();
         await this.#answer(command.reply);
       }
     }
     while (this.#due.length > 0) await this.#progress();
-    return this.#quitting ? "quit" : "client closed the connection";
+    return this.#quitting ? QUIT : { code: "closed", reason: "client closed the connection" };
   }
 
   /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
-  async responses(): Promise<string> {
+  async responses(): Promise<SessionEnd> {
     for (;;) {
       const line = await this.#heard();
       const command = this.#due[0];
       if (line === null) throw this.#serverLost();
-      if (line === OVERLONG) throw new Failure("server", "server sent a line of more than 4096 octets");
-      if (!isStatus(line)) throw new Failure("server", `server does not speak POP3: ${line}`);
-      if (!(command instanceof Command)) throw new Failure("server", `server spoke out of turn: ${line}`);
-      if (command === OUR_CAPA) await this.#learn(line);
-      else if (command.verb === "CAPA") await this.#passCapabilities(line);
+      if (line === OVERLONG) throw notPop3(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
+      if (!isStatus(line)) throw notPop3(`server does not speak POP3: ${line}`);
+      if (!(command instanceof Command)) throw outOfTurn(line);
+      if (command.verb === "CAPA") await this.#passCapabilities(line);
       else await this.#pass(command, line);
       this.#due.shift();
-      while (typeof this.#due[0] === "string") await this.#downstream.say(this.#due.shift() as string);
-      if (command.verb === "QUIT") return "quit";
+      while (typeof this.#due[0] === "string") await this.#client.say(this.#due.shift() as string);
+      if (command.verb === "QUIT") return QUIT;
       this.#nextTurn();
     }
   }
 
-  /** The server's next line; what it says unasked is its last word, also if it is only half a line. */
+  /** The server's next status line; what it says unasked is its last line, also if it is only half a line. */
   async #heard(): Promise<string | null | typeof OVERLONG> {
     try {
-      return await this.#upstream.line(SERVER_STATUS_LIMIT);
+      return await this.statuses.next(() => this.#due[0] instanceof Command && !this.#due[0].multiline);
     } catch (thrown) {
-      throw this.#stray ? new Failure("server", `server spoke out of turn: ${this.#upstream.ahead}`) : thrown;
+      throw this.#stray ? outOfTurn(this.#server.input.ahead) : thrown;
     }
   }
 
   #serverLost(): Failure {
-    const { ahead } = this.#upstream;
+    const { ahead } = this.#server.input;
     const reason = `server closed the connection${ahead && `: ${ahead}`}`;
-    return new Failure("server", reason, this.#stray ? null : texts.serverLost);
+    return new Failure("server", "server-closed", reason, this.#stray ? null : replies.serverLost);
   }
 
   /** Hands one response on, and counts what it did. */
@@ -137,30 +143,65 @@ class Transaction {
     const { session } = this;
     const positive = isPositive(line);
     if (positive && command.multiline) {
-      session.inside = true;
-      session.octets += await this.#upstream.relay(this.#downstream, new MultilineEnd(), cleaned(line));
-      session.inside = false;
+      await this.#passBody(command, cleaned(line));
     } else {
-      await this.#downstream.say(cleaned(line));
+      if (LISTING.has(command.verb)) this.statuses.dotMayFollow();
+      await this.#client.say(cleaned(line));
     }
     // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
     if (!positive && command.verb === "QUIT") session.deleted = 0;
     if (!positive) return;
-    if (command.verb === "RETR" && !this.#downstream.gone) session.retrieved++;
-    else if (command.verb === "RETR") return;
+    if (command.verb === "RETR") session.retrieved++;
     else if (command.verb === "DELE") session.deleted++;
     else if (command.verb === "RSET") session.deleted = 0;
+  }
+
+  /**
+   * Hands a multi-line response on. If the client is gone before all of a mail has left for it, nothing behind that
+   * command is carried out: else a client that breaks off in a mail would lose it.
+   */
+  async #passBody(command: Command, status: string): Promise<void> {
+    const { session } = this;
+    const mail = MAIL.has(command.verb);
+    if (mail && this.#client.hungUp) throw peerClosed("client");
+    const end = new MultilineEnd(this.#server.input.lineEnd);
+    const find = (chunk: Buffer): number => {
+      if (mail && this.#client.hungUp) queueMicrotask(() => this.#server.fail(peerClosed("client")));
+      const at = end.find(chunk);
+      // What the client had sent before it could have seen these octets declares nothing.
+      this.#declarable =
+        at < 0 && end.ambiguous && this.#client.input.pending === 0 && !this.#held && this.#due.length === 1;
+      return at;
+    };
+    session.insideResponse = true;
+    session.octets += await this.#server.relay(this.#client, { find }, status);
+    session.insideResponse = false;
+    this.#declarable = false;
+    if (mail && this.#client.hungUp) throw peerClosed("client");
   }
 
   /** Forwards a command as soon as the server may get it. */
   async #send(command: Command): Promise<void> {
     this.#held = command;
-    if (this.#due.length > 0 || this.#stray) await this.#room(command);
+    while (!this.#mayGo(command)) await this.#progress();
     this.#held = null;
     this.#quitting = command.verb === "QUIT";
     this.#due.push(command);
     if (this.#due.length === 1) this.#nextTurn();
-    await this.#upstream.say(command.toString());
+    await this.#server.say(command.toString());
+  }
+
+  /** Whether the server may get a command now: it has room, and no mail is under way that the command could destroy. */
+  #mayGo(command: Command): boolean {
+    if (this.#stray || this.#due.length >= this.#bound) return false;
+    return !FINAL.has(command.verb) || !this.#due.some((one) => one instanceof Command && MAIL.has(one.verb));
+  }
+
+  /** How many commands may be unanswered. A server that is not known to list PIPELINING gets one at a time. */
+  get #bound(): number {
+    const { needs } = this.session;
+    if (!needs.service.servers.pipelining) return 1;
+    return needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1;
   }
 
   /** Answers in the client's order. */
@@ -170,55 +211,29 @@ class Transaction {
       return;
     }
     this.#nextTurn();
-    await this.#downstream.say(reply);
+    await this.#client.say(reply);
   }
 
-  /** Waits until the server may get another command, asking it first whether it knows PIPELINING. */
-  async #room(next: Command): Promise<void> {
-    const { needs } = this.session;
-    // Nothing follows QUIT, so there is nothing to learn for it.
-    if (needs.capabilities(this.#server) === undefined && next.verb !== "QUIT") {
-      while (this.#due.length > 0 || this.#stray) await this.#progress();
-      // Should the question be the end of the session, then it was the last time that this server was asked.
-      needs.learned(this.#server, NO_CAPABILITIES);
-      this.#due.push(OUR_CAPA);
-      this.#nextTurn();
-      this.#upstream.deadline = now() + Math.min(this.#turn, needs.config.greetingTimeout * 1000);
-      await this.#upstream.say(OUR_CAPA.toString());
-      while (this.#due.length > 0) await this.#progress();
-    }
-    const bound = () => (needs.capabilities(this.#server)?.has("PIPELINING") ? PIPELINE_BOUND : 1);
-    while (this.#due.length >= bound() || this.#stray) await this.#progress();
-  }
-
-  /** Takes the answer to a CAPA: what this server can do is known then. @returns its list; null: it has none */
-  async #learn(line: string): Promise<string[] | null> {
-    const lines = isPositive(line) ? await list(this.#upstream) : null;
-    this.session.needs.learned(this.#server, parseCapabilities(lines ?? []));
-    return lines;
-  }
-
-  /** Hands a server's capabilities on, cut down to what is let through here. */
+  /** Hands a server's capabilities on, cut down to what is let through here, and keeps them. */
   async #passCapabilities(line: string): Promise<void> {
-    const lines = await this.#learn(line);
+    const lines = isPositive(line) ? await list(this.#server) : null;
+    this.session.needs.learned(this.#route, parseCapabilities(lines ?? []));
     const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
-    await this.#downstream.say(texts.capabilities, ...told, ".");
+    await this.#client.say(replies.capabilities, ...told, ".");
   }
 
   /** Whether the server has said something that nobody asked for: then it gets no further command. */
   get #stray(): boolean {
-    return this.#due.length === 0 && this.#upstream.pending > 0;
+    return this.#due.length === 0 && this.#server.input.pending > 0;
   }
 
   /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
   #nextTurn(): void {
+    const { inactivity, quit } = this.session.needs.service.limits;
     const waiting = this.#due.length > 0;
-    this.#upstream.deadline = waiting
-      ? now() + this.#turn
-      : this.#stray
-        ? now() + STRAY_LINE
-        : Number.POSITIVE_INFINITY;
-    this.#downstream.deadline = waiting ? Number.POSITIVE_INFINITY : now() + this.#turn;
+    const turn = this.#client.hungUp ? Math.min(inactivity, quit) : inactivity;
+    this.#server.deadline = waiting ? now() + turn : this.#stray ? now() + STRAY_LINE : NEVER;
+    this.#client.deadline = waiting ? NEVER : now() + inactivity;
     if (this.#stray) return;
     this.#progressed?.();
     this.#progressed = null;
@@ -226,22 +241,35 @@ class Transaction {
 
   /** Resolves when `due` has become shorter. */
   #progress(): Promise<void> {
-    if (this.#stray) this.#upstream.deadline = now() + STRAY_LINE;
+    if (this.#stray) this.#server.deadline = now() + STRAY_LINE;
     return new Promise((resolve) => {
       this.#progressed = resolve;
     });
   }
 
   /**
-   * The client reads no more. What it had sent before counts all the same if a QUIT is among it: then the server gets
-   * all of it, and some time for it. Else the session ends here, without a QUIT.
+   * The client reads no more, and all its input is here. What it had sent counts if a QUIT is among it, unless a mail is
+   * under way that it will not get: then the server gets all of it, and some time for each answer. Else the session ends
+   * here, without a QUIT.
    */
-  #clientLost(failure: Failure): void {
-    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#downstream.ahead);
-    if (quit && failure.blame === "client" && this.#downstream.gone) {
-      this.#upstream.limit = now() + this.session.needs.config.quitTimeout * 1000;
+  #clientOver(failure: Failure): void {
+    const { inactivity } = this.session.needs.service.limits;
+    const [command] = this.#due;
+    const mail = this.session.insideResponse && command instanceof Command && MAIL.has(command.verb);
+    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.input.ahead);
+    if (!mail && quit && failure.blame === "client" && this.#client.hungUp) {
+      this.#server.limit = now() + inactivity;
+      this.#nextTurn();
     } else {
-      this.#upstream.fail(failure);
+      this.#server.fail(failure);
     }
   }
+}
+
+function notPop3(reason: string): Failure {
+  return new Failure("server", "server-protocol", reason);
+}
+
+function outOfTurn(said: string): Failure {
+  return new Failure("server", "out-of-turn", `server spoke out of turn: ${said}`);
 }

@@ -1,6 +1,6 @@
 /**
- * TLS towards clients: certificates with their keys, chosen by the name that a client asks for (SNI). They are read
- * while root may still have to, and again on demand; what can't be used then leaves the old ones in place.
+ * TLS towards clients: certificates with their keys, chosen by the name that a client asks for (SNI; RFC 6066, 3). The
+ * constructor reads the files, before root is dropped.
  */
 
 import { constants, type X509Certificate } from "node:crypto";
@@ -12,14 +12,15 @@ import {
   type SecureContextOptions,
   TLSSocket,
 } from "node:tls";
-import type { Config, TlsVersion } from "../config/settings";
-import { matching, readPem } from "./pem";
+import type { Warning } from "../base/warning";
+import type { ClientSettings, TlsVersion } from "../config/settings";
+import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
 
-/** The one protocol that is spoken here (RFC 7301; IANA's registry); a client may also say none. */
+/** The only ALPN protocol that is accepted (RFC 7301; IANA's registry); a client may also send none. */
 const ALPN = ["pop3"];
 
-/** The kinds of keys, as Node names them, and their signatures, as OpenSSL does. */
+/** The kinds of keys, by Node's names, with their signature algorithms, by OpenSSL's names. */
 const SIGNATURES = {
   ec: "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1",
   ed25519: "ed25519",
@@ -35,43 +36,41 @@ interface Pair {
   readonly context: SecureContext;
 }
 
-export class Certificates {
-  readonly #config: Config;
-  #pairs: readonly Pair[];
+/** The certificates for clients. */
+export class ClientTls {
+  readonly #settings: ClientSettings;
+  readonly #pairs: readonly Pair[];
 
-  /** @throws Error in one line, with the file, if one can't be read or used */
-  constructor(config: Config) {
-    this.#config = config;
-    this.#pairs = this.#read();
+  /** @throws Error in one line, with the file, if a file can't be read or used */
+  constructor(settings: ClientSettings) {
+    this.#settings = settings;
+    this.#pairs = readPairs(settings);
   }
 
-  /** Each certificate in words: its file, whom it names, and until when. */
+  /** A text for each certificate: its file, its names, and its last day. */
   get names(): string[] {
     return this.#pairs.map(({ leaf }, index) => {
       const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
-      return `${this.#config.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
+      return `${this.#settings.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
     });
   }
 
-  /** What is worth a warning at the start. */
-  get warnings(): string[] {
-    const { tlsMin, certificates } = this.#config;
+  /** The warnings for the start: certificates that are not valid now, and old TLS versions. */
+  get warnings(): Warning[] {
+    const { tlsMin, certificates } = this.#settings;
     const now = Date.now();
     const invalid = this.#pairs.flatMap(({ leaf }, index) => {
       const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
-      return valid ? [] : [`${certificates[index]?.cert}: not valid at this time`];
+      const reason = `${certificates[index]?.cert}: not valid at this time, from ${leaf.validFrom} to ${leaf.validTo}`;
+      return valid ? [] : [{ code: "certificate-invalid", reason }];
     });
-    return tlsMin === "1.0" || tlsMin === "1.1" ? [...invalid, `TLS ${tlsMin} is not secure`] : invalid;
+    if (tlsMin !== "1.0" && tlsMin !== "1.1") return invalid;
+    return [...invalid, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
   }
 
-  /** Their files. */
+  /** The files that were read. */
   get files(): string[] {
-    return this.#config.certificates.flatMap(({ cert, key }) => [cert, key]);
-  }
-
-  /** Reads the files again; new handshakes use them. @throws Error as the constructor; the old ones stay then */
-  reload(): void {
-    this.#pairs = this.#read();
+    return this.#settings.certificates.flatMap(({ cert, key }) => [cert, key]);
   }
 
   /** Puts TLS over a client's connection. */
@@ -79,47 +78,42 @@ export class Certificates {
     return new TLSSocket(raw as ConstructorParameters<typeof TLSSocket>[0], {
       isServer: true,
       secureContext: (this.#pairs[0] as Pair).context,
-      SNICallback: (name, done) => done(null, this.#named(name)),
+      SNICallback: (name, done) => done(null, this.#contextFor(name)),
       ALPNProtocols: ALPN,
       requestCert: false,
       rejectUnauthorized: false,
     });
   }
 
-  /** The first whose certificate has the name, else the first of all. */
-  #named(name: string): SecureContext {
+  /** The first certificate that has the name, else the first of all. */
+  #contextFor(name: string): SecureContext {
     return (this.#pairs.find(({ leaf }) => leaf.checkHost(name.toLowerCase())) ?? (this.#pairs[0] as Pair)).context;
-  }
-
-  #read(): Pair[] {
-    const { certificates, tlsMin } = this.#config;
-    const files = certificates.map(({ cert, key }) => ({ cert, key, chain: readPem(cert), secret: readPem(key) }));
-    const leaves = files.map((one) => named(one, () => matching(one.chain, one.secret)));
-    const [first, ...others] = leaves.map(keyKindOf);
-    const mixed = others.some((kind) => kind !== first);
-    return files.map((one, index) => {
-      const options: SecureContextOptions = {
-        ...versionOptions(tlsMin),
-        ...(index === 0 && mixed && first && leastPreferred(first, tlsMin)),
-        cert: one.chain,
-        key: one.secret,
-        // Without an empty list of authorities Node would load all of its own, for 20 ms.
-        ca: [],
-        // Renegotiation would cost a client nothing and us a handshake, as often as it likes.
-        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-      };
-      return { leaf: leaves[index] as X509Certificate, context: named(one, () => createSecureContext(options)) };
-    });
   }
 }
 
-/** Does it, and names the files if it fails. */
-function named<Result>({ cert, key }: { readonly cert: string; readonly key: string }, act: () => Result): Result {
-  try {
-    return act();
-  } catch (thrown) {
-    throw new Error(`${cert} with ${key}: ${(thrown as Error).message}`);
-  }
+/** @throws Error in one line, with the file */
+function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
+  const files = certificates.map(({ cert, key }) => ({
+    names: `${cert} with ${key}`,
+    chain: readPem(cert),
+    secret: readPem(key),
+  }));
+  const leaves = files.map((one) => naming(one.names, () => matching(one.chain, one.secret)));
+  const [first, ...others] = leaves.map(keyKindOf);
+  const mixed = others.some((kind) => kind !== first);
+  return files.map((one, index) => {
+    const options: SecureContextOptions = {
+      ...versionOptions(tlsMin),
+      ...(index === 0 && mixed && first && leastPreferred(first, tlsMin)),
+      cert: one.chain,
+      key: one.secret,
+      // Without a list of authorities Node loads its own, which takes 20 ms.
+      ca: [],
+      // Renegotiation lets a client demand any number of handshakes, which cost the gateway more than the client.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    };
+    return { leaf: leaves[index] as X509Certificate, context: naming(one.names, () => createSecureContext(options)) };
+  });
 }
 
 function keyKindOf({ publicKey }: X509Certificate): KeyKind | undefined {
@@ -127,9 +121,9 @@ function keyKindOf({ publicKey }: X509Certificate): KeyKind | undefined {
 }
 
 /**
- * What makes a kind of key the one that is preferred the least. To the first certificate Node adds the one that a name
- * has chosen, and replaces it only if its key is of the same kind; of two kinds OpenSSL takes the one that it prefers
- * (nodejs/node#54235).
+ * The options by which OpenSSL prefers every other kind of key to this one. Node adds the certificate of the requested
+ * name to the first certificate, and replaces the first one only if its key is of the same kind. Of two kinds OpenSSL
+ * takes the one that it prefers, whatever the name is (nodejs/node#54235).
  */
 function leastPreferred(kind: KeyKind, lowest: TlsVersion): SecureContextOptions {
   const { ciphers = DEFAULT_CIPHERS } = versionOptions(lowest);

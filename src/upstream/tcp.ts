@@ -1,47 +1,49 @@
 /**
- * To a server over TCP: the addresses of its name, in order. They have been looked up and checked before.
+ * Connects to a server over TCP: to the addresses of its name in order, which the caller has looked up and checked.
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
 import { ReadBuffers } from "../connection/buffers";
 import { Connection, reasonOf } from "../connection/connection";
 import { Failure } from "../protocol/failure";
-import { texts } from "../protocol/response";
+import { replies } from "../protocol/replies";
 import type { ServerName, ServerTls } from "../tls/servers";
 
+/** Where to connect, and how. */
 export interface TcpTarget {
   /** The addresses to try, in order. */
   readonly addresses: readonly string[];
   readonly port: number;
-  /** For each address to accept, in seconds. */
+  /** How long each address may take to accept the connection, with TLS, in milliseconds. */
   readonly timeout: number;
-  /** The source address for each address family; null: the system's choice. */
-  readonly source4: string | null;
-  readonly source6: string | null;
-  /** TLS from the beginning, to the server of this name; null: in clear. */
+  /** The source address for IPv4; absent: the system's choice. */
+  readonly source4?: string | undefined;
+  /** The source address for IPv6; absent: the system's choice. */
+  readonly source6?: string | undefined;
+  /** TLS from the beginning, with the server of this name; null: the connection begins in clear. */
   readonly tls: { readonly by: ServerTls; readonly server: ServerName } | null;
 }
 
-/** Why an address did not take a connection. */
+/** Why there is no connection to an address. */
 interface FailedAddress {
   readonly address: string;
   readonly fault: NodeJS.ErrnoException;
-  /** The source address that it was to be, if one was chosen. */
-  readonly source: string | null;
-  /** Whether somebody was there: what failed is TLS. */
+  /** The source address, if the settings have one. */
+  readonly source: string | undefined;
+  /** Whether the TCP connection was accepted, so that TLS has failed. */
   readonly reached: boolean;
 }
 
 /**
  * Connects to the first address that accepts.
  *
- * @param until gives up, with its reason
- * @throws Failure with what each address said
+ * @param until aborts the connection, with the signal's reason
+ * @throws Failure with the reason of each address; the reason of `until`; Error if the settings of TLS can't be used
  */
 export async function dialTcp(to: TcpTarget, until: AbortSignal): Promise<Connection> {
   const refusals: FailedAddress[] = [];
   for (const address of to.addresses) {
-    const outcome = await open(address, to, until);
+    const outcome = await connectTo(address, to, until);
     if (outcome instanceof Connection) return outcome;
     if (until.aborted) throw until.reason;
     refusals.push(outcome);
@@ -56,16 +58,17 @@ function failure(refusals: readonly FailedAddress[]): Failure {
       ? [first ? reasonOf(first.fault) : "no address"]
       : refusals.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`);
   const message = `no connection: ${reasons.join("; ")}`;
-  // A source address that is not ours is a fault of the configuration, not of the server.
-  if (first && refusals.every(({ fault, source }) => source !== null && fault.code === "EADDRNOTAVAIL")) {
-    return new Failure("gateway", message, texts.misconfigured);
+  // A source address that this host does not have is a fault of the settings, not of the server.
+  if (first && refusals.every(({ fault, source }) => source !== undefined && fault.code === "EADDRNOTAVAIL")) {
+    return new Failure("gateway", "source-address", message, replies.misconfigured);
   }
   const insecure = refusals.some(({ reached }) => reached);
-  return new Failure("server", message, insecure ? texts.serverInsecure : texts.serverUnreachable);
+  if (insecure) return new Failure("server", "server-tls", message, replies.serverInsecure);
+  return new Failure("server", "unreachable", message, replies.serverUnreachable);
 }
 
-/** @throws Error if TLS itself can't be set up: that is no address's fault */
-function open(
+/** Connects to one address. @throws Error if the settings of TLS can't be used: no address has caused that */
+function connectTo(
   address: string,
   { port, timeout, source4, source6, tls }: TcpTarget,
   until: AbortSignal,
@@ -90,7 +93,7 @@ function open(
     const closed = () => refused(new Error("the connection was closed"));
     const stop = (why: Error) => socket.destroy(why);
     const abort = () => stop(until.reason);
-    const timer = setTimeout(() => stop(new Error("connection timed out")), timeout * 1000);
+    const timer = setTimeout(() => stop(new Error("connection timed out")), timeout);
     socket.once("error", refused);
     socket.once("close", closed);
     socket.once("connect", () => (reached = true));

@@ -4,14 +4,15 @@ import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:f
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Acp } from "../../src/access/acp";
-import { type Config, defaults } from "../../src/config/settings";
-import type { Fields } from "../../src/log/line";
-import type { Denial, Route } from "../../src/session/session";
+import { Programs } from "../../src/access/programs";
+import type { Emit, Value } from "../../src/log/events";
+import type { Denial, Route } from "../../src/session/needs";
 import { alive, scratch, script } from "../stage/acp";
 import { ownTime } from "../stage/stopwatch";
 import { until as untilHolds } from "../stage/waiting";
 
 const route: Route = {
+  kind: "route",
   host: "mail.example.org",
   port: 110,
   user: "su",
@@ -25,29 +26,36 @@ const route: Route = {
 const about = { interface: { host: "192.0.2.9", port: 110 }, client: "2001:db8::1", session: "s.1" };
 const patient = new AbortController().signal;
 
+type Fields = Readonly<Record<string, Value | undefined>>;
+
+interface Wishes {
+  readonly acpTimeout?: number;
+  readonly prefix?: string;
+}
+
+/** An acp of these words. */
+function acpOf(argv: readonly string[], { acpTimeout = 30_000, prefix = "PROXY_" }: Wishes, emit: Emit): Acp {
+  return new Acp({ argv, timeout: acpTimeout, prefix }, "none", { programs: new Programs() }, emit);
+}
+
 interface Asked {
   readonly outcome: Route | Denial;
   readonly log: Fields[];
   readonly seconds: number;
 }
 
-async function ask(
-  acp: readonly string[],
-  settings: Partial<Config> = {},
-  to = route,
-  until = patient,
-): Promise<Asked> {
+async function ask(acp: readonly string[], settings: Wishes = {}, to = route, until = patient): Promise<Asked> {
   const log: Fields[] = [];
-  const access = new Acp({ ...defaults, ...settings }, (_level, _event, fields) => log.push(fields));
+  const asked = acpOf(acp, settings, (_name, fields) => log.push(fields));
   const began = Date.now();
-  const outcome = await access.admit(acp, to, about, until);
+  const outcome = await asked.admit(to, about, until);
   return { outcome, log, seconds: (Date.now() - began) / 1000 };
 }
 
 /** The line that the client gets, "granted" if there is none. */
 async function verdict(t: TestContext, ...lines: string[]): Promise<string> {
   const { outcome } = await ask(script(t, ...lines));
-  return "reply" in outcome ? outcome.reply : "granted";
+  return outcome.kind === "denial" ? outcome.reply : "granted";
 }
 
 /** Waits until a process has ended. */
@@ -100,7 +108,7 @@ test("A2: what is for the gateway alone is not handed on, the rest of its enviro
   assert.doesNotMatch(said, /^(?:LISTEN_|NOTIFY_SOCKET|NODE_)/m);
 });
 
-test("a value that is not UTF-8 refuses the login", async () => {
+test("A1: a value that is not UTF-8 refuses the login", async () => {
   const { outcome } = await ask(["/bin/true"], {}, { ...route, user: "j\xf6e" });
   assert.ok("reply" in outcome && outcome.reply === "-ERR [AUTH] access denied");
 });
@@ -145,7 +153,7 @@ test("A3: a program that is missing, or can't be run, is no verdict on the clien
 test("A3: one that hangs and ignores SIGTERM is ended with its group at the time limit", async (t) => {
   const pids = join(scratch(t), "pids");
   const acp = script(t, "trap '' TERM INT HUP", `sleep 60 & echo $$ $! > ${pids}`, "wait");
-  const { outcome, seconds } = await ask(acp, { acpTimeout: 0.3 });
+  const { outcome, seconds } = await ask(acp, { acpTimeout: 300 });
   assert.ok("reply" in outcome && /^-ERR \[SYS\/TEMP\]/.test(outcome.reply));
   assert.ok(seconds < 10, `${seconds} s`);
   for (const pid of readFileSync(pids, "latin1").trim().split(" ")) await gone(Number(pid));
@@ -190,14 +198,16 @@ test("a client that is gone ends its acp", async (t) => {
 });
 
 test("a client that leaves while it waits for its acp's turn is gone at once, and the turn is another's", async (t) => {
-  const access = new Acp(defaults, () => {});
+  const programs = new Programs();
+  const asking = (argv: readonly string[], until = patient) =>
+    new Acp({ argv, timeout: 30_000, prefix: "PROXY_" }, "none", { programs }, () => {}).admit(route, about, until);
   const fifo = join(scratch(t), "fifo");
   execFileSync("mkfifo", ["-m", "666", fifo]);
   const slow = script(t, `read line < ${fifo}`);
-  const running = Array.from({ length: 64 }, () => access.admit(slow, route, about, patient));
+  const running = Array.from({ length: 64 }, () => asking(slow));
   const until = new AbortController();
-  const waiting = access.admit(slow, route, about, until.signal);
-  const behind = access.admit(script(t, "exit 0"), route, about, patient);
+  const waiting = asking(slow, until.signal);
+  const behind = asking(script(t, "exit 0"));
   setTimeout(() => until.abort(new Error("gone")), 50);
   // None of the others has ended: each waits for somebody to open the pipe.
   await assert.rejects(waiting, /gone/);
@@ -206,15 +216,15 @@ test("a client that leaves while it waits for its acp's turn is gone at once, an
   assert.ok("host" in (await behind));
   await Promise.all(running);
   closeSync(release);
-  access.close();
+  programs.close();
 });
 
 test("so many run at once, the others wait for their turn", async (t) => {
   const folder = scratch(t);
   const acp = script(t, `touch ${folder}/$$; ls ${folder} | wc -l >&2; sleep 0.3; rm ${folder}/$$`);
   const log: number[] = [];
-  const access = new Acp(defaults, (_level, _event, { said }) => said !== undefined && log.push(Number(said)));
-  await Promise.all(Array.from({ length: 80 }, () => access.admit(acp, route, about, new AbortController().signal)));
+  const asked = acpOf(acp, {}, (_name, fields) => "said" in fields && log.push(Number(fields.said)));
+  await Promise.all(Array.from({ length: 80 }, () => asked.admit(route, about, new AbortController().signal)));
   assert.equal(log.length, 80);
   assert.ok(Math.max(...log) <= 64, `${Math.max(...log)} at once`);
 });

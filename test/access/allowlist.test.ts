@@ -144,13 +144,13 @@ test("S5: random patterns and names agree with a plain matcher", () => {
   );
 });
 
-test("entries that can't be understood are faults", () => {
+test("S5: entries that can't be understood are faults", () => {
   for (const list of ["::1", "2001:db8::1", "mail:0", "mail:65536", ":110", "mail:x", "a:1:2", "[::1]x"]) {
     assert.throws(() => new AllowList(parseServers(list)), /not a server/, list);
   }
 });
 
-test("a hostile pattern or name costs little", () => {
+test("S5: a hostile pattern or name costs little", () => {
   const list = new AllowList(parseServers(`${"a*".repeat(120)}b`));
   const began = process.cpuUsage().user;
   for (let i = 0; i < 100; i++) list.verdict("a".repeat(253), 110);

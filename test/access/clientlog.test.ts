@@ -46,7 +46,7 @@ test("G3: a symbolic link is replaced, not followed", () =>
     assert.match(await readFile(join(folder, "192.0.2.1"), "latin1"), / joe mail\n$/);
   }));
 
-test("concurrent logins leave one whole line; a failure leaves what was there", () =>
+test("G3: concurrent logins leave one whole line; a failure leaves what was there", () =>
   inFolder(async (folder) => {
     await Promise.all(Array.from({ length: 50 }, (_, i) => recordClient(folder, "192.0.2.1", `user${i}`, "mail")));
     assert.match(await readFile(join(folder, "192.0.2.1"), "latin1"), /^\d+ 192\.0\.2\.1 user\d+ mail\n$/);

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Routing } from "../../src/access/routing";
-import { type Config, defaults } from "../../src/config/settings";
+import { settingsFor, type Wishes } from "../stage/settings";
+
+function routing(wishes: Wishes): Routing {
+  return new Routing(settingsFor(wishes).service);
+}
 
 /** Where a login goes, as `user|password>host:port`, with a "!" if it is guarded, or the answer that refuses it. */
-function outcome(settings: Partial<Config>, user: string, password = "p"): string {
-  const route = new Routing({ ...defaults, ...settings }).route({ user, password });
-  if ("reply" in route) return route.reply;
+function outcome(settings: Wishes, user: string, password = "p"): string {
+  const route = routing(settings).route({ kind: "password", user, password });
+  if (route.kind === "denial") return route.reply;
   const proxy = settings.acp ? `${route.proxyUser}|${route.proxyPassword}|` : "";
   return `${proxy}${route.user}|${route.password}>${route.host}:${route.port}${route.guarded ? "!" : ""}`;
 }
@@ -47,7 +51,7 @@ test("S1, S3, S6: without a list only public addresses, on the ports of POP3", (
   for (const name of ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "mail\u3002local", "127.0.0.1.", "a..b"]) {
     assert.equal(outcome(open, `joe@${Buffer.from(name).toString("latin1")}`), NOT_PERMITTED, name);
   }
-  const routing = new Routing({ ...defaults, ...open });
+  const unlisted = routing(open);
   const inside = [
     "127.0.0.1",
     "::1",
@@ -78,26 +82,26 @@ test("S1, S3, S6: without a list only public addresses, on the ports of POP3", (
     "4000::1",
   ];
   for (const address of inside)
-    assert.match(routing.guard(address) ?? "permitted", /is not public; -s \S+ would permit it$/, address);
+    assert.match(unlisted.guard(address) ?? "permitted", /is not public; -s \S+ would permit it$/, address);
   for (const address of ["8.8.8.8", "193.0.0.1", "2606:4700::1111", "2a00:1450::1"])
-    assert.equal(routing.guard(address), null, address);
+    assert.equal(unlisted.guard(address), null, address);
 });
 
 test("S2: a name that a wildcard let in may lead to public addresses, or to such as are on the list as numbers", () => {
-  const routing = new Routing({ ...defaults, select: true, servers: "*.corp.example,10.*,[fd00::*],exact.example" });
+  const listed = routing({ select: true, servers: "*.corp.example,10.*,[fd00::*],exact.example" });
   const guarded = (user: string) => {
-    const route = routing.route({ user, password: "p" });
-    return "reply" in route ? route.reply : route.guarded;
+    const route = listed.route({ kind: "password", user, password: "p" });
+    return route.kind === "denial" ? route.reply : route.guarded;
   };
   assert.equal(guarded("joe@mail.corp.example"), true);
   assert.equal(guarded("joe@exact.example"), false, "the administrator's word");
   assert.equal(guarded("joe@10.1.2.3"), true);
-  assert.equal(routing.guard("10.9.9.9"), null);
-  assert.equal(routing.guard("fd00::7"), null);
-  assert.equal(routing.guard("8.8.8.8"), null);
-  assert.match(routing.guard("127.0.0.1") ?? "", /-s 127\.0\.0\.1/);
-  assert.match(routing.guard("fd01::7") ?? "", /-s \[fd01::7\]/);
-  const all = new Routing({ ...defaults, select: true, servers: "*" });
+  assert.equal(listed.guard("10.9.9.9"), null);
+  assert.equal(listed.guard("fd00::7"), null);
+  assert.equal(listed.guard("8.8.8.8"), null);
+  assert.match(listed.guard("127.0.0.1") ?? "", /-s 127\.0\.0\.1/);
+  assert.match(listed.guard("fd01::7") ?? "", /-s \[fd01::7\]/);
+  const all = routing({ select: true, servers: "*" });
   assert.equal(all.guard("127.0.0.1"), null, "* matches every number, and so opens everything");
 });
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { compileFunction } from "node:vm";
 import { Acp } from "../../src/access/acp";
-import { type Config, defaults } from "../../src/config/settings";
-import type { Route } from "../../src/session/session";
+import { Programs } from "../../src/access/programs";
+import type { Route } from "../../src/session/needs";
 import { scratch } from "../stage/acp";
 
 export const EXAMPLES = join(__dirname, "..", "..", "..", "acp-examples");
@@ -45,29 +45,36 @@ export function routed(asked: Asked): Route {
     password: octets(asked.password ?? "server-password"),
     proxyUser: octets(asked.proxyUser ?? ""),
     proxyPassword: octets(asked.proxyPassword ?? ""),
+    kind: "route",
     selected: true,
     guarded: true,
     tls: "none",
   };
 }
 
-/** Asks a program. @param acp its name among the examples or its path, and its arguments */
-export async function ask(acp: readonly string[], asked: Asked, settings: Partial<Config> = {}): Promise<Answer> {
-  const [program = "", ...words] = acp;
+interface Wishes {
+  readonly acpTimeout?: number;
+  readonly prefix?: string;
+}
+
+/** Asks a program. @param command its name among the examples or its path, and its arguments */
+export async function ask(command: readonly string[], asked: Asked, settings: Wishes = {}): Promise<Answer> {
+  const [program = "", ...words] = command;
   const log: object[] = [];
   const said: string[] = [];
-  const access = new Acp({ ...defaults, ...settings }, (level, event, fields) => {
-    log.push({ level, event, ...fields });
-    if (fields.said !== undefined) said.push(String(fields.said));
+  const argv = [program.includes("/") ? program : join(EXAMPLES, program), ...words];
+  const terms = { argv, timeout: settings.acpTimeout ?? 30_000, prefix: settings.prefix ?? "PROXY_" };
+  const acp = new Acp(terms, "none", { programs: new Programs() }, (name, fields) => {
+    log.push({ name, ...fields });
+    if ("said" in fields) said.push(String(fields.said));
   });
   const about = {
     interface: { host: "192.0.2.1", port: 110 },
     client: asked.client ?? "192.0.2.77",
     session: "touki37xx.9",
   };
-  const argv = [program.includes("/") ? program : join(EXAMPLES, program), ...words];
-  const outcome = await access.admit(argv, routed(asked), about, new AbortController().signal);
-  const denied = "reply" in outcome;
+  const outcome = await acp.admit(routed(asked), about, new AbortController().signal);
+  const denied = outcome.kind === "denial";
   return {
     verdict: denied ? outcome.reply : GRANTED,
     route: denied ? null : outcome,

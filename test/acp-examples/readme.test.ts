@@ -8,7 +8,7 @@ import { accessSync, constants, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { parseCommandLine } from "../../src/config/commandline";
-import { texts } from "../../src/protocol/response";
+import { replies } from "../../src/protocol/replies";
 import { scratch, script } from "../stage/acp";
 import { startGateway } from "../stage/gateway";
 import { Peer } from "../stage/peer";
@@ -75,7 +75,7 @@ test("the command lines are ones that the gateway takes", () => {
     const here = line.replaceAll(/(?:\/etc\/pop3\.proxy|acp-examples)\//g, `${EXAMPLES}/`);
     const words = execFileSync("sh", ["-c", `set -- ${here}; shift; printf '%s\\n' "$@"`], { encoding: "utf8" });
     const request = parseCommandLine(words.trim().split("\n"), () => "");
-    assert.ok("config" in request && request.config.acp, line);
+    assert.ok(request.kind === "run" && request.settings.service.access.acp, line);
   }
 });
 
@@ -157,7 +157,7 @@ test("through a whole gateway: values come in their one form, whatever the clien
     const client = await Peer.connect(gateway.port);
     await client.line();
     await client.ask(`USER ${user}`);
-    assert.equal(await client.ask(`PASS ${password}`), texts.accessUnknown);
+    assert.equal(await client.ask(`PASS ${password}`), replies.accessUnknown);
     client.destroy();
     return gateway.log.flatMap(({ fields }) => (fields.said === undefined ? [] : [String(fields.said)]));
   };

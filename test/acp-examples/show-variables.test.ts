@@ -24,7 +24,7 @@ test("it grants what was asked for, and shows its variables, the password masked
   assert.doesNotMatch(log, /ignored/, "nothing on standard output");
 });
 
-test("an empty password is shown as such, any other is masked to its end", async () => {
+test("G2: an empty password is shown as such, any other is masked to its end", async () => {
   const shown = async (proxyPassword: string) =>
     (await ask(["show-variables"], { proxyPassword })).said.filter((line) => line.includes("PASSWD"));
   assert.deepEqual(await shown(""), ["PROXY_PASSWD="]);

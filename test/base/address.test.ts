@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseHost, parseHostPort, plainAddress, showHostPort } from "../../src/base/address";
+import { network, parseHost, parseHostPort, plainAddress, showHostPort } from "../../src/base/address";
 
 test("hosts are addresses, or labels that can't be taken for one", () => {
   for (const host of [
@@ -71,4 +71,12 @@ test("addresses as they are shown", () => {
   assert.equal(plainAddress(undefined), "");
   assert.equal(showHostPort("::1", 110), "[::1]:110");
   assert.equal(showHostPort("mail", 110), "mail:110");
+});
+
+test("B19: a client is an IPv4 address or an IPv6 /64", () => {
+  assert.equal(network("2001:0db8::1"), "2001:db8:0:0");
+  assert.equal(network("fe80::1%eth0"), "fe80:0:0:0");
+  assert.equal(network("::1"), "0:0:0:0");
+  assert.equal(network("192.0.2.1"), "192.0.2.1");
+  assert.equal(network("2001:db8:1:2::5"), network("2001:db8:1:2:aaaa:bbbb:cccc:dddd"));
 });

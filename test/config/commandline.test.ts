@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseCommandLine } from "../../src/config/commandline";
-import type { Config } from "../../src/config/settings";
-import { UsageFault } from "../../src/config/values";
+import { UsageFault } from "../../src/config/rules";
+import type { Settings } from "../../src/config/settings";
 
-function config(line: string): Config {
+function settings(line: string): Settings {
   const request = parseCommandLine(line.split(" ").filter(Boolean), () => "1.2.3");
-  assert.ok("config" in request, `${line} prints`);
-  return request.config;
+  return request.kind === "print" ? assert.fail(`${line} prints`) : request.settings;
 }
+
+const listen = (line: string) => settings(line).service.listen;
+const server = (line: string) => settings(line).service.servers.server;
 
 function fault(argv: string[]): string {
   try {
@@ -21,62 +23,84 @@ function fault(argv: string[]): string {
 }
 
 test("the original's ways to write options", () => {
-  assert.deepEqual(config("-D mail.example.org").listen, [{ host: null, port: 110 }]);
-  assert.deepEqual(config("-D mail.example.org").server, { host: "mail.example.org", port: null });
-  assert.deepEqual(config("-DD 127.0.0.1:8110 mail:1110").listen, [{ host: "127.0.0.1", port: 8110 }]);
-  assert.deepEqual(config("-DD 127.0.0.1:8110 mail:1110").server, { host: "mail", port: 1110 });
-  assert.deepEqual(config("-D -D 8110 mail").listen, [{ host: null, port: 8110 }]);
-  assert.deepEqual(config("8110 -DD mail").listen, [{ host: null, port: 8110 }]);
-  assert.deepEqual(config("-DdD 8110 mail").listen, [{ host: null, port: 8110 }]);
-  assert.equal(config("-DdD 8110 mail").debug, true);
-  assert.equal(config("-Dt30 mail").timeout, 30);
-  assert.equal(config("mail -t 30 -D -t 40").timeout, 40, "the last one wins");
-  assert.deepEqual(config("-DD [::1]:8110 [2001:db8::1]:1110").listen, [{ host: "::1", port: 8110 }]);
-  assert.deepEqual(config("-DD [::1]:8110 [2001:db8::1]:1110").server, { host: "2001:db8::1", port: 1110 });
+  assert.deepEqual(listen("-D mail.example.org"), [{ host: null, port: 110 }]);
+  assert.deepEqual(server("-D mail.example.org"), { host: "mail.example.org", port: null });
+  assert.deepEqual(listen("-DD 127.0.0.1:8110 mail:1110"), [{ host: "127.0.0.1", port: 8110 }]);
+  assert.deepEqual(server("-DD 127.0.0.1:8110 mail:1110"), { host: "mail", port: 1110 });
+  assert.deepEqual(listen("-D -D 8110 mail"), [{ host: null, port: 8110 }]);
+  assert.deepEqual(listen("8110 -DD mail"), [{ host: null, port: 8110 }]);
+  assert.deepEqual(listen("-DdD 8110 mail"), [{ host: null, port: 8110 }]);
+  assert.equal(settings("-DdD 8110 mail").log.debug, true);
+  assert.equal(settings("-Dt30 mail").service.limits.inactivity, 30_000);
+  assert.equal(settings("mail -t 30 -D -t 40").service.limits.inactivity, 40_000, "the last one wins");
+  assert.deepEqual(listen("-DD [::1]:8110 [2001:db8::1]:1110"), [{ host: "::1", port: 8110 }]);
+  assert.deepEqual(server("-DD [::1]:8110 [2001:db8::1]:1110"), { host: "2001:db8::1", port: 1110 });
 });
 
 test("long options, and listeners that repeat", () => {
-  const all = config(
+  const { service, process: own } = settings(
     "--listen 1110 --listen 127.0.0.1:0 --foreground --greeting hi --login-timeout 9 --max-sessions 8 --max-per-client 7 mail",
   );
-  assert.deepEqual(all.listen, [
+  assert.deepEqual(service.listen, [
     { host: null, port: 1110 },
     { host: "127.0.0.1", port: 0 },
   ]);
-  assert.deepEqual(
-    [all.foreground, all.greeting, all.loginTimeout, all.maxSessions, all.maxPerClient],
-    [true, "hi", 9, 8, 7],
-  );
-  assert.deepEqual(config("-D --listen 1110 mail").listen, [{ host: null, port: 1110 }]);
-  assert.equal(config("-D --demo").demo, true);
+  const { login, sessions, perClient } = service.limits;
+  assert.deepEqual([own.foreground, service.replies.greeting, login, sessions, perClient], [true, "hi", 9000, 8, 7]);
+  assert.deepEqual(listen("-D --listen 1110 mail"), [{ host: null, port: 1110 }]);
+  assert.equal(settings("-D --demo").service.servers.demo, true);
 });
 
 test("server selection, access control, client log", () => {
-  const all = config(
-    "-DD 0 -e -s mail.*,[2001:db8::*]:* -c @% -q 192.0.2.1 -q 2001:db8::1 -v ACP_ --acp-timeout 5 -l /tmp -",
-  );
-  assert.deepEqual([all.select, all.servers, all.delimiters, all.server], [true, "mail.*,[2001:db8::*]:*", "@%", null]);
-  assert.deepEqual(
-    [all.source4, all.source6, all.prefix, all.acpTimeout, all.clientLog],
-    ["192.0.2.1", "2001:db8::1", "ACP_", 5, "/tmp"],
-  );
-  assert.equal(config("-eD").server, null);
+  const { access, servers } = settings(
+    "-DD 0 -e -s mail.*,[2001:db8::*]:* -c @% -q 192.0.2.1 -q 2001:db8::1 -a /bin/sh -v ACP_ --acp-timeout 5 -l /tmp -",
+  ).service;
+  assert.deepEqual(access.selection, {
+    delimiters: "@%",
+    servers: [
+      { pattern: "mail.*", wild: true, port: null },
+      { pattern: "[2001:db8::*]", wild: true, port: "*" },
+    ],
+  });
+  assert.deepEqual(access.acp, { argv: ["/bin/sh"], timeout: 5000, prefix: "ACP_" });
+  assert.deepEqual([servers.source4, servers.source6, access.clientLog], ["192.0.2.1", "2001:db8::1", "/tmp"]);
+  assert.equal(servers.server, undefined);
+  assert.equal(server("-eD"), undefined);
+  assert.equal(settings("-q 192.0.2.1 -q 192.0.2.2 mail").service.servers.source4, "192.0.2.2", "the last one wins");
   const request = parseCommandLine(["-Da", "/bin/sh -c  exit", "mail"], () => "");
-  assert.deepEqual("config" in request && request.config.acp, ["/bin/sh", "-c", "exit"]);
+  assert.deepEqual(request.kind === "run" && request.settings.service.access.acp?.argv, ["/bin/sh", "-c", "exit"]);
+});
+
+test("certificates and keys are pairs, in their order", () => {
+  const both = "-D --client-tls tls --tls-cert /a.pem --tls-key /a.key --tls-cert /b.pem --tls-key /b.key localhost";
+  const expected = [
+    { cert: "/a.pem", key: "/a.key" },
+    { cert: "/b.pem", key: "/b.key" },
+  ];
+  assert.deepEqual(settings(both).service.clients.certificates, expected);
+});
+
+test("--check is a request of its own", () => {
+  assert.equal(parseCommandLine(["--check", "-D", "mail"], () => "").kind, "check");
+  assert.equal(parseCommandLine(["-D", "mail"], () => "").kind, "run");
 });
 
 test("--version and --help print, wherever they stand", () => {
-  assert.deepEqual(
-    parseCommandLine(["-D", "--version", "mail"], () => "1.2.3"),
-    { print: "pop3.proxy 1.2.3\n" },
-  );
+  for (const option of ["-V", "--version"]) {
+    assert.deepEqual(
+      parseCommandLine(["-D", option, "mail"], () => "1.2.3"),
+      { kind: "print", text: "pop3.proxy 1.2.3\n" },
+    );
+  }
   const help = parseCommandLine(["-h"], () => "");
-  assert.ok("print" in help);
-  for (const option of ["-d, --debug", "--listen", "--max-per-client", "--version"])
-    assert.ok(help.print.includes(option), option);
+  assert.ok(help.kind === "print");
+  for (const option of ["-d, --debug", "--listen", "--max-per-client", "-V, --version", "(default: 600)"])
+    assert.ok(help.text.includes(option), option);
+  for (const heading of ["Start:", "TLS towards clients:", "Log:", "Help:"])
+    assert.match(help.text, new RegExp(`^${heading}$`, "m"));
 });
 
-test("usage faults say in one line what is wrong", () => {
+test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
   const faults: [string[], RegExp][] = [
     [[], /no server/],
     [["-D"], /no server/],
@@ -85,39 +109,41 @@ test("usage faults say in one line what is wrong", () => {
     [["-D", "-"], /no server/],
     [["-D", "-s", "a", "mail"], /-s needs -e/],
     [["-D", "-e", "-s", "::1"], /brackets/],
-    [["-D", "-e", "-s", "a:0"], /not a server: a:0/],
+    [["-D", "-e", "-s", "a:0"], /-s a:0: not a server: a:0/],
     [["-D", "-e", "-s", ":110"], /not a server: :110/],
-    [["-D", "-a", "/does/not/exist", "mail"], /-a: \/does\/not\/exist can't be run/],
-    [["-D", "-a", " ", "mail"], /-a takes/],
-    [["-D", "-l", "/does/not/exist", "mail"], /-l: .* is not a directory/],
-    [["-D", "-c", "", "mail"], /-c takes/],
-    [["-D", "-c", "a", "mail"], /-c takes/],
-    [["-D", "-c", "@.", "mail"], /-c takes/],
-    [["-D", "-q", "mail", "mail"], /-q takes an IP address/],
-    [["-D", "-v", "", "mail"], /-v can't/],
-    [["-D", "-v", "LD_", "mail"], /-v can't/],
-    [["-D", "-v", "PATH", "mail"], /-v can't/],
-    [["-D", "-v", "NODE_", "mail"], /-v can't/],
-    [["-D", "-v", "A=B", "mail"], /-v can't/],
+    [["-D", "-a", "/does/not/exist", "mail"], /^-a \/does\/not\/exist: \/does\/not\/exist is not a program/],
+    [["-D", "-a", " ", "mail"], /^-a " ": give a program/],
+    [["-D", "-l", "/does/not/exist", "mail"], /^-l \/does\/not\/exist: .* is not a directory/],
+    [["-D", "-c", "", "mail"], /^-c \S+: give characters/],
+    [["-D", "-c", "a", "mail"], /^-c \S+: give characters/],
+    [["-D", "-c", "@.", "mail"], /^-c \S+: give characters/],
+    [["-D", "-q", "mail", "mail"], /^-q mail: give an IP address/],
+    [["-D", "-v", "", "mail"], /^-v \S+: give (?:a prefix|letters)/],
+    [["-D", "-v", "LD_", "mail"], /^-v \S+: give (?:a prefix|letters)/],
+    [["-D", "-v", "PATH", "mail"], /^-v \S+: give (?:a prefix|letters)/],
+    [["-D", "-v", "NODE_", "mail"], /^-v \S+: give (?:a prefix|letters)/],
+    [["-D", "-v", "A=B", "mail"], /^-v \S+: give (?:a prefix|letters)/],
     [["-D", "a", "b"], /too many operands: b/],
     [["-DD"], /first operand/],
-    [["-DD", "mail"], /not \[interface:\]port\S*: mail/],
+    [["-DD", "mail"], /^-DD mail: give \[interface:\]port/],
     [["-DD", "99999", "mail"], /99999/],
     [["-DD", "110", "--listen", "111", "mail"], /exclude/],
     [["-D", "mail:0"], /not a server: mail:0/],
     [["-D", "mail:110x"], /not a server/],
     [["-D", "2130706433"], /not a server/],
     [["-D", "--demo", "mail"], /--demo/],
-    [["-D", "-t", "0", "mail"], /-t takes/],
-    [["-D", "-t", "1.5", "mail"], /-t takes/],
+    [["-D", "-t", "0", "mail"], /^-t \S+: give a whole number/],
+    [["-D", "-t", "1.5", "mail"], /^-t \S+: give a whole number/],
     [["-D", "-t"], /argument missing/],
     [["-D", "--max-sessions", "-1", "mail"], /max-sessions/],
     [["-D", "--frobnicate", "mail"], /unknown option '--frobnicate'/],
+    [["-D", "--lisen", "110", "mail"], /unknown option '--lisen' \(Did you mean --listen\?\)/],
+    [["-D", "--server-tsl", "tls", "mail"], /Did you mean --server-tls\?/],
     [["-D", "-x", "mail"], /unknown option '-x'/],
     [["-D", "--greeting", "a\nb", "mail"], /control/],
     [["-D", "--greeting", "<1@a>", "mail"], /APOP/],
     [["-D", "--greeting", "[AUTH] x", "mail"], /response code/],
-    [["-D", "--greeting", "x".repeat(600), "mail"], /too long/],
+    [["-D", "--greeting", "x".repeat(600), "mail"], /at most 506 octets/],
   ];
   for (const [argv, expected] of faults) {
     assert.match(fault(argv), expected, argv.join(" "));
@@ -148,18 +174,19 @@ test("what options about TLS need of each other", () => {
     ["-D", "-e", "--server-ca", "/ca.pem"],
     ["-D", "-a", "true", "--server-tls-min", "1.3", "mail"],
   ];
-  for (const argv of sound) assert.ok("config" in parseCommandLine(argv, () => ""), argv.join(" "));
+  for (const argv of sound) assert.equal(parseCommandLine(argv, () => "").kind, "run", argv.join(" "));
   const faults: readonly (readonly [readonly string[], RegExp])[] = [
     [["--listen", "995/tls", "localhost"], /needs --tls-cert/],
-    [["--listen", "995/tls", ...pair, "mail"], /wants --server-tls/],
-    [["--listen", "110/starttls", ...pair, "mail"], /wants --server-tls/],
-    [["--listen", "995/tls", ...pair, "-e", "localhost"], /wants --server-tls/],
-    [["--listen", "995/tls", ...pair, "-e", "mail:995"], /wants --server-tls/],
-    [["--listen", "995/tls", ...pair, "-e", "--demo"], /wants --server-tls/],
-    [["--client-tls", "tls", ...pair, "mail"], /wants --server-tls/],
+    [["--listen", "995/tls", ...pair, "mail"], /say with --server-tls/],
+    [["--listen", "110/starttls", ...pair, "mail"], /say with --server-tls/],
+    [["--listen", "995/tls", ...pair, "-e", "localhost"], /say with --server-tls/],
+    [["--listen", "995/tls", ...pair, "-e", "mail:995"], /say with --server-tls/],
+    [["--listen", "995/tls", ...pair, "-e", "--demo"], /say with --server-tls/],
+    [["--client-tls", "tls", ...pair, "mail"], /say with --server-tls/],
     [["--client-tls", "tls", "localhost"], /needs --tls-cert/],
     [["--listen", "110", ...pair, "localhost"], /of no use/],
-    [["--listen", "110", "--client-tls", "tls", ...pair, "localhost"], /of no use/],
+    [["--listen", "110", "--client-tls", "tls", ...pair, "localhost"], /--client-tls is of no use beside --listen/],
+    [["--listen", "110", "--client-tls", "tls", "localhost"], /--client-tls is of no use beside --listen/],
     [["-D", ...pair, "localhost"], /of no use/],
     [["-D", ...pin, "mail"], /--server-pin is of no use/],
     [["-D", ...pin, "--server-tls", "none", "mail"], /--server-pin is of no use/],
@@ -173,13 +200,8 @@ test("what options about TLS need of each other", () => {
   for (const [argv, reason] of faults) assert.match(fault([...argv]), reason, argv.join(" "));
 });
 
-test("a fault is one line, also where an option was meant that exists", () => {
-  for (const argv of [
-    ["--listn", "1"],
-    ["--serverpin", "x"],
-    ["-D", "a\nb"],
-  ]) {
-    assert.doesNotMatch(fault(argv), /Did you mean/);
-    if (!argv.join("").includes("\n")) assert.doesNotMatch(fault(argv), /\n/);
-  }
+test("a fault is one line, with the nearest option where one was meant", () => {
+  assert.match(fault(["--listn", "1"]), /^unknown option '--listn' \(Did you mean --listen\?\)$/);
+  assert.match(fault(["--serverpin", "x"]), /Did you mean --server-pin\?/);
+  assert.doesNotMatch(fault(["-D", "a\nb"]), /\n/);
 });

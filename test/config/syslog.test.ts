@@ -13,7 +13,7 @@ test("--syslog: udp or tcp, a name or an address, 514 unless told", () => {
     ...["udp://host/", "udp://::1", "udp://[::1", "udp://a b", "tls://host", "unix:///dev/log", "udp://u@host"],
     ...["udp://127.1", "udp://host:514\n", "udp://\nhost"],
   ]) {
-    assert.throws(() => parseSyslogAddress(text), /^Error: not udp:\/\/host.*$/, text);
+    assert.throws(() => parseSyslogAddress(text), /^Error: give udp:\/\/host.*$/, text);
   }
 });
 

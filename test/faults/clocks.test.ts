@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Accepting } from "../stage/accepting";
 import { connectGreeted, logInBetween } from "../stage/dialogue";
-import { type Settings, startGateway, type TestGateway } from "../stage/gateway";
+import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import type { Peer } from "../stage/peer";
 
 interface Scene {
@@ -19,7 +19,7 @@ interface Scene {
   loggedIn(): Promise<{ client: Peer; server: Peer }>;
 }
 
-async function scene(settings: Settings, play: (scene: Scene) => Promise<void>): Promise<void> {
+async function scene(settings: Wishes, play: (scene: Scene) => Promise<void>): Promise<void> {
   const accepting = new Accepting();
   const gateway = await startGateway(await accepting.open(), settings);
   const clients: Peer[] = [];
@@ -42,7 +42,7 @@ async function scene(settings: Settings, play: (scene: Scene) => Promise<void>):
 }
 
 test("R1: one octet now and then before login runs into the deadline for all of it", () =>
-  scene({ loginTimeout: 1 }, async ({ gateway, connect }) => {
+  scene({ loginTimeout: 1000 }, async ({ gateway, connect }) => {
     const client = await connect();
     const began = performance.now();
     let count = 0;
@@ -59,7 +59,7 @@ test("R1: one octet now and then before login runs into the deadline for all of 
   }));
 
 test("R7: an idle session is closed without a word, and the server gets no QUIT", () =>
-  scene({ timeout: 2 }, async ({ gateway, loggedIn }) => {
+  scene({ timeout: 2000 }, async ({ gateway, loggedIn }) => {
     const { client, server } = await loggedIn();
     await pause(1000);
     await client.say("NOOP");
@@ -73,8 +73,8 @@ test("R7: an idle session is closed without a word, and the server gets no QUIT"
     assert.equal((await gateway.logged("close")).fields.reason, "client is silent");
   }));
 
-test("a server that does not answer: the client is told, at login and later", () =>
-  scene({ timeout: 1, greetingTimeout: 1 }, async ({ connect, accepting, loggedIn }) => {
+test("R3: a server that does not answer: the client is told, at login and later", () =>
+  scene({ timeout: 1000, limits: { greeting: 1000 } }, async ({ connect, accepting, loggedIn }) => {
     const early = await connect();
     await early.ask("USER joe");
     await early.say("PASS p");
@@ -92,7 +92,7 @@ test("a server that does not answer: the client is told, at login and later", ()
   }));
 
 test("R3: a server that drips inside a body is slow, not dead; one that stands still ends the session without a word", () =>
-  scene({ timeout: 1 }, async ({ loggedIn }) => {
+  scene({ timeout: 1000 }, async ({ loggedIn }) => {
     const { client, server } = await loggedIn();
     await client.say("RETR 1");
     await server.line();
@@ -107,7 +107,7 @@ test("R3: a server that drips inside a body is slow, not dead; one that stands s
   }));
 
 test("R2: a client that reads nothing stops the server, and is closed", () =>
-  scene({ timeout: 1 }, async ({ gateway, loggedIn }) => {
+  scene({ timeout: 1000 }, async ({ gateway, loggedIn }) => {
     const { client, server } = await loggedIn();
     client.pause();
     await client.say("RETR 1");
@@ -127,8 +127,8 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
     assert.doesNotMatch(client.heard.slice(-200), /-ERR|^\.\r\n/m);
   }));
 
-test("a client that pipelines for ever and reads no answer is closed", () =>
-  scene({ timeout: 1 }, async ({ gateway, connect }) => {
+test("R6: a client that pipelines for ever and reads no answer is closed", () =>
+  scene({ timeout: 1000 }, async ({ gateway, connect }) => {
     const client = await connect();
     client.pause();
     for (let i = 0; i < 20_000 && !client.closed; i++) {
@@ -140,7 +140,7 @@ test("a client that pipelines for ever and reads no answer is closed", () =>
   }));
 
 test("L2, L10: a refused login is answered late, and later each time; the session and its server are gone then", () =>
-  scene({ refusalDelay: 0.2, refusalDelayLimit: 0.5 }, async ({ connect, accepting }) => {
+  scene({ limits: { refusal: 200, refusalMost: 500 } }, async ({ connect, accepting }) => {
     const delays: number[] = [];
     for (let i = 0; i < 3; i++) {
       const client = await connect();

@@ -49,7 +49,7 @@ test("R4: idle sockets are capped, the oldest gives way, and users still get in"
   for (const peer of [user, late, ...idlers]) peer.destroy();
 });
 
-test("when all have logged in, a newcomer is refused", async (t) => {
+test("R4: when all have logged in, a newcomer is refused", async (t) => {
   const { port } = await startDemo(t);
   const gateway = await startGateway(port, { maxSessions: 2 }, { t });
   const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
@@ -65,7 +65,7 @@ test("when all have logged in, a newcomer is refused", async (t) => {
   for (const peer of [late, next, ...users]) peer.destroy();
 });
 
-test("one client address has only so many sessions", async (t) => {
+test("R5: one client address has only so many sessions", async (t) => {
   const { port } = await startDemo(t);
   const gateway = await startGateway(port, { maxPerClient: 2 }, { t });
   const users = [await logIn(gateway, "a"), await logIn(gateway, "b")];
@@ -75,7 +75,7 @@ test("one client address has only so many sessions", async (t) => {
   for (const peer of [third, ...users]) peer.destroy();
 });
 
-test("2,000 idle sessions are held and released without a leak", { timeout: 120_000 }, async (t) => {
+test("R4: 2,000 idle sessions are held and released without a leak", { timeout: 120_000 }, async (t) => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const { port } = await startDemo(t);

@@ -8,10 +8,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Accepting } from "../stage/accepting";
 import { connectGreeted, connectLoggedIn, logInBetween, welcome } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
-import { type Settings, startGateway, type TestGateway } from "../stage/gateway";
+import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import { Peer } from "../stage/peer";
 
-async function stage(t: TestContext, settings: Settings = {}): Promise<[TestGateway, Accepting]> {
+async function stage(t: TestContext, settings: Wishes = {}): Promise<[TestGateway, Accepting]> {
   const accepting = new Accepting();
   atEnd(t, () => accepting.close());
   return [await startGateway(await accepting.open(), settings, { t }), accepting];
@@ -56,7 +56,7 @@ test("I18: more than is read ahead, a QUIT at its end, and a reset during the lo
   assert.equal((await gateway.logged("close")).fields.reason, "quit");
 });
 
-test("a client that leaves at login without a QUIT: the login is given up", async (t) => {
+test("I11: a client that leaves at login without a QUIT: the login is given up", async (t) => {
   const [gateway, accepting] = await stage(t);
   const client = await Peer.connect(gateway.port);
   await client.write("USER joe\r\nPASS p\r\nDELE 1\r\n");
@@ -67,7 +67,7 @@ test("a client that leaves at login without a QUIT: the login is given up", asyn
 });
 
 test("I18: what is carried out for a client that is gone has a limit, however the server drips", async (t) => {
-  const [gateway, accepting] = await stage(t, { quitTimeout: 0.5 });
+  const [gateway, accepting] = await stage(t, { limits: { quit: 500 } });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.write("RETR 1\r\nQUIT\r\n");
   await server.line();
@@ -84,7 +84,7 @@ test("I18: what is carried out for a client that is gone has a limit, however th
 });
 
 test("the second shutdown ends also those who wait for a client to read, or for an answer to QUIT", async (t) => {
-  const [gateway, accepting] = await stage(t, { drainTimeout: 60 });
+  const [gateway, accepting] = await stage(t, { drain: 60_000 });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("QUIT");
   assert.equal(await server.line(), "QUIT");
@@ -134,7 +134,7 @@ test("I7: a server that can't bear CAPA is asked once; the next session gets thr
 });
 
 test("a command that is refused is activity, too", async (t) => {
-  const [gateway, accepting] = await stage(t, { timeout: 2 });
+  const [gateway, accepting] = await stage(t, { timeout: 2000 });
   const client = await connectGreeted(gateway.port);
   await logInBetween(client, accepting);
   for (let i = 0; i < 4; i++) {

@@ -89,7 +89,7 @@ test("what can't be served is told in one line, with an exit status of sysexits.
   assert.match(usage.stderr, /^pop3\.proxy: [^\n]+\n$/);
   const version = run("--version");
   assert.equal(version.status, 0);
-  assert.match(version.stdout, /^pop3\.proxy \d+\.\d+\.\d+\n$/);
+  assert.match(version.stdout, /^pop3\.proxy \d+\.\d+\.\d+, Node \d+\.\d+\.\d+, OpenSSL \d\S+\n$/);
 });
 
 test("G2: the trace of a whole session shows no secret", async (t) => {

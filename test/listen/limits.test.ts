@@ -3,24 +3,34 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Connection } from "../../src/connection/connection";
-import { Limits } from "../../src/listen/limits";
+import { SessionLimits } from "../../src/listen/limits";
 import { startProcess } from "../stage/process";
+
+/** Limits with these bounds. */
+function limitsOf(sessions: number, perClient: number) {
+  const limits = new SessionLimits();
+  return {
+    admit: (client: Connection) => limits.admit(client, { sessions, perClient })?.reply ?? null,
+    leave: (client: Connection) => limits.leave(client),
+    loggedIn: (client: Connection) => limits.loggedIn(client),
+  };
+}
 
 function client(address: string): Connection {
   const end = { address, port: 1 };
   const one = new Connection(new PassThrough(), "client", end, end);
-  one.onLost = () => one.destroy();
+  one.onOver = () => one.destroy();
   return one;
 }
 
 test("R4, R5: counts come back to nothing, also of those that gave way to others of the same address", () => {
-  const limits = new Limits(2, 10);
+  const limits = limitsOf(2, 10);
   const all = Array.from({ length: 30 }, () => client("192.0.2.1"));
   for (const one of all) assert.equal(limits.admit(one), null);
   for (const one of all) limits.leave(one);
   for (const one of all) limits.leave(one);
   const again = Array.from({ length: 10 }, () => client("192.0.2.1"));
-  const roomy = new Limits(100, 10);
+  const roomy = limitsOf(100, 10);
   for (const one of again) assert.equal(roomy.admit(one), null);
   const more = client("192.0.2.1");
   assert.match(roomy.admit(more) ?? "", /from your address/);
@@ -29,8 +39,8 @@ test("R4, R5: counts come back to nothing, also of those that gave way to others
   for (const one of [...all, ...again, more, other]) one.destroy();
 });
 
-test("who has logged in keeps its place, the oldest of the others gives way", () => {
-  const limits = new Limits(2, 10);
+test("R4: who has logged in keeps its place, the oldest of the others gives way", () => {
+  const limits = limitsOf(2, 10);
   const [user, idle, late, last] = [client("a"), client("b"), client("c"), client("d")] as const;
   limits.admit(user);
   limits.admit(idle);
@@ -46,8 +56,20 @@ test("too few open files for so many sessions are warned of", async (t) => {
   const warned = async (sessions: string) => {
     const gateway = await startProcess(["--max-sessions", sessions, "127.0.0.1:1"], { t, before: "ulimit -n 400" });
     await pause(50);
-    return / warning listen reason="400 open files are too few for /.test(gateway.said());
+    return / warning listen code=open-files reason="400 open files are too few for /.test(gateway.said());
   };
   assert.equal(await warned("75"), false);
   assert.equal(await warned("76"), true);
+});
+
+test("B19: many addresses inside one IPv6 /64 are one client", () => {
+  const limits = limitsOf(100, 2);
+  const all = ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3"].map(client);
+  assert.deepEqual(all.slice(0, 2).map(limits.admit), [null, null]);
+  assert.match(limits.admit(all[2] as Connection) ?? "", /from your address/);
+  const other = client("2001:db8:0:1::1");
+  assert.equal(limits.admit(other), null);
+  for (const one of all) limits.leave(one);
+  assert.equal(limits.admit(all[2] as Connection), null, "counts come back to nothing");
+  for (const one of [...all, other]) one.destroy();
 });

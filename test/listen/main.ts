@@ -8,23 +8,26 @@ import { safeStandardStreams } from "../../src/process/descriptor";
 const stderrIsClient = safeStandardStreams();
 
 import { parseHostPort } from "../../src/base/address";
-import { defaults } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
+import { Memory } from "../../src/gateway/memory";
+import { Listener } from "../../src/listen/listener";
 import { passedDescriptors, Superserver } from "../../src/listen/superserver";
 import { openLog } from "../../src/log/open";
 import { dropPrivileges, isRoot } from "../../src/process/privileges";
+import { settingsFor } from "../stage/settings";
 
 async function main([, idle = "", server = ""]: readonly string[]): Promise<void> {
   const handed = passedDescriptors();
   if (isRoot()) dropPrivileges("nobody");
-  const config = { ...defaults, server: parseHostPort(server), foreground: true, drainTimeout: 1 };
-  const { log, close } = openLog({ ...config, stderrIsClient });
-  const gateway = new Gateway(config, log);
-  const door = new Superserver(gateway, handed, Number(idle));
+  const settings = settingsFor({ server: parseHostPort(server), foreground: true, drain: 1000 });
+  const { emit, close } = openLog(settings.log, { foreground: true, stderrIsClient });
+  const memory = new Memory();
+  const listener = new Listener(new Gateway(settings.service, memory, emit), settings.process.drain);
+  const door = new Superserver(listener, handed, Number(idle));
   const end = () => void door.close();
   process.on("SIGTERM", end);
   await door.serve();
-  gateway.close();
+  memory.close();
   await close();
   // No exit(): were anything left open, the process would not end.
   process.off("SIGTERM", end);

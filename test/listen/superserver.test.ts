@@ -55,10 +55,13 @@ test("a client that has reset the connection before anybody looked has no addres
   const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", server);
   socket.destroy();
   assert.equal(await gateway.ended(), 0);
-  assert.match(gateway.said(), /^\S+ info refused interface=127\.0\.0\.1 reason="client has reset the connection"\n$/);
+  assert.match(
+    gateway.said(),
+    /^\S+ info refused interface=127\.0\.0\.1 code=reset reason="client has reset the connection"\n$/,
+  );
 });
 
-test("what a client has said before it left counts", async (t) => {
+test("I18: what a client has said before it left counts", async (t) => {
   const server = await upstream(t);
   const { client, socket } = await pair(t);
   await client.write("USER joe\r\nPASS demo\r\nDELE 1\r\nQUIT\r\n");
@@ -117,7 +120,7 @@ test("a client that has reset the connection before it was accepted has no sessi
   await pause(50);
   writeFileSync(gone, "");
   assert.equal(await gateway.ended(), 0);
-  assert.match(gateway.said(), / refused interface=127\.0\.0\.1 reason="client has reset the connection"\n/);
+  assert.match(gateway.said(), / refused interface=127\.0\.0\.1 code=reset reason="client has reset the connection"\n/);
   assert.doesNotMatch(gateway.said(), / connect /);
 });
 
@@ -196,7 +199,7 @@ test("systemd's name of a socket says how TLS comes in, and is held against the 
   for (const [name, argv, fault] of [
     ["tls", [server], /needs --tls-cert/],
     ["starttls", [server], /needs --tls-cert/],
-    ["tls", [...pair, "mail.example.org"], /wants --server-tls/],
+    ["tls", [...pair, "mail.example.org"], /say with --server-tls/],
     ["none", [...pair, server], /of no use/],
   ] as const) {
     const { gateway } = await serve(name, ...argv);
@@ -219,7 +222,7 @@ test("what can't be served under inetd is told to the log that was named, and no
   socket.destroy();
   assert.equal(await gateway.ended(), 69);
   const [message] = (await told) as [Buffer];
-  assert.match(message.toString(), /^<155>.*pop3\.proxy\[\d+\]: start reason=.*\/nowhere\/cert/);
+  assert.match(message.toString(), /^<155>.*pop3\.proxy\[\d+\]: start code=start reason=.*\/nowhere\/cert/);
   await client.untilEnd();
   assert.equal(client.heard, "");
 });

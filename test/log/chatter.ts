@@ -5,8 +5,9 @@
 
 import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LogOptions, Surroundings } from "../../src/log/open";
+import type { Surroundings } from "../../src/log/open";
 import { ownTime } from "../stage/stopwatch";
+import type { LogOptions } from "./opened";
 
 export interface Task {
   readonly options: LogOptions;
@@ -54,8 +55,8 @@ export interface Report {
 
 async function main(): Promise<void> {
   const task = JSON.parse(process.argv[2] as string) as Task;
-  const { openLog } = require("../../src/log/open") as typeof import("../../src/log/open.js");
-  const { log, close } = openLog(task.options, task.found);
+  const { opened } = require("./opened") as typeof import("./opened.js");
+  const { log, close } = opened(task.options, task.found);
   const more = "x".repeat(task.more ?? 0);
   let stood = 0;
   let before = 0;

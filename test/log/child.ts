@@ -7,19 +7,8 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { LogOptions } from "../../src/log/open";
 import type { Report, Task } from "./chatter";
 import { folder } from "./daemons";
-
-/** A daemon of whom nothing was asked. */
-export const plainly: LogOptions = {
-  debug: false,
-  brief: false,
-  foreground: false,
-  syslog: null,
-  facility: "mail",
-  stderrIsClient: false,
-};
 
 export interface Chatter {
   readonly child: ChildProcess;

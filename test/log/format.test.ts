@@ -37,7 +37,7 @@ test("every level and facility becomes its PRI; kern is 0, not the package's def
 });
 
 for (const transport of ["udp", "tcp"] as const) {
-  test(`${transport}: no text makes two messages, and none has more than 1024 octets`, async (t) => {
+  test(`G1: ${transport}: no text makes two messages, and none has more than 1024 octets`, async (t) => {
     const daemon = await (transport === "udp" ? udpDaemon(t) : tcpDaemon(t));
     await daemon.start();
     const syslog = openSyslog({ transport, host: "127.0.0.1", port: daemon.port }, 2);

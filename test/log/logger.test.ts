@@ -7,21 +7,21 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type OpenLog, openLog } from "../../src/log/open";
 import { ownTime } from "../stage/stopwatch";
-import { chatter, plainly } from "./child";
+import { chatter } from "./child";
 import { folder, type LocalDaemon, localDaemon, lostIn, numbersIn, until } from "./daemons";
+import { type Opened, opened, plainly } from "./opened";
 
 const skip = !(existsSync("/usr/bin/logger") && existsSync("/usr/bin/perl")) && "no logger, or no perl";
 const numbers = (to: number) => Array.from({ length: to }, (_, index) => index);
 
 /** A daemon that listens, and a log on its way there. */
-async function both(t: TestContext, logger?: string): Promise<[LocalDaemon, OpenLog]> {
+async function both(t: TestContext, logger?: string): Promise<[LocalDaemon, Opened]> {
   const daemon = localDaemon(t, join(folder(t), "dev-log"));
   await daemon.start();
-  const opened = openLog(plainly, { socket: daemon.path, ...(logger === undefined ? {} : { logger }) });
-  t.after(() => opened.close());
-  return [daemon, opened];
+  const log = opened(plainly, { socket: daemon.path, ...(logger === undefined ? {} : { logger }) });
+  t.after(() => log.close());
+  return [daemon, log];
 }
 
 /** Writes a program that takes logger's place. */
@@ -50,7 +50,7 @@ describe("logger", { skip, concurrency: 6 }, () => {
   test("lines arrive with facility, severity, tag and process; each is one, and short", async (t) => {
     const daemon = localDaemon(t, join(folder(t), "dev-log"));
     await daemon.start();
-    const { log, close } = openLog({ ...plainly, facility: "local3" }, { socket: daemon.path });
+    const { log, close } = opened({ ...plainly, facility: "local3" }, { socket: daemon.path });
     log("err", "a\n<0>b", { c: "<0>d\ne" });
     log("info", "x".repeat(5000), {});
     log("warning", "", {});

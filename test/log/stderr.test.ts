@@ -9,8 +9,9 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import type { Report } from "./chatter";
-import { chatter, plainly } from "./child";
+import { chatter } from "./child";
 import { folder, lostIn, numbersIn, until } from "./daemons";
+import { plainly } from "./opened";
 
 const options = { ...plainly, debug: true };
 const flood = { options, count: 100_000, perTurn: 500, pause: 0, more: 200 };

@@ -34,6 +34,23 @@ test("a pack is what runs, with a code cache that V8 takes", (t) => {
   assert.deepEqual(run(folder, "main.js", "--version"), version);
 });
 
+test("a pack evaluates what is needed when it is needed, and has the licenses of what is in it", (t) => {
+  const folder = build(t);
+  assert.deepEqual(run(folder, "pack/pack.js"), { status: 0, said: "" });
+  const script = `
+    const { readPack, runPack } = require(${JSON.stringify(join(folder, "pack/script.js"))});
+    const before = new Set(process.moduleLoadList);
+    runPack(readPack(${JSON.stringify(folder)}), ${JSON.stringify(folder)});
+    console.log(process.moduleLoadList.filter((name) => !before.has(name)).join());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
+  assert.equal(stderr, "");
+  assert.doesNotMatch(stdout, /NativeModule (?:net|tls|dgram|dns|crypto|child_process|os|stream\b)/);
+  const packed = readFileSync(join(folder, "packed.js"), "latin1");
+  for (const name of ["commander", "ipaddr.js", "minimatch", "syslog-client"]) {
+    assert.match(packed, new RegExp(`^With ${name} in it \\([^)]+\\):\n\n\\S`, "m"));
+  }
+});
+
 test("a pack that is not there, or is damaged, is no reason not to start", (t) => {
   const folder = build(t);
   const version = run(folder, "main.js", "--version");

@@ -56,7 +56,7 @@ test("what a crash has left is written over, though the number is somebody else'
 test("a running daemon keeps its file", async (t) => {
   const file = path(t);
   const pid = await daemon(t, file);
-  assert.throws(() => new Pidfile(file), { message: `pidfile ${file}: process ${pid} is running` });
+  assert.throws(() => new Pidfile(file), { message: `pidfile ${file}: process ${pid} is running and has it open` });
   assert.equal(readFileSync(file, "latin1"), `${pid}\n`);
 });
 
@@ -66,8 +66,13 @@ test("neither a symbolic link nor another file's second name is written to", (t)
   symlinkSync(`${file}.other`, `${file}.symbolic`);
   linkSync(`${file}.other`, `${file}.hard`);
   assert.throws(() => new Pidfile(`${file}.symbolic`), { message: `pidfile ${file}.symbolic: is a symbolic link` });
-  assert.throws(() => new Pidfile(`${file}.hard`), { message: `pidfile ${file}.hard: is not a plain file of its own` });
-  assert.throws(() => new Pidfile("/dev/null"), /^Error: pidfile \/dev\/null: is not a plain file of its own$/);
+  assert.throws(() => new Pidfile(`${file}.hard`), {
+    message: `pidfile ${file}.hard: is not a regular file with one name; give another`,
+  });
+  assert.throws(
+    () => new Pidfile("/dev/null"),
+    /^Error: pidfile \/dev\/null: is not a regular file with one name; give another$/,
+  );
   assert.throws(() => new Pidfile(`${file}/none`), /^Error: pidfile .*ENOENT[^\n]*$/);
   assert.equal(readFileSync(`${file}.other`, "latin1"), "precious");
 });
@@ -89,7 +94,7 @@ test(
     const file = path(t);
     const drop = `require(${JSON.stringify(PIDFILE.replace("pidfile.js", "privileges.js"))}).dropPrivileges("nobody");`;
     const pid = await daemon(t, file, drop);
-    assert.throws(() => new Pidfile(file), { message: `pidfile ${file}: process ${pid} is running` });
+    assert.throws(() => new Pidfile(file), { message: `pidfile ${file}: process ${pid} is running and has it open` });
     await daemon(t, `${file}.2`, `${drop} pidfile.remove();`);
     assert.equal(readFileSync(`${file}.2`, "latin1"), "");
   },

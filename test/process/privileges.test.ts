@@ -75,8 +75,8 @@ test("who can't be found is told in one line, and root is root still", rootOnly,
     ["", /^not a user, nor uid\[:gid\]: $/],
     ["4294967295:1", /^not the number of a user or group: 4294967295$/],
     ["1:99999999999", /^not the number of a user or group: 99999999999$/],
-    ["root", /^root is root: that is nobody to become$/],
-    ["0:4242", /^0:4242 is root: that is nobody to become$/],
+    ["root", /^root is root: name another user with -u$/],
+    ["0:4242", /^0:4242 is root: name another user with -u$/],
   ];
   for (const [user, told] of cases) {
     const [fault, root] = scripted(`print([fault(() => dropPrivileges("${user}")), isRoot()]);`) as [string, boolean];

@@ -13,7 +13,7 @@ test("L9: what is let through is passed, cleaned of what could be more than a li
   assert.deepEqual(passedCapabilities([]), []);
 });
 
-test("before the login USER and STLS are told only where they are permitted", () => {
+test("L9: before the login USER and STLS are told only where they are permitted", () => {
   const both = ownCapabilities({ logIn: true, startTls: true });
   assert.ok(both.includes("USER") && both.includes("STLS"));
   const neither = ownCapabilities({ logIn: false, startTls: false });

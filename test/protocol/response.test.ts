@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cleaned, isStatus, isTemporary, responseCode, STATUS_LIMIT, texts } from "../../src/protocol/response";
+import { replies } from "../../src/protocol/replies";
+import { cleaned, isStatus, isTemporary, responseCode, STATUS_LIMIT } from "../../src/protocol/response";
 
 test("V7: no answer of ours holds the word that old clients take for a failure", () => {
-  for (const text of Object.values(texts)) assert.doesNotMatch(text, /error/i);
+  for (const text of Object.values(replies)) assert.doesNotMatch(text, /error/i);
 });
 
-test("I17, L4: our texts are short, and no +OK of ours holds a response code", () => {
-  for (const text of Object.values(texts)) {
+test("I17, L4: our replies are short, and no +OK of ours holds a response code", () => {
+  for (const text of Object.values(replies)) {
     assert.ok(text.length + 2 <= STATUS_LIMIT);
     assert.match(text, /^(?:\+OK(?: [a-z]|$)|-ERR (?:\[(?:AUTH|SYS\/TEMP|SYS\/PERM)\] )?\w)/);
   }
@@ -25,7 +26,7 @@ test("I9, I17: a server's line is cut to 512 octets and loses its control octets
   assert.equal(cleaned("+OK \xc3\xa4\x85"), "+OK \xc3\xa4\x85");
 });
 
-test("response codes tell a refusal of the credentials from a server in trouble", () => {
+test("L3: response codes tell a refusal of the credentials from a server in trouble", () => {
   assert.equal(responseCode("-ERR [in-use] locked"), "IN-USE");
   assert.equal(responseCode("-ERR no [AUTH] here"), "");
   for (const code of ["SYS/TEMP", "SYS/PERM", "IN-USE", "LOGIN-DELAY"])

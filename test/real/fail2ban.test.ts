@@ -28,7 +28,7 @@ async function session(t: TestContext, options: readonly string[], user: string,
   assert.equal(await gateway.ended(), 0);
 }
 
-test("fail2ban finds logins that were refused, and is led to no other address", {
+test("G1: fail2ban finds logins that were refused, and is led to no other address", {
   skip: lacking("fail2ban-regex"),
   timeout: 120_000,
 }, async (t) => {

@@ -107,7 +107,7 @@ async function crash(t: TestContext, superserver: Superserver): Promise<void> {
   client.end();
   await settled(served.processes);
   assert.deepEqual(served.processes(), []);
-  await until(() => told.some((line) => / crash reason=stack /.test(line)), told);
+  await until(() => told.some((line) => / crash code=internal reason=stack /.test(line)), told);
 }
 
 /** Who waits goes when nobody is there, and comes back with the next client, whenever that is. */

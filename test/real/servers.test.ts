@@ -43,7 +43,7 @@ for (const [name, launch, parts] of makes) {
   // They wait more than they work: for the gateway that delays a refusal, for popa3d that sleeps while it loads.
   test(name, { skip: lacking(...parts), concurrency: 4 }, async (t) => {
     await Promise.all([
-      t.test("every response is the server's own", async (t) => {
+      t.test("I4, I5: every response is the server's own", async (t) => {
         const [server, port] = await both(t, launch, drop);
         const commands = [
           "STAT",
@@ -63,7 +63,7 @@ for (const [name, launch, parts] of makes) {
         same(await converse(port, [...commands, ...fetches]), direct);
       }),
 
-      t.test("mails are what is stored", async (t) => {
+      t.test("I6: mails are what is stored", async (t) => {
         const [, port] = await both(t, launch, mails);
         const client = await login(port);
         for (const [index, octets] of mails.entries()) same(await fetchMail(client, index + 1), octets);
@@ -83,7 +83,7 @@ for (const [name, launch, parts] of makes) {
         same(sorted(server.stored().map(bare)), sorted(left.map(stored)));
       }),
 
-      t.test("a session that is lost deletes nothing", async (t) => {
+      t.test("I11: a session that is lost deletes nothing", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
         const client = await login(port);
         assert.match(await client.ask("DELE 1"), /^\+OK/);
@@ -95,7 +95,7 @@ for (const [name, launch, parts] of makes) {
         await quit(next);
       }),
 
-      t.test("QUIT counts though the client is gone at once", async (t) => {
+      t.test("I18: QUIT counts though the client is gone at once", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
         const client = await login(port);
         await client.say("DELE 1", "DELE 2", "QUIT");
@@ -104,7 +104,7 @@ for (const [name, launch, parts] of makes) {
         same(server.stored().map(bare), mails.slice(2, 3).map(stored));
       }),
 
-      t.test("commands in one segment are answered in order", async (t) => {
+      t.test("I7: commands in one segment are answered in order", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 3));
         const client = await login(port);
         await client.say("RETR 1", "XFOO", "DELE 1", "RETR 1", "QUIT");
@@ -116,7 +116,7 @@ for (const [name, launch, parts] of makes) {
         await quit(direct);
       }),
 
-      t.test("a wrong password is refused in the server's words", async (t) => {
+      t.test("L3: a wrong password is refused in the server's words", async (t) => {
         const [server, port] = await both(t, launch, mails.slice(0, 1));
         const texts = [];
         for (const each of [server.port, port]) {
@@ -157,7 +157,7 @@ test("two clients at once get their mails", { skip: lacking("dovecot") }, async 
   );
 });
 
-test("CAPA, AUTH and the rest never reach the server", { skip: lacking("dovecot") }, async (t) => {
+test("L1: CAPA, AUTH and the rest never reach the server", { skip: lacking("dovecot") }, async (t) => {
   const [, port] = await both(t, startDovecot, mails.slice(0, 1));
   const client = await connectGreeted(port);
   for (const command of ["CAPA", "AUTH PLAIN", "STLS"]) {

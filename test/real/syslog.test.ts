@@ -13,10 +13,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openLog } from "../../src/log/open";
 import type { Report, Task } from "../log/chatter";
-import { chatter, plainly } from "../log/child";
+import { chatter } from "../log/child";
 import { folder, lostIn, numbersIn, until } from "../log/daemons";
+import { opened, plainly } from "../log/opened";
 import { lacking } from "./programs";
 import { type Rsyslogd, startRsyslogd } from "./rsyslogd";
 
@@ -36,7 +36,7 @@ describe("rsyslogd", { skip: lacking("rsyslogd", "logger"), concurrency: 9 }, ()
       const rsyslogd = await startRsyslogd(t);
       const { options, ...found } = { found: {}, ...how(rsyslogd) };
       for (const facility of ["mail", "authpriv", "local7"]) {
-        const { log, close } = openLog({ ...options, debug: true, stderrIsClient: true, facility }, found.found);
+        const { log, close } = opened({ ...options, debug: true, stderrIsClient: true, facility }, found.found);
         for (const level of ["err", "warning", "notice", "info", "debug"] as const) {
           log(level, "login", { user: 'joe "x"\n<0>y \xff%s', server: "mail.example:110" });
         }

@@ -101,7 +101,7 @@ test("openssl s_client", { skip: lacking("dovecot", "openssl"), concurrency: 4 }
     }
   });
 
-  await t.test("STLS under TLS is refused", async () => {
+  await t.test("T6: STLS under TLS is refused", async () => {
     for (const options of [[], ["-starttls", "pop3"]]) {
       const port = options.length > 0 ? starttls : tls;
       const outcome = await talk(port, authority(), `CAPA\nSTLS\n${login}STLS\nSTAT\nQUIT\n`, ...options);

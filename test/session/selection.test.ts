@@ -10,7 +10,7 @@ import { Accepting } from "../stage/accepting";
 import { scratch, script } from "../stage/acp";
 import { connectGreeted, welcome as welcomed } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
-import { type Resolve, type Settings, startGateway, type TestGateway } from "../stage/gateway";
+import { type Resolve, startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import { freePort } from "../stage/ports";
 
 interface Scene {
@@ -22,7 +22,7 @@ interface Scene {
   answer(user: string, password?: string): Promise<string>;
 }
 
-async function scene(t: TestContext, settings: Settings, resolve?: Resolve): Promise<Scene> {
+async function scene(t: TestContext, settings: Wishes, resolve?: Resolve): Promise<Scene> {
   const accepting = new Accepting();
   const port = await accepting.open();
   atEnd(t, () => accepting.close());
@@ -42,7 +42,7 @@ async function welcome(accepting: Accepting): Promise<string[]> {
 
 const NOT_PERMITTED = "-ERR [AUTH] server not permitted";
 
-test("a server on the list is reached, with its part of the name and all of the password", async (t) => {
+test("L5, L6: a server on the list is reached, with its part of the name and all of the password", async (t) => {
   const { accepting, port, answer, gateway } = await scene(t, { select: true, servers: "127.0.0.*:*", server: null });
   const [reply, told] = await Promise.all([answer(`joe@example.org@127.0.0.1:${port}`, " p:w "), welcome(accepting)]);
   assert.equal(reply, "+OK fine");
@@ -102,14 +102,14 @@ test("S4: never back to ourselves, however the client spells it", async (t) => {
   }
 });
 
-test("a default server that is this gateway is a fault of the configuration", async (t) => {
+test("S4: a default server that is this gateway is a fault of the configuration", async (t) => {
   const own = { host: "127.0.0.1", port: await freePort() };
   const { answer, gateway } = await scene(t, { listen: [own], server: own });
   assert.match(await answer("joe"), /^-ERR \[SYS\/PERM\]/);
   assert.equal(gateway.log.filter(({ event }) => event === "connect").length, 1, "it does not connect to itself");
 });
 
-test("a server that can't be found or reached is no fault of the credentials", async (t) => {
+test("L3: a server that can't be found or reached is no fault of the credentials", async (t) => {
   const { answer } = await scene(t, { select: true, servers: "*:*,127.*" }, async (host) => {
     if (host === "dead.example") return ["127.0.0.1"];
     throw new Error("queryA ENOTFOUND");
@@ -119,7 +119,7 @@ test("a server that can't be found or reached is no fault of the credentials", a
 });
 
 test("-q: the connection to the server comes from there; one that is not ours is told as such", async (t) => {
-  const one = await scene(t, { source4: "127.0.0.77" });
+  const one = await scene(t, { sources: ["127.0.0.77"] });
   const [, from] = await Promise.all([
     one.answer("joe"),
     one.accepting.next().then(async (server) => {
@@ -130,7 +130,7 @@ test("-q: the connection to the server comes from there; one that is not ours is
     }),
   ]);
   assert.equal(from, "127.0.0.77");
-  const other = await scene(t, { source4: "192.0.2.1" });
+  const other = await scene(t, { sources: ["192.0.2.1"] });
   assert.match(await other.answer("joe"), /^-ERR \[SYS\/PERM\]/);
 });
 

@@ -2,21 +2,25 @@
  * A gateway inside the test's process, on free ports of 127.0.0.1. What tests of whole gateways need of src/ is here.
  */
 
-import { type Config, defaults } from "../../src/config/settings";
+import type { Settings } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
+import { Memory } from "../../src/gateway/memory";
 import { Daemon } from "../../src/listen/daemon";
+import { Listener } from "../../src/listen/listener";
+import { type Emit, EVENTS } from "../../src/log/events";
 import { line } from "../../src/log/line";
 import type { Resolve } from "../../src/upstream/lookup";
 import { atEnd } from "./ending";
 import { CERT_FILE, KEY_FILE } from "./localhost";
 import { type Ending, Running } from "./running";
+import { settingsFor, type Wishes } from "./settings";
 
 export type { Entry } from "./running";
+export type { Wishes } from "./settings";
 export type { Resolve };
-export type Settings = Partial<Config>;
 
-/** Quick enough for tests, else as in real life. */
-const brisk: Settings = { refusalDelay: 0.02, refusalDelayLimit: 0.02, drainTimeout: 0, stallTimeout: 0 };
+/** Limits that are quick enough for tests; all else is as in real life. */
+export const BRISK = { refusal: 20, refusalMost: 20, stall: 0 };
 
 export interface StartOptions extends Ending {
   /** How names are looked up. */
@@ -24,22 +28,28 @@ export interface StartOptions extends Ending {
 }
 
 export class TestGateway extends Running {
-  readonly #gateway: Gateway;
+  readonly memory: Memory;
   readonly #daemon: Daemon;
   #served: Promise<void> | null = null;
+  #lines = "";
 
-  constructor(config: Config, resolve?: Resolve) {
+  constructor({ service, log, process: own }: Settings, resolve?: Resolve) {
     super();
-    this.#gateway = new Gateway(config, (level, event, fields) => this.log.push({ level, event, fields }), resolve);
-    this.#daemon = new Daemon(this.#gateway);
+    this.memory = new Memory(resolve);
+    const emit: Emit = (name, fields, origin) => {
+      const { level, event } = EVENTS[name];
+      this.log.push({ level, event, fields: { ...origin, ...fields } });
+      this.#lines += `- ${level} ${line(name, fields, origin)}\n`;
+    };
+    const gateway = new Gateway(service, this.memory, emit, log.debug);
+    this.#daemon = new Daemon(new Listener(gateway, own.drain));
   }
 
   override get ports(): readonly number[] {
     return this.#daemon.ports;
   }
 
-  override readonly said = (): string =>
-    this.log.map(({ level, event, fields }) => `- ${level} ${line(event, fields)}\n`).join("");
+  override readonly said = (): string => this.#lines;
 
   async open(): Promise<void> {
     await this.#daemon.open();
@@ -50,31 +60,38 @@ export class TestGateway extends Running {
   readonly close = async (): Promise<void> => {
     await this.#daemon.close();
     await this.#served;
-    this.#gateway.close();
+    this.memory.close();
   };
 }
 
 /** @param server the port of the server on 127.0.0.1 */
-export async function startGateway(
-  server: number,
-  settings: Settings = {},
-  { t, resolve }: StartOptions = {},
-): Promise<TestGateway> {
-  const listen = [{ host: "127.0.0.1", port: 0 }];
-  const config = { ...defaults, ...brisk, listen, server: { host: "127.0.0.1", port: server }, ...settings };
-  const gateway = new TestGateway(config, resolve);
+export function startGateway(server: number, wishes: Wishes = {}, options: StartOptions = {}): Promise<TestGateway> {
+  const settings = settingsFor({
+    listen: [{ host: "127.0.0.1", port: 0 }],
+    server: { host: "127.0.0.1", port: server },
+    drain: 0,
+    ...wishes,
+    limits: { ...BRISK, ...wishes.limits },
+  });
+  return startWith(settings, options);
+}
+
+/** Starts a gateway with exactly these settings. */
+export async function startWith(settings: Settings, { t, resolve }: StartOptions = {}): Promise<TestGateway> {
+  const gateway = new TestGateway(settings, resolve);
   await gateway.open();
   if (t) atEnd(t, gateway.close);
   return gateway;
 }
 
-/** Settings for TLS on these legs, with the certificate for localhost. */
-export function underTls({ client, server }: { readonly client: boolean; readonly server: boolean }): Settings {
+/** Wishes for TLS on these legs, with the certificate for localhost. */
+export function underTls({ client, server }: { readonly client: boolean; readonly server: boolean }): Wishes {
   return {
     ...(server && { serverTls: "tls", serverCa: CERT_FILE }),
     ...(client && {
       listen: [{ host: "127.0.0.1", port: 0, tls: "tls" }],
-      certificates: [{ cert: CERT_FILE, key: KEY_FILE }],
+      tlsCerts: [CERT_FILE],
+      tlsKeys: [KEY_FILE],
     }),
   };
 }

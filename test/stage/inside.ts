@@ -2,15 +2,13 @@
 
 import type { TestContext } from "node:test";
 import { parseCommandLine } from "../../src/config/commandline";
-import { defaults } from "../../src/config/settings";
-import { startGateway, type TestGateway } from "./gateway";
+import { BRISK, startWith, type TestGateway } from "./gateway";
 
 /** Starts it in debug mode, gone with its test. @param argv options, and the server */
 export async function startInside(t: TestContext, argv: readonly string[]): Promise<TestGateway> {
-  const request = parseCommandLine(["-d", "-D", ...argv], () => "");
-  if (!("config" in request)) throw new Error(`nothing that could be started: ${argv.join(" ")}`);
-  const { listen: _, ...config } = request.config;
-  // What was not asked for is as the tests want it.
-  const asked = Object.entries(config).filter(([key, value]) => value !== defaults[key as keyof typeof defaults]);
-  return startGateway(0, Object.fromEntries(asked), { t });
+  const request = parseCommandLine(["-d", "-DD", "127.0.0.1:0", ...argv], () => "");
+  if (request.kind !== "run") throw new Error(`nothing that could be started: ${argv.join(" ")}`);
+  const { service, process: own, log } = request.settings;
+  const limits = { ...service.limits, ...BRISK };
+  return startWith({ service: { ...service, limits }, process: { ...own, drain: 0 }, log }, { t });
 }

@@ -100,7 +100,7 @@ test("pairs that are not pairs are faults of usage", LIMITS, async (t) => {
     [],
     ["--tls-cert", certFile],
     ["--tls-key", keyFile],
-    ["--tls-key", keyFile, "--tls-cert", certFile],
+    ["--tls-cert", certFile, "--tls-key", keyFile, "--tls-cert", certFile],
   ]) {
     const { status, said } = await failing(t, ...argv);
     assert.equal(status, 64, said);

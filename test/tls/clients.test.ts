@@ -163,7 +163,7 @@ test(
   },
 );
 
-test("plain text where TLS is expected is not answered in clear", LIMITS, async (t) => {
+test("T10: plain text where TLS is expected is not answered in clear", LIMITS, async (t) => {
   const { ports, ended } = await startBeforeDemo(t, ["/tls"]);
   const openings = ["USER joe\r\n", "CAPA\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05hello"];
   for (const [index, octets] of openings.entries()) {

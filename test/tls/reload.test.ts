@@ -1,15 +1,17 @@
 /**
- * R8: certificates anew on SIGHUP. New handshakes get the new one; what can't be used leaves the old one in place; and
- * a session that is in the middle of a mail does not notice any of it.
+ * R8: SIGHUP reads certificates, keys and authorities again. New sessions use the new files; if one file can't be used,
+ * all old ones stay in use; and a session in the middle of a mail goes on.
  */
 
 import assert from "node:assert/strict";
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type Certified, certified, fileOf, lacking, rawOf, withCertificates } from "../stage/certificates";
+import { startScripted } from "../stage/accepting";
+import { authority, type Certified, certified, fileOf, lacking, rawOf, withCertificates } from "../stage/certificates";
 import { startBeforeDemo } from "../stage/demo";
 import { connectTls, logInAnew } from "../stage/dialogue";
-import type { GatewayProcess } from "../stage/process";
+import { type GatewayProcess, startProcess } from "../stage/process";
+import { PASSWORD, USER, welcome } from "./login";
 
 /** A mail that no buffer on its way could hold. */
 const MAIL = Buffer.from(`Subject: long\r\n\r\n${`${"0123456789abcdef".repeat(4)}\r\n`.repeat(200_000)}`);
@@ -62,7 +64,49 @@ test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 120_000 }, 
   assert.match((await gateway.saying(/ info close .*retrieved=1.*/))[0], /reason=quit/);
 });
 
-test("a key that only root can read is warned of, since SIGHUP can't read it again", {
+test("R8: SIGHUP reads the authorities for servers again, and all files or none", {
+  skip: lacking,
+  timeout: 120_000,
+}, async (t) => {
+  const server = await startScripted(t, async (peer) => {
+    await peer.acceptTls(certified("good"));
+    await peer.say("+OK ready");
+    await welcome(peer);
+  });
+  const trusted = readFileSync(authority());
+  const [old, fresh] = [certified("ec"), certified("ec2")];
+  const authorities = (content: string | Buffer) => fileOf("moving-ca.pem", content);
+  const options = [
+    ...withCertificates(place(old)),
+    "--server-tls",
+    "tls",
+    "--server-ca",
+    authorities(certified("self-signed").cert),
+  ];
+  const gateway = await startProcess([...options, `localhost:${server.port}`], { t, listeners: ["/tls"] });
+  const login = async () => {
+    const client = await connectTls(gateway.port, {}, t);
+    await client.expect("+OK POP3 server ready\r\n");
+    await client.ask(`USER ${USER}`);
+    return { shown: client.tls?.getPeerX509Certificate()?.raw, reply: await client.ask(`PASS ${PASSWORD}`) };
+  };
+  assert.match((await login()).reply, /^-ERR \[SYS\/TEMP\]/);
+
+  authorities(trusted);
+  assert.match(await hangUp(gateway), / notice reload$/m);
+  assert.equal((await login()).reply, "+OK welcome");
+
+  authorities("garbage");
+  place(fresh);
+  assert.match(await hangUp(gateway), / err reload code=reload reason=.*moving-ca\.pem/);
+  assert.deepEqual(await login(), { shown: rawOf(old), reply: "+OK welcome" });
+
+  authorities(trusted);
+  assert.match(await hangUp(gateway), / notice reload$/m);
+  assert.deepEqual(await login(), { shown: rawOf(fresh), reply: "+OK welcome" });
+});
+
+test("R8: a key that only root can read is warned of, since SIGHUP can't read it again", {
   skip: lacking || (process.getuid?.() !== 0 && "only root has such a key"),
   timeout: 120_000,
 }, async (t) => {
@@ -70,9 +114,9 @@ test("a key that only root can read is warned of, since SIGHUP can't read it aga
   const [certFile, keyFile] = [fileOf("rooted.pem", cert), fileOf("rooted.key", key)];
   chmodSync(keyFile, 0o600);
   const gateway = await startBeforeDemo(t, ["/tls"], withCertificates({ certFile, keyFile }));
-  await gateway.saying(/ warning tls reason=".*rooted\.key: SIGHUP can't read it again/);
+  await gateway.saying(/ warning tls code=unreadable reason=".*rooted\.key: SIGHUP can't read it again/);
   assert.doesNotMatch(gateway.said(), /rooted\.pem: SIGHUP/);
-  assert.match(await hangUp(gateway), / err reload reason=.*rooted\.key/);
+  assert.match(await hangUp(gateway), / err reload code=reload reason=.*rooted\.key/);
   const shown = (await connectTls(gateway.port, {}, t)).tls?.getPeerX509Certificate()?.raw;
   assert.deepEqual(shown, rawOf({ cert }));
 });

@@ -52,7 +52,7 @@ const withMail =
     peer.end();
   };
 
-test("a large mail under TLS on both legs, with a slow reader, octet for octet", LIMITS, async (t) => {
+test("I6, R2: a large mail under TLS on both legs, with a slow reader, octet for octet", LIMITS, async (t) => {
   const { gateway, client, server } = await between(t, withMail(MAIL));
   const before = gateway.peak();
   client.pause();
@@ -77,7 +77,7 @@ test("a large mail under TLS on both legs, with a slow reader, octet for octet",
   assert.deepEqual(await gateway.ended(), ["quit"]);
 });
 
-test("a client that closes its side at once still gets all answers, whether TLS or TCP says so", LIMITS, async (t) => {
+test("I18: a client that closes its side at once gets all answers, whether TLS or TCP says so", LIMITS, async (t) => {
   for (const side of ["TLS", "TCP"] as const) {
     const { client, server, gateway } = await between(t, withMail(MAIL.slice(0, AWKWARD.length * 20 + 20)));
     await client.write("RETR 1\r\nDELE 1\r\nQUIT\r\n");
@@ -92,7 +92,7 @@ test("a client that closes its side at once still gets all answers, whether TLS 
   }
 });
 
-test("an idle session ends at the inactivity limit, without a word", LIMITS, async (t) => {
+test("R7: an idle session ends at the inactivity limit, without a word", LIMITS, async (t) => {
   const { client, server, gateway } = await between(t, withMail(""), "-t", "1");
   const began = Date.now();
   await client.expectEnd();

@@ -14,7 +14,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, parseCommand } from "../../src/protocol/command";
-import type { Settings } from "../stage/gateway";
+import type { Wishes } from "../stage/gateway";
 
 export type Step = {
   readonly by: "peer" | "gateway";
@@ -24,7 +24,7 @@ export type Step = {
 
 export interface Transcript {
   readonly name: string;
-  readonly settings: Settings;
+  readonly settings: Wishes;
   readonly client: readonly Step[];
   readonly server: readonly Step[];
 }
@@ -40,7 +40,7 @@ export function transcripts(): Transcript[] {
 export function parse(name: string, text: string): Transcript {
   const client: Step[] = [];
   const server: Step[] = [];
-  let settings: Settings = {};
+  let settings: Wishes = {};
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*(?:#.*)?$/.test(line)) continue;
     const step = /^(\s*)([CS]):(?: (.*))?$/.exec(line);

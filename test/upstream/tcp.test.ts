@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
-import { defaults } from "../../src/config/settings";
 import { Failure } from "../../src/protocol/failure";
 import { ServerTls } from "../../src/tls/servers";
 import { dialTcp, type TcpTarget } from "../../src/upstream/tcp";
 import { authority, certified, lacking } from "../stage/certificates";
 
 const patient = new AbortController().signal;
-const nowhere: Omit<TcpTarget, "addresses" | "port"> = { timeout: 5, source4: null, source6: null, tls: null };
+const nowhere: Omit<TcpTarget, "addresses" | "port"> = { timeout: 5000, tls: null };
 
 async function failure(dial: TcpTarget, until = patient): Promise<Failure> {
   const outcome = await dialTcp(dial, until).catch((thrown: unknown) => thrown);
@@ -45,7 +44,7 @@ test("what each address said is told; that of one alone without the address", as
 
 test("a certificate that is refused is told, though other addresses refuse, too", { skip: lacking }, async (t) => {
   const to = await port(t, "expired");
-  const by = new ServerTls({ ...defaults, serverCa: authority() });
+  const by = new ServerTls({ demo: false, pipelining: true, pins: [], tlsMin: "1.2", ca: authority() });
   const tls = { by, server: { host: "localhost", port: to } };
   for (const addresses of [
     ["127.0.0.1", "127.0.0.2"],
@@ -66,7 +65,7 @@ test("a source address that is not ours is the gateway's fault", async (t) => {
 });
 
 test("who is not wanted any more is given up, with the reason", async (t) => {
-  const gone = new Failure("client", "client closed the connection");
+  const gone = new Failure("client", "closed", "client closed the connection");
   const to = { ...nowhere, addresses: ["127.0.0.1"], port: await port(t) };
   assert.equal(await failure(to, AbortSignal.abort(gone)), gone);
   const later = new AbortController();

@@ -1,0 +1,144 @@
+/**
+ * From options to settings, and the rules between settings. An option without effect is a fault, so that nobody relies
+ * on a protection that does not exist.
+ */
+
+import { isIPv4 } from "node:net";
+import { POP3S_PORT } from "../base/address";
+import { defaults, type Options } from "./options";
+import {
+  type AccessSettings,
+  type CertificateFiles,
+  type ClientSettings,
+  DRAIN,
+  FIXED_LIMITS,
+  type ServerSettings,
+  type Service,
+  type Settings,
+  type TlsMode,
+} from "./settings";
+
+/** A fault in the command line; the message is one line for the person who typed it. */
+export class UsageFault extends Error {}
+
+/** The settings that the options mean. @throws UsageFault if options contradict each other, or one has no effect */
+export function settingsOf(options: Options): Settings {
+  const { user, foreground, pidfile, debug, brief, syslog, facility } = options;
+  return {
+    process: { user, foreground, pidfile, drain: DRAIN },
+    log: { debug, brief, syslog, facility },
+    service: serviceOf(options),
+  };
+}
+
+function serviceOf(options: Options): Service {
+  const { listen, greeting, capa, select, demo, server, servers } = options;
+  const service: Service = {
+    listen,
+    clients: clientsOf(options),
+    servers: serversOf(options),
+    access: accessOf(options),
+    limits: {
+      ...FIXED_LIMITS,
+      inactivity: options.timeout,
+      login: options.loginTimeout,
+      sessions: options.maxSessions,
+      perClient: options.maxPerClient,
+    },
+    // A gateway that offers STLS must answer CAPA, on all listeners (RFC 2595, 4).
+    replies: { greeting, capa: capa || modesOf(options).includes("starttls") },
+  };
+  if (demo && server) throw new UsageFault("--demo brings its own server: leave the operand out");
+  if (!demo && !server && !select) throw new UsageFault("no server: name one, or let the client select it with -e");
+  if (servers && !select) throw new UsageFault("-s needs -e");
+  const fault = (saysHow(options) ? faultOfTls(service, modesOf(options)) : null) ?? faultOfServerTls(service);
+  if (fault !== null) throw new UsageFault(fault);
+  return service;
+}
+
+/** The TLS modes of all listeners, as far as the options set them. */
+function modesOf({ listen, clientTls }: Options): readonly TlsMode[] {
+  return listen.length > 0 ? listen.map(({ tls }) => tls ?? "none") : [clientTls];
+}
+
+/** Whether the options alone set the TLS modes; a socket of systemd may set its mode by its name. */
+function saysHow({ listen, clientTls }: Options): boolean {
+  return listen.length > 0 || clientTls !== "none";
+}
+
+function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Options): ClientSettings {
+  if (tlsCerts.length !== tlsKeys.length) throw new UsageFault("each --tls-cert needs its --tls-key");
+  const certificates = tlsCerts.map((cert, index) => ({ cert, key: tlsKeys[index] as string }));
+  return { tls: clientTls, certificates, tlsMin, cleartextLogin };
+}
+
+function serversOf(options: Options): ServerSettings {
+  const { server, demo, sources, pipelining, serverTls, serverCa, serverPins, serverTlsMin } = options;
+  return {
+    server,
+    demo,
+    pipelining,
+    source4: sources.findLast((source) => isIPv4(source)),
+    source6: sources.findLast((source) => !isIPv4(source)),
+    tls: serverTls,
+    ca: serverCa,
+    pins: serverPins,
+    certificate: serverCertificate(options),
+    tlsMin: serverTlsMin,
+  };
+}
+
+function serverCertificate({ serverCert: cert, serverKey: key }: Options): CertificateFiles | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) throw new UsageFault("--server-cert and --server-key need each other");
+  return { cert, key };
+}
+
+function accessOf({ select, delimiters, servers, acp, acpTimeout, prefix, clientLog }: Options): AccessSettings {
+  return {
+    selection: select ? { delimiters, servers } : undefined,
+    acp: acp && { argv: acp, timeout: acpTimeout, prefix },
+    clientLog,
+  };
+}
+
+/**
+ * The fault in the settings of TLS towards clients, in one line; null: none. If clients speak TLS, the settings must
+ * say whether the server does, so that nobody relies on TLS where a part of the way is in clear.
+ *
+ * @param modes the TLS modes of all listeners
+ */
+export function faultOfTls({ clients, servers, access }: Service, modes: readonly TlsMode[]): string | null {
+  if (!modes.some((mode) => mode !== "none")) {
+    return clients.certificates.length > 0 ? "--tls-cert is of no use: no listener has TLS" : null;
+  }
+  if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
+  const { server, demo, tls } = servers;
+  const near = demo || (server !== undefined && /^(?:localhost|127\.[0-9.]+|::1)$/.test(server.host));
+  const safe = !access.selection && (near || server?.port === POP3S_PORT);
+  if (tls !== undefined || safe) return null;
+  return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
+}
+
+/**
+ * Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995.
+ */
+function maySpeakTls({ servers, access }: Service): boolean {
+  const chosen = access.selection !== undefined || access.acp !== undefined;
+  return (servers.tls ?? "none") !== "none" || chosen || servers.server?.port === POP3S_PORT;
+}
+
+/** The fault in the settings of TLS towards servers, in one line; null: none. */
+function faultOfServerTls(service: Service): string | null {
+  const { server, tls, ca, pins, certificate, tlsMin, demo } = service.servers;
+  if (pins.length > 0 && !server) return "--server-pin needs a fixed server";
+  if (demo && !service.access.selection && (tls ?? "none") !== "none") return "--demo speaks no TLS";
+  if (maySpeakTls(service)) return null;
+  const [useless] = [
+    ...(pins.length > 0 ? ["--server-pin"] : []),
+    ...(ca !== undefined ? ["--server-ca"] : []),
+    ...(certificate ? ["--server-cert"] : []),
+    ...(tlsMin !== defaults.serverTlsMin ? ["--server-tls-min"] : []),
+  ];
+  return useless ? `${useless} is of no use: the server is spoken to in clear; say --server-tls` : null;
+}

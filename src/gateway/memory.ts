@@ -1,0 +1,58 @@
+/**
+ * Memory: state that a reload keeps, since it belongs to the process, its clients or its servers.
+ */
+
+import { Programs } from "../access/programs";
+import { Throttle } from "../access/throttle";
+import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
+import { Recent } from "../base/recent";
+import type { Capabilities } from "../protocol/capability";
+import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
+
+/** How long a server's capabilities are kept, in milliseconds, and of how many servers. */
+const CAPABILITIES_AGE = 60 * 60 * 1000;
+const CAPABILITIES_BOUND = 1000;
+
+/** The state of a process. */
+export class Memory {
+  /** Where the process itself listens. */
+  listeners: readonly HostPort[] = [];
+  readonly throttle = new Throttle();
+  readonly #capabilities = new Recent<Capabilities>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
+  #programs: Programs | null = null;
+  #lookups: Lookups | null = null;
+
+  /** @param resolve how names are looked up; default: as the system does */
+  constructor(private readonly resolve: Resolve = systemResolve) {}
+
+  /** The access control programs that run. */
+  get programs(): Programs {
+    this.#programs ??= new Programs();
+    return this.#programs;
+  }
+
+  /** The lookups that run. */
+  get lookups(): Lookups {
+    this.#lookups ??= new Lookups(this.resolve);
+    return this.#lookups;
+  }
+
+  /** As `Needs.capabilities`. */
+  capabilities(server: HostPort): Capabilities | undefined {
+    return this.#capabilities.get(keyOf(server));
+  }
+
+  /** As `Needs.learned`. */
+  learned(server: HostPort, capabilities: Capabilities): void {
+    this.#capabilities.set(keyOf(server), capabilities);
+  }
+
+  /** Kills the access control programs that still run. */
+  close(): void {
+    this.#programs?.close();
+  }
+}
+
+function keyOf({ host, port }: HostPort): string {
+  return showHostPort(host, port ?? POP3_PORT);
+}

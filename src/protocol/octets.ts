@@ -1,0 +1,13 @@
+/**
+ * Control octets, which a line of POP3 must not have: 0x00 to 0x1F, and 0x7F. 0x80 to 0x9F are parts of UTF-8 and pass.
+ */
+
+/** Whether a text (latin1, or any string) has a control octet. */
+export function hasControl(text: string): boolean {
+  return /[\x00-\x1f\x7f]/.test(text);
+}
+
+/** The text without its control octets but TAB, with which servers separate fields. */
+export function withoutControl(text: string): string {
+  return text.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, "");
+}

@@ -1,0 +1,116 @@
+/**
+ * The interface between a session and the gateway, and its types. session/ has no policy and no network of its own:
+ * gateway/gateway.ts provides them.
+ */
+
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { HostPort } from "../base/address";
+import type { Service, TlsMode } from "../config/settings";
+import type { Connection } from "../connection/connection";
+import type { Emit } from "../log/events";
+import type { Capabilities } from "../protocol/capability";
+import type { Credentials } from "../protocol/credentials";
+
+/** The server and the credentials of a login. */
+export interface Route {
+  readonly kind: "route";
+  /** A name, or an IP address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** The user and the password for the server. */
+  readonly user: string;
+  readonly password: string;
+  /** The user and the password for the gateway itself; "" if there are none. */
+  readonly proxyUser: string;
+  readonly proxyPassword: string;
+  /** How TLS comes into the connection to the server. */
+  readonly tls: TlsMode;
+  /** Whether the client has selected the server. */
+  readonly selected: boolean;
+  /** Whether only addresses that are public, or on the allow list, may be dialled. */
+  readonly guarded: boolean;
+}
+
+/** The codes of denials, which do not change: `code=` of the log. The manual's section "Codes" has a line for each. */
+export const DENIAL_CODES = [
+  "acp-answer",
+  "acp-denied",
+  "acp-failed",
+  "no-server",
+  "no-user",
+  "not-a-server",
+  "not-listed",
+  "not-public",
+  "not-utf8",
+  "own-address",
+  "server-denied",
+] as const;
+
+/** A refused login. */
+export interface Denial {
+  readonly kind: "denial";
+  readonly code: (typeof DENIAL_CODES)[number];
+  /** The reason in words, for the log. */
+  readonly reason: string;
+  /** The status line for the client. */
+  readonly reply: string;
+  /** The server that the client asked for, if there is no route. */
+  readonly server?: string;
+  /** Whether the client is not to blame: it gets the reply at once, and the throttle does not count the denial. */
+  readonly temporary?: boolean;
+}
+
+/** Makes a Denial; the parameters are its fields. */
+export function denial(code: Denial["code"], reason: string, reply: string): Denial {
+  return { kind: "denial", code, reason, reply };
+}
+
+/** A session, as the gateway sees it. */
+export interface Visitor {
+  /** The session's id in the log. */
+  readonly id: string;
+  readonly client: Connection;
+  /** The client's address; "" where there is no network. */
+  readonly clientAddress: string;
+}
+
+/** What a session needs of the gateway. */
+export interface Needs {
+  readonly service: Service;
+  /** Whether the dialogue is traced. */
+  readonly trace: boolean;
+  readonly emit: Emit;
+  /** The server for this login, or why the login is denied. */
+  route(credentials: Credentials): Route | Denial;
+  /**
+   * Asks the acp, if there is one.
+   *
+   * @param until aborts, with the signal's reason
+   * @returns the route, which the acp may have changed, or why the login is denied
+   * @throws the reason of `until`, or a Failure
+   */
+  admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial>;
+  /** Connects to a server. @param until aborts, with the signal's reason @throws the reason of `until`, or a Failure */
+  dial(who: Visitor, route: Route, until: AbortSignal): Promise<Connection | Denial>;
+  /** TLS over the stream of a client. */
+  clientTls(raw: Duplex): TLSSocket;
+  /** TLS over the stream of a server; verifies the server. */
+  serverTls(raw: Duplex, route: Route): TLSSocket;
+  /** Records a successful login; resolves when the client may get its answer. Never rejects. */
+  loggedIn(who: Visitor, route: Route): Promise<void>;
+  /** Counts a refused login. @returns how long the answer is to be held back, in milliseconds */
+  refused(who: Visitor): number;
+  /** The server's capabilities, from an answer to CAPA within the last hour; undefined: not known. */
+  capabilities(server: HostPort): Capabilities | undefined;
+  /** Keeps the server's capabilities, from an answer to CAPA. */
+  learned(server: HostPort, capabilities: Capabilities): void;
+}
+
+/** How a client has connected. */
+export interface Arrival {
+  /** How TLS comes into the client's connection. */
+  readonly tls: TlsMode;
+  /** Called when the client has logged in. */
+  readonly onLogin?: () => void;
+}

@@ -1,0 +1,76 @@
+/**
+ * The status lines of a server, read with tolerance where nothing can be misread: empty lines before or behind a
+ * response, a "." behind a response that is one line, and a last line without a line end. Each kind is logged once.
+ */
+
+import type { Connection, OVERLONG } from "../connection/connection";
+import { isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
+
+/** What servers get wrong and the gateway tolerates: `code=` of the log. Each has its line in the manual. */
+export const TOLERATED_CODES = ["empty-line", "greeting-line", "lone-dot", "no-line-end"] as const;
+
+export type ToleratedCode = (typeof TOLERATED_CODES)[number];
+
+/** Told what was tolerated. */
+export type Tolerated = (code: ToleratedCode, reason: string) => void;
+
+/** The most empty lines of one server in a session. */
+const EMPTY_LINES = 8;
+
+export class StatusLines {
+  /** Called when octets were skipped: what arrived was not a response. */
+  onSkipped = () => {};
+  #empty = 0;
+  #dotMayFollow = false;
+  readonly #told = new Set<ToleratedCode>();
+
+  constructor(
+    readonly server: Connection,
+    private readonly tolerated: Tolerated,
+  ) {}
+
+  /** The response that was read last is one line: a "." behind it is skipped. */
+  dotMayFollow(): void {
+    this.#dotMayFollow = true;
+  }
+
+  /**
+   * The next line that is not skipped; null at the end of input.
+   *
+   * @param counts whether a line that ends with the input, without a line end, is a response
+   * @throws Failure
+   */
+  async next(counts: (line: string) => boolean): Promise<string | null | typeof OVERLONG> {
+    for (;;) {
+      const line = await this.server.input.line(SERVER_STATUS_LIMIT);
+      if (line === null) return this.#lastLine(counts);
+      if (line === "" && this.#empty < EMPTY_LINES) {
+        this.#empty++;
+        this.tell("empty-line", "server sent an empty line");
+      } else if (line === "." && this.#dotMayFollow) {
+        this.#dotMayFollow = false;
+        this.tell("lone-dot", 'server sent a "." behind a response that is one line');
+      } else {
+        this.#dotMayFollow = false;
+        return line;
+      }
+      this.onSkipped();
+    }
+  }
+
+  /** Logs once what was tolerated. */
+  tell(code: ToleratedCode, reason: string): void {
+    if (this.#told.has(code)) return;
+    this.#told.add(code);
+    this.tolerated(code, reason);
+  }
+
+  /** What stands at the end of input without a line end, if it is a status line; null if not. */
+  #lastLine(counts: (line: string) => boolean): string | null {
+    const { ahead } = this.server.input;
+    if (!isStatus(ahead) || ahead.length > SERVER_STATUS_LIMIT || !counts(ahead)) return null;
+    this.server.input.take(ahead.length);
+    this.tell("no-line-end", "server sent its last line without a line end");
+    return ahead.replace(/\r$/, "");
+  }
+}
