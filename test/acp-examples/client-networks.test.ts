@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { scratch } from "../stage/acp";
-import { type Answer, ask, changed, file, GRANTED, UNKNOWN, unreadable } from "./question";
+import { type Answer, ask, changed, file, GRANTED, runInside, TEMPFAIL, UNKNOWN, unreadable } from "./question";
 
 const DENIED = "-ERR [AUTH] server not permitted from your address";
 
@@ -111,10 +111,13 @@ test("a line that can't be understood lets nobody in, and the log tells which", 
     "192.0.2.0/24 a # why",
     " # indented",
   ];
+  const asked = { client: "192.0.2.1", host: "mail.example.com" };
+  const { verdict } = await ask(["client-networks", file(t, `${lines[0]}`)], asked);
+  assert.equal(verdict, UNKNOWN);
   for (const line of lines) {
     const path = file(t, "0.0.0.0/0 *", "", line);
-    const { verdict, said } = await may(path, "192.0.2.1", "mail.example.com");
-    assert.equal(verdict, UNKNOWN, line);
+    const { status, said } = runInside("client-networks", [path], asked);
+    assert.equal(status, TEMPFAIL, line);
     assert.ok(said.join().startsWith(`client-networks: ${path}, line 3: `), said.join());
   }
 });

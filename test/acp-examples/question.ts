@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { compileFunction } from "node:vm";
 import { Acp } from "../../src/access/acp";
 import { Programs } from "../../src/access/programs";
 import type { Route } from "../../src/session/needs";
@@ -80,6 +81,43 @@ export async function ask(command: readonly string[], asked: Asked, settings: Wi
     said,
     log: JSON.stringify(log),
   };
+}
+
+/** How a program ends in EX_TEMPFAIL of sysexits.h, which is UNKNOWN for the gateway. */
+export const TEMPFAIL = 75;
+
+/** What came of a program that was run inside the test's process. */
+export interface Ended {
+  readonly status: number;
+  /** The lines of its stderr. */
+  readonly said: readonly string[];
+}
+
+/**
+ * Runs an example for Node inside the test's process, as a function of its arguments and its environment: where many
+ * logins are tried, starting Node for each takes longer than all that is looked at.
+ */
+export function runInside(name: string, words: readonly string[], asked: Asked): Ended {
+  const text = readFileSync(join(EXAMPLES, name), "utf8").replace(/^#!.*/, "");
+  let said = "";
+  const { host, port, user, proxyUser, proxyPassword } = routed(asked);
+  const utf8 = (latin1: string) => Buffer.from(latin1, "latin1").toString();
+  const own = {
+    argv: [process.execPath, join(EXAMPLES, name), ...words],
+    env: {
+      PROXY_CLIENT: asked.client ?? "192.0.2.77",
+      PROXY_SERVER: host,
+      PROXY_SERVERPORT: `${port}`,
+      PROXY_SERVERLOGIN: utf8(user),
+      PROXY_USERNAME: utf8(proxyUser),
+      PROXY_PASSWD: utf8(proxyPassword),
+    },
+    exitCode: 0,
+    stdout: { write: () => true },
+    stderr: { write: (octets: string) => (said += octets) },
+  };
+  compileFunction(text, ["require", "process"])(require, own);
+  return { status: own.exitCode, said: said.split("\n").filter((line) => line !== "") };
 }
 
 /** A file of the test's own, with these lines. @returns its path */

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { scratch } from "../stage/acp";
-import { type Asked, ask, changed, file, routed, UNKNOWN, unreadable } from "./question";
+import { type Asked, ask, changed, file, routed, runInside, TEMPFAIL, UNKNOWN, unreadable } from "./question";
 
 const MISCONFIGURED = "-ERR [SYS/PERM] gateway is not set up for this";
 
@@ -112,10 +112,12 @@ test("a line that can't be understood lets nobody in, and the log tells which", 
     "@EXAMPLE.com new.example.org",
     " # indented",
   ];
+  const asked = { user: "jim@example.com" };
+  assert.equal((await ask(["user-map", file(t, `${lines[0]}`)], asked)).verdict, UNKNOWN);
   for (const line of lines) {
     const path = file(t, "@example.com new.example.org", "", line);
-    const { verdict, said } = await ask(["user-map", path], { user: "jim@example.com" });
-    assert.equal(verdict, UNKNOWN, line);
+    const { status, said } = runInside("user-map", [path], asked);
+    assert.equal(status, TEMPFAIL, line);
     assert.match(said.join(), /line 3: (?:not a user or domain, and a server|given twice)$/);
     assert.ok(said.join().startsWith(`user-map: ${path}, `));
   }
