@@ -20,7 +20,7 @@ test("two pipes are one session; the end of the input does not cut off the answe
   gateway.child.stdin?.end("USER joe\r\nPASS demo\r\nRETR 4\r\nRETR 5\r\nDELE 1\r\nQUIT\r\n");
   assert.equal(await gateway.ended(), 0);
   assertSession(await heard, [4, 5]);
-  assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
+  assert.match(gateway.said(), / connect session=\S+ client="" port=0 interface=""\n/);
   assert.match(gateway.said(), / close .*reason=quit .*retrieved=2 deleted=1/);
 });
 

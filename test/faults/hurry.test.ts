@@ -109,30 +109,6 @@ test("R4: a greedy client that reads nothing is made to give way, and nothing el
   for (const peer of [greedy, next]) peer.destroy();
 });
 
-test("I7: a server that can't bear CAPA is asked once; the next session gets through, one command at a time", async (t) => {
-  const [gateway, accepting] = await stage(t);
-  for (const asked of [true, false]) {
-    const [client, server] = await connectLoggedIn(gateway.port, accepting);
-    await client.write("NOOP\r\nDELE 1\r\nQUIT\r\n");
-    assert.equal(await server.line(), "NOOP");
-    await server.say("+OK");
-    assert.equal(await client.line(), "+OK");
-    if (asked) {
-      assert.equal(await server.line(), "CAPA");
-      server.end();
-      assert.match(await client.line(), /^-ERR \[SYS\/TEMP\]/);
-    } else {
-      for (const command of ["DELE 1", "QUIT"]) {
-        assert.equal(await server.line(), command);
-        await server.say("+OK");
-        assert.equal(await client.line(), "+OK");
-      }
-    }
-    client.end();
-    await client.expectEnd();
-  }
-});
-
 test("a command that is refused is activity, too", async (t) => {
   const [gateway, accepting] = await stage(t, { timeout: 2000 });
   const client = await connectGreeted(gateway.port);

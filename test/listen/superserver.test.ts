@@ -160,7 +160,7 @@ test("the sockets of systemd are served for life, and ended by a signal", async 
   await play(await Peer.connect({ port: six.port, host: "::1" }));
   await play(await Peer.connect({ path }));
   assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
-  assert.match(gateway.said(), / connect session=\S+ client="" interface=""\n/);
+  assert.match(gateway.said(), / connect session=\S+ client="" port=0 interface=""\n/);
   gateway.child.kill();
   assert.equal(await gateway.ended(), 0);
 });

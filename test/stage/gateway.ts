@@ -31,15 +31,18 @@ export class TestGateway extends Running {
   readonly memory: Memory;
   readonly #daemon: Daemon;
   #served: Promise<void> | null = null;
-  #lines = "";
 
   constructor({ service, log, process: own }: Settings, resolve?: Resolve) {
     super();
     this.memory = new Memory(resolve);
     const emit: Emit = (name, fields, origin) => {
       const { level, event } = EVENTS[name];
-      this.log.push({ level, event, fields: { ...origin, ...fields } });
-      this.#lines += `- ${level} ${line(name, fields, origin)}\n`;
+      this.log.push({
+        level,
+        event,
+        fields: { ...origin, ...fields },
+        line: `- ${level} ${line(name, fields, origin)}\n`,
+      });
     };
     const gateway = new Gateway(service, this.memory, emit, log.debug);
     this.#daemon = new Daemon(new Listener(gateway, own.drain));
@@ -49,7 +52,7 @@ export class TestGateway extends Running {
     return this.#daemon.ports;
   }
 
-  override readonly said = (): string => this.#lines;
+  override readonly said = (): string => this.log.map((entry) => entry.line ?? "").join("");
 
   async open(): Promise<void> {
     await this.#daemon.open();

@@ -10,6 +10,8 @@ export interface Entry {
   readonly level: string;
   readonly event: string;
   readonly fields: Readonly<Record<string, string | number | undefined>>;
+  /** The line that it makes, of a gateway in this process. */
+  readonly line?: string;
 }
 
 export abstract class Running {

@@ -75,17 +75,21 @@ export function said(steps: readonly Step[], by: "peer" | "gateway"): string {
   return steps.map((step) => ("octets" in step && step.by === by ? step.octets : "")).join("");
 }
 
-/** The offsets in what the client hears at which no response is under way. */
-export function boundaries(client: readonly Step[]): Set<number> {
+/**
+ * The offsets in what the client hears at which no response is under way.
+ *
+ * @param lf whether the server ends its lines, and so its responses, with a bare LF
+ */
+export function boundaries(client: readonly Step[], lf = false): Set<number> {
   const offsets = new Set([0]);
   const commands = said(client, "peer").split(/\r?\n/);
   let offset = 0;
   let inside = false;
   let greeted = false;
-  for (const line of said(client, "gateway").split(/(?<=\r\n)/)) {
+  for (const line of said(client, "gateway").split(lf ? /(?<=\n)/ : /(?<=\r\n)/)) {
     offset += line.length;
     if (inside) {
-      inside = line !== ".\r\n";
+      inside = line !== (lf ? ".\n" : ".\r\n");
     } else if (!greeted) {
       greeted = true;
     } else {

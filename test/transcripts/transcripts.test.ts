@@ -80,8 +80,9 @@ async function playCut(transcript: Transcript, cut: Cut): Promise<void> {
   const rest = clientHeard.slice(common);
   // An -ERR of the script may begin like ours does, so the boundary is looked for behind it, too.
   const ours = /-ERR [^\r\n]*\r\n$/.exec(clientHeard);
+  const lf = /^[^\r\n]*\n/.test(said(transcript.server, "peer"));
   const atBoundary =
-    ours && boundaries(transcript.client).has(ours.index) && script.startsWith(clientHeard.slice(0, ours.index));
+    ours && boundaries(transcript.client, lf).has(ours.index) && script.startsWith(clientHeard.slice(0, ours.index));
   // A status line that the server's end has cut short counts as it is; what was sent behind it is refused.
   const last = clientHeard.slice(0, common).split("\r\n").pop() ?? "";
   const shortened = cut.leg === "server" && /^\r\n(?:-ERR [^\r\n]*\r\n)*$/.test(rest) && /^(?:\+OK|-ERR)/.test(last);
