@@ -3,14 +3,14 @@
  * addresses that were checked. The gateway never connects to itself.
  */
 
-import { networkInterfaces } from "node:os";
-import { type HostPort, isAddress, parseHost, unmapped } from "../base/address";
+import { type HostPort, isAddress, parseHost } from "../base/address";
 import type { Limits, ServerSettings } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import { replies } from "../protocol/replies";
 import { type Denial, denial, type Route } from "../session/needs";
 import type { ServerTls } from "../tls/servers";
 import type { Lookups } from "./lookup";
+import { isOwn } from "./own";
 import { dialTcp } from "./tcp";
 
 /** What dialling rests on. */
@@ -51,15 +51,4 @@ export async function dial(
   const { source4, source6 } = servers;
   const tls = route.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
   return dialTcp({ addresses, port, timeout: limits.connect, source4, source6, tls }, until);
-}
-
-/** Whether a connection to this address would come back to one of the gateway's own listeners. */
-function isOwn(all: readonly HostPort[], to: string, port: number): boolean {
-  const listeners = all.filter((listener) => listener.port === port);
-  if (listeners.length === 0) return false;
-  const address = unmapped(to);
-  if (listeners.some(({ host }) => host === address)) return true;
-  if (!listeners.some(({ host }) => host === "::" || host === "0.0.0.0")) return false;
-  if (/^(?:127\.|0\.0\.0\.0$|::1?$)/.test(address)) return true;
-  return Object.values(networkInterfaces()).some((own) => own?.some((one) => one.address === address));
 }
