@@ -40,7 +40,8 @@ export async function dial(
   until: AbortSignal,
 ): Promise<Connection | Denial> {
   const { lookups, limits, servers, listeners } = terms;
-  const found = isAddress(host) ? [host] : await lookups.addresses(host, client, limits.lookup, until);
+  const wanted = { host, client, chosen: route.selected };
+  const found = isAddress(host) ? [host] : await lookups.addresses(wanted, limits.lookup, until);
   const addresses = found.map((address) => parseHost(address) ?? address);
   for (const address of addresses) {
     const reply = route.selected ? replies.notPermitted : replies.misconfigured;

@@ -1,6 +1,7 @@
 /**
- * Names to addresses: all lookups of servers go through here. They ask getaddrinfo, so that /etc/hosts holds. A few
- * lookups of a dead zone would occupy every thread of getaddrinfo, so each client has only so many at a time.
+ * Names to addresses: all lookups of servers go through here. They ask getaddrinfo, so that /etc/hosts holds. Each
+ * lookup occupies a thread of libuv until getaddrinfo returns, which for a dead zone takes many seconds. So names that
+ * clients chose wait for a place in a queue, and names that the administrator gave always find a free thread.
  */
 
 import { lookup as getaddrinfo } from "node:dns";
@@ -8,8 +9,12 @@ import { network } from "../base/address";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 
-/** The most lookups of one client at a time. */
+/**
+ * The most lookups of names that clients chose: of one client, and in all. UV_THREADPOOL_SIZE is 64 (main.ts), so 40
+ * threads are left for the administrator's names and for files.
+ */
 const PER_CLIENT = 2;
+const IN_ALL = 24;
 
 /** All addresses of a name, in the order in which they are to be tried. Rejects if there are none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
@@ -22,55 +27,113 @@ export const systemResolve: Resolve = (host) =>
     });
   });
 
+/** A name to look up. */
+export interface Wanted {
+  readonly host: string;
+  /** The address of the client on whose behalf the name is looked up. */
+  readonly client: string;
+  /** Whether the client chose the name. */
+  readonly chosen: boolean;
+}
+
+/** A lookup that waits for a place. */
+interface Waiting {
+  readonly client: string;
+  start(): void;
+}
+
 export class Lookups {
-  readonly #running = new Map<string, { count: number; readonly waiting: (() => void)[] }>();
+  /** How many lookups of chosen names run for each client, and in all. */
+  readonly #running = new Map<string, number>();
+  #count = 0;
+  /** In the order in which they came. */
+  readonly #queue = new Set<Waiting>();
+  /** Lookups of the administrator's names that run. */
+  readonly #shared = new Map<string, Promise<readonly string[]>>();
 
   /** @param resolve how a name is looked up */
   constructor(private readonly resolve: Resolve) {}
 
+  /** How many lookups wait for a place. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
   /**
-   * The addresses of a name, on behalf of a client.
+   * The addresses of a name.
    *
-   * @param client its address
-   * @param timeout after which the lookup is given up, in milliseconds
+   * @param timeout after which the lookup is given up, the wait for a place included, in milliseconds
    * @param until gives up, with its reason
-   * @throws Failure
+   * @throws the reason of `until`, or a Failure
    */
-  addresses(host: string, client: string, timeout: number, until: AbortSignal): Promise<readonly string[]> {
+  addresses(wanted: Wanted, timeout: number, until: AbortSignal): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
-      let wanted = true;
+      const { host, chosen } = wanted;
       const unknown = (why: string) =>
         settle(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
-      const gone = () => settle(until.reason);
-      const timer = setTimeout(unknown, timeout, "no answer in time");
       const settle = (outcome: readonly string[] | Failure) => {
-        wanted = false;
+        this.#queue.delete(waiting);
         clearTimeout(timer);
         until.removeEventListener("abort", gone);
         if (outcome instanceof Failure) reject(outcome);
         else resolve(outcome);
       };
+      const gone = () => settle(until.reason);
+      const waiting: Waiting = {
+        client: network(wanted.client),
+        start: () => {
+          const found = chosen ? this.#inPlace(waiting.client, host) : this.#together(host);
+          found.then(settle, (thrown: Error) => unknown(thrown.message));
+        },
+      };
+      const late = () => unknown(this.#queue.has(waiting) ? "too many lookups at once" : "no answer in time");
+      const timer = setTimeout(late, timeout);
       until.addEventListener("abort", gone);
       if (until.aborted) gone();
-      this.#inTurn(network(client), () => (wanted ? this.resolve(host) : Promise.resolve([]))).then(
-        settle,
-        (thrown: Error) => unknown(thrown.message),
-      );
+      else if (chosen) this.#startOrWait(waiting);
+      else waiting.start();
     });
   }
 
-  /** Runs a lookup when this client has a place; the place is taken until the lookup ends, whoever still waits for it. */
-  async #inTurn<Result>(client: string, run: () => Promise<Result>): Promise<Result> {
-    const mine = this.#running.get(client) ?? { count: 0, waiting: [] };
-    this.#running.set(client, mine);
-    if (mine.count < PER_CLIENT) mine.count++;
-    else await new Promise<void>((resolve) => mine.waiting.push(resolve));
+  #startOrWait(waiting: Waiting): void {
+    if (this.#hasPlace(waiting)) waiting.start();
+    else this.#queue.add(waiting);
+  }
+
+  #hasPlace({ client }: Waiting): boolean {
+    return this.#count < IN_ALL && (this.#running.get(client) ?? 0) < PER_CLIENT;
+  }
+
+  /** Looks up a chosen name. The place is taken until the lookup ends, even if nobody waits for the answer any more. */
+  async #inPlace(client: string, host: string): Promise<readonly string[]> {
+    this.#count++;
+    this.#running.set(client, (this.#running.get(client) ?? 0) + 1);
     try {
-      return await run();
+      return await this.resolve(host);
     } finally {
-      const next = mine.waiting.shift();
-      if (next) next();
-      else if (--mine.count === 0) this.#running.delete(client);
+      this.#leave(client);
     }
+  }
+
+  #leave(client: string): void {
+    this.#count--;
+    const left = (this.#running.get(client) ?? 1) - 1;
+    if (left > 0) this.#running.set(client, left);
+    else this.#running.delete(client);
+    for (const waiting of this.#queue) {
+      if (this.#count >= IN_ALL) return;
+      if (!this.#hasPlace(waiting)) continue;
+      this.#queue.delete(waiting);
+      waiting.start();
+    }
+  }
+
+  /** Looks up a name of the administrator: sessions that want it at the same time share one lookup, and so one thread. */
+  #together(host: string): Promise<readonly string[]> {
+    const running = this.#shared.get(host);
+    if (running) return running;
+    const found = this.resolve(host).finally(() => this.#shared.delete(host));
+    this.#shared.set(host, found);
+    return found;
   }
 }
