@@ -130,10 +130,8 @@ export interface Limits {
   /** Sessions at once, in all and of one client. */
   readonly sessions: number;
   readonly perClient: number;
-  /** For one address of a server to accept the connection. */
-  readonly connect: number;
-  /** For a server's greeting and all that comes before PASS. */
-  readonly greeting: number;
+  /** For the connection to a server, all its addresses together; and again for its greeting and all before PASS. */
+  readonly server: number;
   /** For a client to accept what was sent to it, at least; else `inactivity`. */
   readonly stall: number;
   /** For all that is carried out for a client that is gone, up to the answer to its QUIT. */
@@ -155,14 +153,14 @@ export interface ReplySettings {
 
 /** The limits that no option sets. */
 export const FIXED_LIMITS = {
-  connect: 30_000,
-  greeting: 30_000,
   stall: 600_000,
-  quit: 30_000,
   lookup: 10_000,
   refusal: 2000,
   refusalMost: 15_000,
 } satisfies Partial<Limits>;
+
+/** The least time for what a client that is gone has said, in milliseconds (`Limits.quit`). */
+export const LEAST_QUIT = 30_000;
 
 /** How long sessions may go on after the daemon was told to end. */
 export const DRAIN = 30_000;

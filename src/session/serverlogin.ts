@@ -22,7 +22,7 @@ import type { Session } from "./session";
 export async function logIn({ needs }: Session, server: Connection, route: Route): Promise<string> {
   const { limits } = needs.service;
   server.patience = limits.inactivity;
-  server.deadline = now() + limits.greeting;
+  server.deadline = now() + limits.server;
   await greeted(server, route.tls, () => server.startTls((raw) => needs.serverTls(raw, route)));
   const user = await ask(server, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);

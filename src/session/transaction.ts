@@ -187,7 +187,7 @@ class Transaction {
       needs.learned(this.#route, NO_CAPABILITIES);
       this.#due.push(OUR_CAPA);
       this.#nextTurn();
-      this.#server.deadline = now() + Math.min(this.#turn, needs.service.limits.greeting);
+      this.#server.deadline = now() + Math.min(this.#turn, needs.service.limits.server);
       await this.#server.say(OUR_CAPA.toString());
       while (this.#due.length > 0) await this.#progress();
     }

@@ -9,6 +9,7 @@ import type { Connection } from "../connection/connection";
 import { replies } from "../protocol/replies";
 import { type Denial, denial, type Route } from "../session/needs";
 import type { ServerTls } from "../tls/servers";
+import type { KnownAddresses } from "./addresses";
 import type { Lookups } from "./lookup";
 import { isOwn } from "./own";
 import { dialTcp } from "./tcp";
@@ -18,6 +19,7 @@ export interface DialTerms {
   readonly servers: ServerSettings;
   readonly limits: Limits;
   readonly lookups: Lookups;
+  readonly known: KnownAddresses;
   /** Where this gateway itself listens. */
   readonly listeners: readonly HostPort[];
   /** Why an address may not be dialled on a client's word; null if it may. */
@@ -39,7 +41,7 @@ export async function dial(
   terms: DialTerms,
   until: AbortSignal,
 ): Promise<Connection | Denial> {
-  const { lookups, limits, servers, listeners } = terms;
+  const { lookups, known, limits, servers, listeners } = terms;
   const wanted = { host, client, chosen: route.selected };
   const found = isAddress(host) ? [host] : await lookups.addresses(wanted, limits.lookup, until);
   const addresses = found.map((address) => parseHost(address) ?? address);
@@ -51,5 +53,5 @@ export async function dial(
   }
   const { source4, source6 } = servers;
   const tls = route.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
-  return dialTcp({ addresses, port, timeout: limits.connect, source4, source6, tls }, until);
+  return dialTcp({ addresses, port, timeout: limits.server, source4, source6, tls, known }, until);
 }
