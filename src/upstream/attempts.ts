@@ -53,7 +53,7 @@ interface Running {
  * Tries addresses in their order: the next one starts when the last one has not answered for ATTEMPT_DELAY, or at once
  * after a failure. The first attempt that wins ends all others.
  *
- * @param timeout for all attempts together, in milliseconds; who is silent then has failed
+ * @param timeout for all attempts together, in milliseconds; an attempt without an answer by then has failed
  * @param until gives up, with its reason
  * @throws the reason of `until`; what `start` throws
  */

@@ -104,7 +104,7 @@ export class Lookups {
     return this.#count < IN_ALL && (this.#running.get(client) ?? 0) < PER_CLIENT;
   }
 
-  /** Looks up a chosen name. The place is taken until the lookup ends, even if nobody waits for the answer any more. */
+  /** Looks up a chosen name. The place is taken until the lookup ends, even after the end of its session. */
   async #inPlace(client: string, host: string): Promise<readonly string[]> {
     this.#count++;
     this.#running.set(client, (this.#running.get(client) ?? 0) + 1);

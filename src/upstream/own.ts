@@ -9,7 +9,7 @@ const LOOPBACK = /^(?:127\.|::1$)/;
 /** Connecting to these, a system connects to itself: to 127.0.0.1 or ::1, or to the source address of the connection. */
 const UNSPECIFIED = /^(?:0\.0\.0\.0|::)$/;
 
-/** The loopback interface as a zone, by its number: it is the first interface of every system. */
+/** The loopback interface as a zone, by its index, which Linux always gives it. */
 const FIRST_INTERFACE = "1";
 
 /**
