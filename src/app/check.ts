@@ -143,7 +143,7 @@ async function defaultServer({ servers, limits }: Service, by: ServerTls | null)
   const target = {
     addresses: isAddress(host) ? [host] : await systemResolve(host),
     port,
-    timeout: limits.connect,
+    timeout: limits.server,
     source4,
     source6,
     tls: tls === "tls" && by ? { by, server: { host, port } } : null,
@@ -152,7 +152,7 @@ async function defaultServer({ servers, limits }: Service, by: ServerTls | null)
   try {
     server = await dialTcp(target, new AbortController().signal);
     const connection = server;
-    connection.deadline = now() + limits.greeting;
+    connection.deadline = now() + limits.server;
     const secure = async () => connection.startTls((raw) => (by as ServerTls).over(raw, { host, port }));
     const statuses = new StatusLines(connection, () => {});
     const greeting = await greeted(connection, tls, statuses, secure);

@@ -88,7 +88,9 @@ export function showServer(host: string, port: number): string {
 
 /** An IPv6 address in the one form in which addresses are compared (RFC 5952), so that spelling evades no rule. */
 function canonical(address: string): string {
-  return IPv6.parse(address).toString();
+  // ipaddr.js takes zones of letters and digits only, but interfaces are called br-1 and eth0.100, too.
+  const [six = "", zone] = address.split("%");
+  return `${IPv6.parse(six)}${zone === undefined ? "" : `%${zone}`}`;
 }
 
 /**
@@ -105,7 +107,7 @@ export function isPublic(address: string): boolean {
 /** The IPv4 address that an IPv4-mapped IPv6 address means, any other as it is. */
 export function unmapped(address: string): string {
   if (!isSix(address)) return address;
-  const six = IPv6.parse(address);
+  const six = IPv6.parse(address.split("%", 1)[0] as string);
   return six.isIPv4MappedAddress() ? six.toIPv4Address().toString() : address;
 }
 

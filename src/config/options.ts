@@ -61,6 +61,8 @@ export interface Options {
   readonly serverCert?: string;
   readonly serverKey?: string;
   readonly serverPins: readonly string[];
+  /** For the connection to a server, and again for its greeting and TLS. */
+  readonly serverTimeout: number;
   readonly serverTls?: TlsMode;
   readonly serverTlsMin: TlsVersion;
   readonly servers?: readonly ServerEntry[];
@@ -96,6 +98,7 @@ export const defaults: Options = Object.freeze({
   prefix: "PROXY_",
   select: false,
   serverPins: [],
+  serverTimeout: 30_000,
   serverTlsMin: "1.2",
   sources: [],
   timeout: 600_000,
@@ -235,6 +238,7 @@ export const OPTIONS: readonly OptionRow[] = [
     },
     value("-t, --timeout <seconds>", "timeout", seconds, "inactivity limit"),
     value("--login-timeout <seconds>", "loginTimeout", seconds, "from the connection to complete credentials"),
+    value("--server-timeout <seconds>", "serverTimeout", seconds, "to reach a server; again for its greeting and TLS"),
     value("--max-sessions <n>", "maxSessions", number, "sessions at once"),
     value("--max-per-client <n>", "maxPerClient", number, "sessions at once of one client"),
   ),

@@ -143,11 +143,9 @@ export interface Limits {
   readonly sessions: number;
   /** The number of sessions at once of one client. */
   readonly perClient: number;
-  /** The time for one address of a server to accept the connection. */
-  readonly connect: number;
-  /** The time for a server's greeting and all that comes before PASS. */
-  readonly greeting: number;
-  /** The time for a client to accept octets; `inactivity` if that is longer. */
+  /** For the connection to a server, all its addresses together; and again for its greeting and all before PASS. */
+  readonly server: number;
+  /** For a client to accept what was sent to it, at least; else `inactivity`. */
   readonly stall: number;
   /** The time for the commands of a client that has hung up after QUIT, with the answer to QUIT. */
   readonly quit: number;
@@ -169,14 +167,14 @@ interface ReplySettings {
 
 /** The limits that no option sets. */
 export const FIXED_LIMITS = {
-  connect: 30_000,
-  greeting: 30_000,
   stall: 600_000,
-  quit: 30_000,
   lookup: 10_000,
   refusal: 2000,
   refusalMost: 15_000,
 } satisfies Partial<Limits>;
 
-/** How long sessions may go on after SIGTERM or SIGINT. */
+/** The least time for what a client that is gone has said, in milliseconds (`Limits.quit`). */
+export const LEAST_QUIT = 30_000;
+
+/** How long sessions may go on after the daemon was told to end. */
 export const DRAIN = 30_000;

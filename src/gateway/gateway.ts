@@ -76,12 +76,12 @@ export class Gateway implements Needs {
 
   dial(who: Visitor, route: Route, until: AbortSignal): Promise<Connection | Denial> {
     const { servers, limits } = this.service;
-    const { lookups, listeners } = this.memory;
+    const { lookups, addresses: known, listeners } = this.memory;
     const guard = (address: string) => this.#routing.guard(address);
     return dial(
       route,
       who.clientAddress,
-      { servers, limits, lookups, listeners, guard, tls: () => this.#tls() },
+      { servers, limits, lookups, known, listeners, guard, tls: () => this.#tls() },
       until,
     );
   }

@@ -7,6 +7,7 @@ import { Throttle } from "../access/throttle";
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
 import type { Capabilities } from "../protocol/capability";
+import { KnownAddresses } from "../upstream/addresses";
 import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
 
 /** How long a server's capabilities are kept, in milliseconds, and of how many servers. */
@@ -21,6 +22,7 @@ export class Memory {
   readonly #capabilities = new Recent<Capabilities>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
   #programs: Programs | null = null;
   #lookups: Lookups | null = null;
+  #addresses: KnownAddresses | null = null;
 
   /** @param resolve how names are looked up; default: as the system does */
   constructor(private readonly resolve: Resolve = systemResolve) {}
@@ -37,7 +39,13 @@ export class Memory {
     return this.#lookups;
   }
 
-  /** As `Needs.capabilities`. */
+  /** What is known of the addresses of servers. */
+  get addresses(): KnownAddresses {
+    this.#addresses ??= new KnownAddresses();
+    return this.#addresses;
+  }
+
+  /** What this server said to CAPA within the last hour; undefined: not known. */
   capabilities(server: HostPort): Capabilities | undefined {
     return this.#capabilities.get(keyOf(server));
   }

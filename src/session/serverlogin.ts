@@ -32,7 +32,7 @@ export async function logIn(
 ): Promise<string> {
   const { limits } = needs.service;
   server.patience = limits.inactivity;
-  server.deadline = now() + limits.greeting;
+  server.deadline = now() + limits.server;
   await greeted(server, route.tls, statuses, () => server.startTls((raw) => needs.serverTls(raw, route)));
   if (route.tls !== "starttls") await skipGreetingLines(server, statuses);
   const user = await ask(server, statuses, `USER ${route.user}`);

@@ -1,6 +1,7 @@
 /**
- * Lookups of server names, by getaddrinfo(3), so that /etc/hosts counts. A few lookups in a zone whose name servers do
- * not answer would occupy all threads of getaddrinfo, so each client has at most two lookups at a time.
+ * Names to addresses: all lookups of servers go through here. They ask getaddrinfo, so that /etc/hosts holds. Each
+ * lookup occupies a thread of libuv until getaddrinfo returns, which for a dead zone takes many seconds. So names that
+ * clients chose wait for a place in a queue, and names that the administrator gave always find a free thread.
  */
 
 import { lookup as getaddrinfo } from "node:dns";
@@ -8,13 +9,16 @@ import { network } from "../base/address";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 
-/** The most lookups of one client at a time. */
+/**
+ * The most lookups of names that clients chose: of one client, and in all. UV_THREADPOOL_SIZE is 64 (main.ts), so 40
+ * threads are left for the administrator's names and for files.
+ */
 const PER_CLIENT = 2;
+const IN_ALL = 24;
 
-/** Looks up all addresses of a name, in the order in which they are to be tried. Rejects if there are none. */
+/** All addresses of a name, in the order in which they are to be tried. Rejects if there are none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
-/** Looks a name up as the system does, by getaddrinfo(3). */
 export const systemResolve: Resolve = (host) =>
   new Promise((resolve, reject) => {
     getaddrinfo(host, { all: true, verbatim: true }, (fault, found) => {
@@ -23,58 +27,113 @@ export const systemResolve: Resolve = (host) =>
     });
   });
 
-/** The lookups of all clients. */
+/** A name to look up. */
+export interface Wanted {
+  readonly host: string;
+  /** The address of the client on whose behalf the name is looked up. */
+  readonly client: string;
+  /** Whether the client chose the name. */
+  readonly chosen: boolean;
+}
+
+/** A lookup that waits for a place. */
+interface Waiting {
+  readonly client: string;
+  start(): void;
+}
+
 export class Lookups {
-  readonly #running = new Map<string, { count: number; readonly waiting: (() => void)[] }>();
+  /** How many lookups of chosen names run for each client, and in all. */
+  readonly #running = new Map<string, number>();
+  #count = 0;
+  /** In the order in which they came. */
+  readonly #queue = new Set<Waiting>();
+  /** Lookups of the administrator's names that run. */
+  readonly #shared = new Map<string, Promise<readonly string[]>>();
 
   /** @param resolve how a name is looked up */
   constructor(private readonly resolve: Resolve) {}
 
-  /**
-   * Looks a name up on behalf of a client.
-   *
-   * @param client the client's address
-   * @param timeout how long the lookup may take, with the wait for its turn, in milliseconds
-   * @param until aborts the lookup, with the signal's reason
-   * @throws Failure if there is no address, or none in time; the reason of `until`
-   */
-  addresses(host: string, client: string, timeout: number, until: AbortSignal): Promise<readonly string[]> {
-    return new Promise((resolve, reject) => {
-      let wanted = true;
-      const unknown = (why: string) =>
-        settle(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
-      const aborted = () => settle(until.reason);
-      const timer = setTimeout(unknown, timeout, "no answer in time");
-      const settle = (outcome: readonly string[] | Failure) => {
-        wanted = false;
-        clearTimeout(timer);
-        until.removeEventListener("abort", aborted);
-        if (outcome instanceof Failure) reject(outcome);
-        else resolve(outcome);
-      };
-      until.addEventListener("abort", aborted);
-      if (until.aborted) aborted();
-      this.#inTurn(network(client), () => (wanted ? this.resolve(host) : Promise.resolve([]))).then(
-        settle,
-        (thrown: Error) => unknown(thrown.message),
-      );
-    });
+  /** How many lookups wait for a place. */
+  get waiting(): number {
+    return this.#queue.size;
   }
 
   /**
-   * Runs a lookup when the client has fewer than PER_CLIENT. It counts until it ends, even if the caller has aborted.
+   * The addresses of a name.
+   *
+   * @param timeout after which the lookup is given up, the wait for a place included, in milliseconds
+   * @param until gives up, with its reason
+   * @throws the reason of `until`, or a Failure
    */
-  async #inTurn<Result>(client: string, run: () => Promise<Result>): Promise<Result> {
-    const lookups = this.#running.get(client) ?? { count: 0, waiting: [] };
-    this.#running.set(client, lookups);
-    if (lookups.count < PER_CLIENT) lookups.count++;
-    else await new Promise<void>((resolve) => lookups.waiting.push(resolve));
+  addresses(wanted: Wanted, timeout: number, until: AbortSignal): Promise<readonly string[]> {
+    return new Promise((resolve, reject) => {
+      const { host, chosen } = wanted;
+      const unknown = (why: string) =>
+        settle(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
+      const settle = (outcome: readonly string[] | Failure) => {
+        this.#queue.delete(waiting);
+        clearTimeout(timer);
+        until.removeEventListener("abort", gone);
+        if (outcome instanceof Failure) reject(outcome);
+        else resolve(outcome);
+      };
+      const gone = () => settle(until.reason);
+      const waiting: Waiting = {
+        client: network(wanted.client),
+        start: () => {
+          const found = chosen ? this.#inPlace(waiting.client, host) : this.#together(host);
+          found.then(settle, (thrown: Error) => unknown(thrown.message));
+        },
+      };
+      const late = () => unknown(this.#queue.has(waiting) ? "too many lookups at once" : "no answer in time");
+      const timer = setTimeout(late, timeout);
+      until.addEventListener("abort", gone);
+      if (until.aborted) gone();
+      else if (chosen) this.#startOrWait(waiting);
+      else waiting.start();
+    });
+  }
+
+  #startOrWait(waiting: Waiting): void {
+    if (this.#hasPlace(waiting)) waiting.start();
+    else this.#queue.add(waiting);
+  }
+
+  #hasPlace({ client }: Waiting): boolean {
+    return this.#count < IN_ALL && (this.#running.get(client) ?? 0) < PER_CLIENT;
+  }
+
+  /** Looks up a chosen name. The place is taken until the lookup ends, even after the end of its session. */
+  async #inPlace(client: string, host: string): Promise<readonly string[]> {
+    this.#count++;
+    this.#running.set(client, (this.#running.get(client) ?? 0) + 1);
     try {
-      return await run();
+      return await this.resolve(host);
     } finally {
-      const next = lookups.waiting.shift();
-      if (next) next();
-      else if (--lookups.count === 0) this.#running.delete(client);
+      this.#leave(client);
     }
+  }
+
+  #leave(client: string): void {
+    this.#count--;
+    const left = (this.#running.get(client) ?? 1) - 1;
+    if (left > 0) this.#running.set(client, left);
+    else this.#running.delete(client);
+    for (const waiting of this.#queue) {
+      if (this.#count >= IN_ALL) return;
+      if (!this.#hasPlace(waiting)) continue;
+      this.#queue.delete(waiting);
+      waiting.start();
+    }
+  }
+
+  /** Looks up a name of the administrator: sessions that want it at the same time share one lookup, and so one thread. */
+  #together(host: string): Promise<readonly string[]> {
+    const running = this.#shared.get(host);
+    if (running) return running;
+    const found = this.resolve(host).finally(() => this.#shared.delete(host));
+    this.#shared.set(host, found);
+    return found;
   }
 }

@@ -1,79 +1,96 @@
 /**
- * Connects to a server over TCP: to the addresses of its name in order, which the caller has looked up and checked.
+ * Connects to a server over TCP, and with TLS where TLS comes first: to the addresses of its name, which were looked up
+ * and checked before.
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { now } from "../base/clock";
 import { ReadBuffers } from "../connection/buffers";
 import { Connection, reasonOf } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { ServerName, ServerTls } from "../tls/servers";
+import { KnownAddresses } from "./addresses";
+import { type FailedAddress, type Reports, race } from "./attempts";
 
-/** Where to connect, and how. */
+/** The pauses before further attempts at a server whose addresses all refuse, in milliseconds: the server restarts. */
+const PAUSES = [500, 1000, 2000];
+
+/** Faults of an address of a family that this machine has no way to: the other addresses count. */
+const NO_WAY = new Set(["ENETUNREACH", "EAFNOSUPPORT", "EADDRNOTAVAIL"]);
+
 export interface TcpTarget {
-  /** The addresses to try, in order. */
+  /** The addresses to try; KnownAddresses puts them in order. */
   readonly addresses: readonly string[];
   readonly port: number;
-  /** How long each address may take to accept the connection, with TLS, in milliseconds. */
+  /** For all addresses and attempts together, TLS included, in milliseconds. */
   readonly timeout: number;
-  /** The source address for IPv4; absent: the system's choice. */
+  /** The source address for each address family; absent: the system's choice. */
   readonly source4?: string | undefined;
-  /** The source address for IPv6; absent: the system's choice. */
   readonly source6?: string | undefined;
-  /** TLS from the beginning, with the server of this name; null: the connection begins in clear. */
+  /** TLS from the beginning, to the server of this name; null: in clear. */
   readonly tls: { readonly by: ServerTls; readonly server: ServerName } | null;
-}
-
-/** Why there is no connection to an address. */
-interface FailedAddress {
-  readonly address: string;
-  readonly fault: NodeJS.ErrnoException;
-  /** The source address, if the settings have one. */
-  readonly source: string | undefined;
-  /** Whether the TCP connection was accepted, so that TLS has failed. */
-  readonly reached: boolean;
+  /** What is known of addresses, and learns more; absent: nothing is. */
+  readonly known?: KnownAddresses;
 }
 
 /**
- * Connects to the first address that accepts.
+ * Connects to the first address that accepts. If all refuse, the server may be about to restart: they are tried again,
+ * within the time limit.
  *
- * @param until aborts the connection, with the signal's reason
- * @throws Failure with the reason of each address; the reason of `until`; Error if the settings of TLS can't be used
+ * @param until gives up, with its reason
+ * @throws the reason of `until`; Failure with what each address said last; Error if TLS can't be set up
  */
 export async function dialTcp(to: TcpTarget, until: AbortSignal): Promise<Connection> {
-  const refusals: FailedAddress[] = [];
-  for (const address of to.addresses) {
-    const outcome = await connectTo(address, to, until);
-    if (outcome instanceof Connection) return outcome;
-    if (until.aborted) throw until.reason;
-    refusals.push(outcome);
+  const { port, timeout, known = new KnownAddresses() } = to;
+  const last = now() + timeout;
+  const addresses = known.inOrder(to.addresses, port);
+  const start = (address: string, reports: Reports<Connection>) => attempt(address, to, reports);
+  for (let round = 0; ; round++) {
+    const outcome = await race(addresses, start, last - now(), until);
+    known.note(outcome, port);
+    const { won, failed } = outcome;
+    if (won) return won;
+    const before = PAUSES[round];
+    if (before === undefined || now() + before >= last || !isRestarting(failed)) throw failure(failed, to);
+    await pause(before, undefined, { signal: until }).catch(() => {
+      throw until.reason;
+    });
   }
-  throw failure(refusals);
 }
 
-function failure(refusals: readonly FailedAddress[]): Failure {
-  const [first, ...others] = refusals;
+/** Whether every address refuses actively. An address to which this machine has no way says nothing of the server. */
+function isRestarting(failed: readonly FailedAddress[]): boolean {
+  const counted = failed.filter(({ fault }) => !NO_WAY.has(fault.code ?? ""));
+  return counted.length > 0 && counted.every(({ fault }) => fault.code === "ECONNREFUSED");
+}
+
+function failure(failed: readonly FailedAddress[], to: TcpTarget): Failure {
+  const [first, ...others] = failed;
   const reasons =
     others.length === 0
       ? [first ? reasonOf(first.fault) : "no address"]
-      : refusals.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`);
+      : failed.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`);
   const message = `no connection: ${reasons.join("; ")}`;
-  // A source address that this host does not have is a fault of the settings, not of the server.
-  if (first && refusals.every(({ fault, source }) => source !== undefined && fault.code === "EADDRNOTAVAIL")) {
+  // A source address that this machine does not have is a fault of the configuration, not of the server.
+  const ofSource = ({ address, fault }: FailedAddress) => sourceFor(address, to) && fault.code === "EADDRNOTAVAIL";
+  if (first && failed.every(ofSource)) {
     return new Failure("gateway", "source-address", message, replies.misconfigured);
   }
-  const insecure = refusals.some(({ reached }) => reached);
+  const insecure = failed.some(({ reached }) => reached);
   if (insecure) return new Failure("server", "server-tls", message, replies.serverInsecure);
   return new Failure("server", "unreachable", message, replies.serverUnreachable);
 }
 
-/** Connects to one address. @throws Error if the settings of TLS can't be used: no address has caused that */
-function connectTo(
-  address: string,
-  { port, timeout, source4, source6, tls }: TcpTarget,
-  until: AbortSignal,
-): Promise<Connection | FailedAddress> {
-  const source = isIPv4(address) ? source4 : source6;
+function sourceFor(address: string, { source4, source6 }: TcpTarget): string | undefined {
+  return isIPv4(address) ? source4 : source6;
+}
+
+/** One attempt, as race() starts it. @throws Error if TLS itself can't be set up */
+function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): () => void {
+  const { port, tls } = to;
+  const source = sourceFor(address, to);
   const buffers = new ReadBuffers(tls !== null);
   const tcp: TcpNetConnectOpts = {
     host: address,
@@ -84,32 +101,24 @@ function connectTo(
     ...(source && { localAddress: source }),
   };
   const socket = tls ? tls.by.dial(tcp, tls.server) : connect(tcp);
-  return new Promise((resolve) => {
-    let reached = false;
-    const refused = (fault: Error) => {
-      settled();
-      resolve({ address, fault, source, reached });
-    };
-    const closed = () => refused(new Error("the connection was closed"));
-    const stop = (why: Error) => socket.destroy(why);
-    const abort = () => stop(until.reason);
-    const timer = setTimeout(() => stop(new Error("connection timed out")), timeout);
-    socket.once("error", refused);
-    socket.once("close", closed);
-    socket.once("connect", () => (reached = true));
-    socket.once(tls ? "secureConnect" : "connect", () => {
-      if (socket.destroyed) return;
-      settled();
-      const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-      resolve(new Connection(socket, "server", { address, port }, local, buffers));
-    });
-    function settled(): void {
-      clearTimeout(timer);
-      until.removeEventListener("abort", abort);
-      socket.off("error", refused);
-      socket.off("close", closed);
-    }
-    if (until.aborted) abort();
-    else until.addEventListener("abort", abort);
+  const closed = () => reports.failed(new Error("the connection was closed"));
+  socket.once("error", reports.failed);
+  socket.once("close", closed);
+  if (tls) socket.once("connect", reports.answered);
+  socket.once(tls ? "secureConnect" : "connect", () => {
+    // A pin that does not match has destroyed the socket by now; the reason comes with its "error".
+    if (socket.destroyed) return;
+    settled();
+    const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+    reports.won(new Connection(socket, "server", { address, port }, local, buffers));
   });
+  function settled(): void {
+    socket.off("error", reports.failed);
+    socket.off("close", closed);
+  }
+  return () => {
+    settled();
+    socket.on("error", () => {});
+    socket.destroy();
+  };
 }

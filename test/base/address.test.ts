@@ -16,6 +16,10 @@ test("hosts are addresses, or labels that can't be taken for one", () => {
     assert.equal(parseHost(host), host);
   }
   assert.equal(parseHost("Mail.Example.ORG."), "mail.example.org");
+  for (const zone of ["lo", "eth0.100", "br-1", "2"]) {
+    assert.equal(parseHost(`FE80:0::1%${zone}`), `fe80::1%${zone}`);
+    assert.deepEqual(parseHostPort(`[fe80::1%${zone}]:995`), { host: `fe80::1%${zone}`, port: 995 });
+  }
   const refused = [
     "",
     ".",

@@ -39,7 +39,7 @@ test("the original's ways to write options", () => {
 
 test("long options, and listeners that repeat", () => {
   const { service, process: own } = settings(
-    "--listen 1110 --listen 127.0.0.1:0 --foreground --greeting hi --login-timeout 9 --max-sessions 8 --max-per-client 7 mail",
+    "--listen 1110 --listen 127.0.0.1:0 --foreground --greeting hi --login-timeout 9 --server-timeout 45 --max-sessions 8 --max-per-client 7 mail",
   );
   assert.deepEqual(service.listen, [
     { host: null, port: 1110 },
@@ -47,6 +47,10 @@ test("long options, and listeners that repeat", () => {
   ]);
   const { login, sessions, perClient } = service.limits;
   assert.deepEqual([own.foreground, service.replies.greeting, login, sessions, perClient], [true, "hi", 9000, 8, 7]);
+  assert.deepEqual([service.limits.server, service.limits.quit], [45_000, 45_000]);
+  const brief = settings("--server-timeout 5 -D mail").service.limits;
+  assert.deepEqual([brief.server, brief.quit], [5000, 30_000], "a QUIT has at least 30 seconds");
+  assert.equal(settings("-D mail").service.limits.server, 30_000);
   assert.deepEqual(listen("-D --listen 1110 mail"), [{ host: null, port: 1110 }]);
   assert.equal(settings("-D --demo").service.servers.demo, true);
 });

@@ -74,7 +74,7 @@ test("R7: an idle session is closed without a word, and the server gets no QUIT"
   }));
 
 test("R3: a server that does not answer: the client is told, at login and later", () =>
-  scene({ timeout: 1000, limits: { greeting: 1000 } }, async ({ connect, accepting, loggedIn }) => {
+  scene({ timeout: 1000, serverTimeout: 1000 }, async ({ connect, accepting, loggedIn }) => {
     const early = await connect();
     await early.ask("USER joe");
     await early.say("PASS p");

@@ -102,6 +102,23 @@ test("S4: never back to ourselves, however the client spells it", async (t) => {
   }
 });
 
+test("B25, S4: never back to ourselves by unspecified, mapped and zoned addresses", async (t) => {
+  const settings = { select: true, servers: "*:*,[*:*]:*" };
+  for (const [listener, ...targets] of [
+    ["127.0.0.1", "0.0.0.0", "[::]", "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]"],
+    ["::ffff:127.0.0.1", "127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0"],
+    ["::", "[fe80::1%lo]", "[::1%lo]", "[::ffff:127.0.0.1]", "[::]", "0.0.0.0", "127.0.0.1"],
+  ] as [string, ...string[]][]) {
+    const { answer, gateway } = await scene(t, { ...settings, listen: [{ host: listener, port: 0 }] });
+    for (const to of targets) {
+      assert.equal(await answer(`joe@${to}:${gateway.port}`), NOT_PERMITTED, `${to} of ${listener}`);
+    }
+    assert.equal(gateway.log.filter(({ event }) => event === "connect").length, targets.length, "no nested session");
+    const codes = gateway.log.filter(({ event }) => event === "denied").map(({ fields }) => fields.code);
+    assert.deepEqual(new Set(codes), new Set(["own-address"]));
+  }
+});
+
 test("S4: a default server that is this gateway is a fault of the configuration", async (t) => {
   const own = { host: "127.0.0.1", port: await freePort() };
   const { answer, gateway } = await scene(t, { listen: [own], server: own });

@@ -39,9 +39,9 @@ export class Accepting {
     });
   }
 
-  /** Listens. @returns the port */
-  async open(): Promise<number> {
-    await once(this.#server.listen(0, "127.0.0.1"), "listening");
+  /** Listens. @param port default: a free one @returns the port */
+  async open(port = 0): Promise<number> {
+    await once(this.#server.listen(port, "127.0.0.1"), "listening");
     return (this.#server.address() as AddressInfo).port;
   }
 

@@ -155,8 +155,7 @@ test("R3: servers that stall", { skip: lacking, concurrency: 8, timeout: 120_000
     STALLS.map(([mode, where, script]) =>
       t.test(`${mode}: ${where}`, async (t) => {
         const server = await startScripted(t, script);
-        const limits = { greeting: 1000, connect: 1000 };
-        const settings = { serverTls: mode, serverCa: authority(), limits };
+        const settings = { serverTls: mode, serverCa: authority(), serverTimeout: 1000 };
         const gateway = await startGateway(server.port, settings, { t });
         const client = await connectGreeted(gateway.port, t);
         await client.ask(`USER ${USER}`);
