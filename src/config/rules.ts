@@ -44,6 +44,7 @@ function serviceOf(options: Options): Service {
       login: options.loginTimeout,
       sessions: options.maxSessions,
       perClient: options.maxPerClient,
+      exempt: options.exempt,
     },
     // Who offers STLS has to answer CAPA, and then to everybody (RFC 2595, 4).
     replies: { greeting, capa: capa || modesOf(options).includes("starttls") },

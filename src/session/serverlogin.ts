@@ -10,16 +10,17 @@ import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protoc
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
-import type { Route } from "./needs";
+import type { Attempt, Route } from "./needs";
 import type { Session } from "./session";
 
 /**
  * Logs in.
  *
+ * @param attempt is being judged from the password on
  * @returns the server's status line to the credentials, positive or not, cleaned for the client
  * @throws Failure if the server is lost, silent, unwilling, or does not speak POP3
  */
-export async function logIn({ needs }: Session, server: Connection, route: Route): Promise<string> {
+export async function logIn({ needs }: Session, attempt: Attempt, server: Connection, route: Route): Promise<string> {
   const { limits } = needs.service;
   server.patience = limits.inactivity;
   server.deadline = now() + limits.greeting;
@@ -27,6 +28,7 @@ export async function logIn({ needs }: Session, server: Connection, route: Route
   const user = await ask(server, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
   server.deadline = now() + limits.inactivity;
+  attempt.judging = true;
   const answer = await ask(server, `PASS ${route.password}`);
   server.deadline = NEVER;
   return cleaned(answer);
