@@ -4,6 +4,7 @@
  */
 
 import type { HostPort } from "../base/address";
+import type { Cidr } from "../base/cidr";
 import type { ServerEntry } from "./servers";
 import type { ListenAddress, TlsMode, TlsVersion } from "./settings";
 import type { SyslogTarget } from "./syslog";
@@ -15,6 +16,7 @@ import {
   greeting,
   type Kind,
   listenAddress,
+  networks,
   number,
   oneOf,
   path,
@@ -44,6 +46,7 @@ export interface Options {
   readonly debug: boolean;
   readonly delimiters: string;
   readonly demo: boolean;
+  readonly exempt: readonly Cidr[];
   readonly facility: number;
   readonly foreground: boolean;
   readonly greeting: string;
@@ -87,6 +90,7 @@ export const defaults: Options = Object.freeze({
   debug: false,
   delimiters: "@",
   demo: false,
+  exempt: [],
   facility: facility.parse("mail"),
   foreground: false,
   greeting: "POP3 server ready",
@@ -130,10 +134,11 @@ type Element<Array> = Array extends readonly (infer One)[] ? One : never;
 /** An option with a value; the last one given counts. */
 function value<K extends Key>(flags: string, key: K, kind: Kind<NonNullable<Options[K]>>, help: string) {
   const standard = defaults[key];
+  const shown = standard === undefined ? "" : kind.show(standard);
   return {
     flags,
     help,
-    ...(standard !== undefined && { shown: kind.show(standard) }),
+    ...(shown !== "" && { shown }),
     set: (draft: Draft, text: string) => {
       draft[key] = kind.parse(text) as Draft[K];
     },
@@ -241,6 +246,7 @@ export const OPTIONS: readonly OptionRow[] = [
     value("--server-timeout <seconds>", "serverTimeout", seconds, "to reach a server; again for its greeting and TLS"),
     value("--max-sessions <n>", "maxSessions", number, "sessions at once"),
     value("--max-per-client <n>", "maxPerClient", number, "sessions at once of one client"),
+    value("--exempt <cidr,...>", "exempt", networks, "clients with neither delays after refused logins nor that limit"),
   ),
   ...group(
     "Log:",

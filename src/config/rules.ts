@@ -47,6 +47,7 @@ function serviceOf(options: Options): Service {
       quit: Math.max(options.serverTimeout, LEAST_QUIT),
       sessions: options.maxSessions,
       perClient: options.maxPerClient,
+      exempt: options.exempt,
     },
     // A gateway that offers STLS must answer CAPA, on all listeners (RFC 2595, 4).
     replies: { greeting, capa: capa || modesOf(options).includes("starttls") },

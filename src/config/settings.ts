@@ -4,6 +4,7 @@
  */
 
 import type { HostPort } from "../base/address";
+import type { Cidr } from "../base/cidr";
 import type { ServerEntry } from "./servers";
 import type { SyslogTarget } from "./syslog";
 
@@ -151,10 +152,14 @@ export interface Limits {
   readonly quit: number;
   /** The time for the lookup of a server's name. */
   readonly lookup: number;
-  /** How long the answer to the first refused login of a client is held back; it doubles up to `refusalMost`. */
+  /** The delay of a client's first refused login as a user; it doubles up to `refusalMost`. */
   readonly refusal: number;
   /** The longest time that such an answer is held back. */
   readonly refusalMost: number;
+  /** For an attempt to log in that waits for its turn. */
+  readonly turn: number;
+  /** The clients that have neither delays nor the limit `perClient`. */
+  readonly exempt: readonly Cidr[];
 }
 
 /** Replies of the gateway itself. */
@@ -171,6 +176,7 @@ export const FIXED_LIMITS = {
   lookup: 10_000,
   refusal: 2000,
   refusalMost: 15_000,
+  turn: 75_000,
 } satisfies Partial<Limits>;
 
 /** The least time for what a client that is gone has said, in milliseconds (`Limits.quit`). */

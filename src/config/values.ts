@@ -6,6 +6,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { bracketed, isAddress, parseHost, parsePort, showHostPort } from "../base/address";
+import { type Cidr, parseCidr, showCidr } from "../base/cidr";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
@@ -71,6 +72,19 @@ export const address: Kind<string> = {
     if (!isAddress(given)) throw new Error("give an IP address");
     return parseHost(given) as string;
   },
+};
+
+/** Comma-separated networks and addresses; empty entries are skipped. */
+export const networks: Kind<readonly Cidr[]> = {
+  parse(given) {
+    const entries = given.split(",").map((entry) => entry.trim());
+    const blocks = entries.filter(Boolean).map(parseCidr);
+    if (blocks.length === 0 || blocks.includes(null)) {
+      throw new Error("give addresses, or networks as address/length, with commas between");
+    }
+    return blocks as readonly Cidr[];
+  },
+  show: (blocks) => blocks.map(showCidr).join(","),
 };
 
 /** `[interface:]port[/tls|/starttls]`; an IPv6 interface is written in brackets. */

@@ -9,14 +9,25 @@ import type { TLSSocket } from "node:tls";
 import { Acp } from "../access/acp";
 import { recordClient } from "../access/clientlog";
 import { Routing } from "../access/routing";
+import { unthrottled } from "../access/throttle";
 import { type HostPort, showServer } from "../base/address";
+import { isWithin } from "../base/cidr";
 import type { Warning } from "../base/warning";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
 import type { Credentials } from "../protocol/credentials";
-import type { Arrival, Denial, Needs, Route, Visitor } from "../session/needs";
+import { replies } from "../protocol/replies";
+import {
+  type Arrival,
+  type Attempt,
+  type Denial,
+  denial,
+  type Needs,
+  type Route,
+  type Visitor,
+} from "../session/needs";
 import { serve } from "../session/serve";
 import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
@@ -63,6 +74,13 @@ export class Gateway implements Needs {
     return serve(client, this, arrival);
   }
 
+  async attempt({ clientAddress: address }: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial> {
+    const { limits } = this.service;
+    if (isWithin(address, limits.exempt)) return unthrottled();
+    const attempt = await this.memory.throttle.attempt({ address, user }, limits, until);
+    return attempt ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay);
+  }
+
   route(credentials: Credentials): Route | Denial {
     return this.#routing.route(credentials);
   }
@@ -96,7 +114,6 @@ export class Gateway implements Needs {
 
   async loggedIn(who: Visitor, route: Route): Promise<void> {
     const { clientAddress } = who;
-    this.memory.throttle.forget(clientAddress);
     const { clientLog } = this.service.access;
     if (clientLog === undefined || clientAddress === "") return;
     const server = showServer(route.host, route.port);
@@ -104,10 +121,6 @@ export class Gateway implements Needs {
       const origin = { session: who.id, client: clientAddress };
       this.emit("clientLogFailed", { code: "client-log", reason: thrown.message }, origin);
     });
-  }
-
-  refused(who: Visitor): number {
-    return this.memory.throttle.add(who.clientAddress, this.service.limits);
   }
 
   capabilities(server: HostPort): Capabilities | undefined {

@@ -4,6 +4,8 @@
  */
 
 import { network } from "../base/address";
+import { isWithin } from "../base/cidr";
+import type { Limits } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -24,27 +26,31 @@ export class SessionLimits {
   readonly #perClient = new Map<string, number>();
   /** The sessions that have not logged in, oldest first. */
   readonly #waiting = new Set<Connection>();
-  readonly #all = new Set<Connection>();
+  /** All sessions, each with what it counts for in `#perClient`; null: nothing. */
+  readonly #all = new Map<Connection, string | null>();
   /** The displaced sessions whose connections are not closed yet. */
   readonly #leaving = new Set<Connection>();
 
   /**
    * Counts a new session, until `leave`.
    *
-   * @param bounds the most sessions, in all and of one client
+   * @param bounds the most sessions, in all and of one client, and to whom the latter does not apply
    * @returns null, or why the client is turned away
    */
-  admit(client: Connection, bounds: { readonly sessions: number; readonly perClient: number }): TurnAway | null {
+  admit(client: Connection, bounds: Pick<Limits, "sessions" | "perClient" | "exempt">): TurnAway | null {
     const { address } = client.peer;
     // Clients without a network all have the address "", so the limit of one client does not apply to them.
-    if (address !== "" && this.#countOf(address) >= bounds.perClient) {
+    const counted = address === "" || isWithin(address, bounds.exempt) ? null : network(address);
+    const count = counted === null ? 0 : (this.#perClient.get(counted) ?? 0);
+    if (count >= bounds.perClient) {
       return { code: "max-per-client", reply: replies.tooManyOfClient };
     }
     if (this.#all.size >= bounds.sessions && !this.#makeRoom()) {
       return { code: "max-sessions", reply: replies.tooManySessions };
     }
-    this.#perClient.set(network(address), this.#countOf(address) + 1);
-    this.#all.add(client);
+    // To make room may have ended a session of the same client.
+    if (counted !== null) this.#perClient.set(counted, (this.#perClient.get(counted) ?? 0) + 1);
+    this.#all.set(client, counted);
     this.#waiting.add(client);
     return null;
   }
@@ -52,10 +58,6 @@ export class SessionLimits {
   /** From now on no other client displaces this session. */
   loggedIn(client: Connection): void {
     this.#waiting.delete(client);
-  }
-
-  #countOf(address: string): number {
-    return this.#perClient.get(network(address)) ?? 0;
   }
 
   /** Displaces the oldest session that has not logged in; false: there is none. */
@@ -74,10 +76,11 @@ export class SessionLimits {
   leave(client: Connection): void {
     this.#waiting.delete(client);
     this.#leaving.delete(client);
-    if (!this.#all.delete(client)) return;
-    const key = network(client.peer.address);
-    const count = (this.#perClient.get(key) ?? 0) - 1;
-    if (count > 0) this.#perClient.set(key, count);
-    else this.#perClient.delete(key);
+    const counted = this.#all.get(client) ?? null;
+    this.#all.delete(client);
+    if (counted === null) return;
+    const count = (this.#perClient.get(counted) ?? 0) - 1;
+    if (count > 0) this.#perClient.set(counted, count);
+    else this.#perClient.delete(counted);
   }
 }

@@ -1,10 +1,14 @@
 /**
- * The file with the process id. It is opened before root is dropped, written afterwards, and kept open: without root
- * the process may not be permitted to unlink the file, but can empty it.
+ * The file with the process id. It is opened before root is dropped, and kept open: without root the process may not be
+ * permitted to unlink the file, but can empty it.
  *
- * The process id in the file counts as a running daemon only if that process has the file open. So an id that the
- * system has given to another process since a crash or a reboot does not prevent a start. On a system without /proc, no
- * id does.
+ * A process id in the file counts as a running daemon only if that process has the file open. So an id that the system
+ * has given to another process since a crash or a reboot does not prevent a start. On a system without /proc, no id
+ * does.
+ *
+ * Of several daemons that start at once one has the file. Each appends its id as a line of its own, which is atomic, and
+ * then reads the file: the first id whose process has the file open is the owner's. While the owner runs, its line is
+ * never missing from the file: `write` puts the id at the beginning first, and only then cuts off what follows.
  */
 
 import {
@@ -23,34 +27,43 @@ import {
 } from "node:fs";
 
 /** No symbolic link is followed, and opening a named pipe does not block. */
-const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const FLAGS = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const MODE = 0o644;
+
+/** The most octets that a pidfile has: more is a file of another kind. */
+const BOUND = 4096;
+
+/** How often the file may change under the hands of this process. */
+const TRIES = 100;
 
 /** An open pidfile. */
 export class Pidfile {
-  readonly #fd: number;
   readonly #path: string;
+  /** Appends, wherever others have written meanwhile. */
+  #end = -1;
+  /** Writes at any place. */
+  #fd = -1;
 
-  /** Opens the file, and keeps its content. @throws Error in one line, with the file, if it can't be this process's */
+  /** Claims the file for this process. @throws Error in one line, with the file, if it can't be this process's */
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#fd = openSync(path, FLAGS, MODE);
+      for (let tries = TRIES; !this.#claim(); tries--) {
+        if (tries === 0) throw new Error("others change it all the time");
+      }
     } catch (thrown) {
+      this.#close();
       const { code, message } = thrown as NodeJS.ErrnoException;
       throw new Error(`pidfile ${path}: ${code === "ELOOP" ? "is a symbolic link" : message}`);
     }
-    const fault = this.#fault();
-    if (fault === null) return;
-    closeSync(this.#fd);
-    throw new Error(`pidfile ${path}: ${fault}`);
   }
 
-  /** Writes this process's id. @throws Error in one line, with the file */
+  /** Writes this process's id, and nothing else. @throws Error in one line, with the file */
   write(): void {
+    const line = `${process.pid}\n`;
     try {
-      ftruncateSync(this.#fd);
-      writeSync(this.#fd, `${process.pid}\n`, 0);
+      writeSync(this.#fd, line, 0);
+      ftruncateSync(this.#fd, line.length);
     } catch (thrown) {
       throw new Error(`pidfile ${this.#path}: ${(thrown as Error).message}`);
     }
@@ -58,24 +71,62 @@ export class Pidfile {
 
   /** Removes the file, or empties it if it can't be removed. Another file that has its path now stays. */
   remove(): void {
-    ftruncateSync(this.#fd);
+    // In this order: a daemon that starts now and finds the file empty must see that it has lost its path.
     try {
-      if (isSameFile(lstatSync(this.#path), fstatSync(this.#fd))) unlinkSync(this.#path);
+      if (this.#hasPath()) unlinkSync(this.#path);
     } catch {
-      // It has been removed already, or only root may remove it; it is empty.
+      // Only root may remove it; it is emptied.
     }
-    closeSync(this.#fd);
+    ftruncateSync(this.#fd);
+    this.#close();
   }
 
-  /** Why this process can't have the file; null if it can. */
-  #fault(): string | null {
+  /** Tries to become the owner. @returns false: the file has changed meanwhile @throws Error if another process has it */
+  #claim(): boolean {
+    this.#close();
+    this.#end = openSync(this.#path, FLAGS | constants.O_CREAT | constants.O_APPEND, MODE);
+    this.#fd = openSync(this.#path, FLAGS);
     const stats = fstatSync(this.#fd);
+    if (!isSameFile(stats, fstatSync(this.#end))) return false;
     // With a hard link another user could make the gateway, as root, write into any file.
-    if (!stats.isFile() || stats.nlink !== 1) return "is not a regular file with one name; give another";
-    const content = Buffer.alloc(32);
-    const pid = /^[1-9][0-9]{0,9}$/m.exec(content.toString("latin1", 0, readSync(this.#fd, content, 0, 32, 0)))?.[0];
-    if (pid === undefined || Number(pid) === process.pid || !hasOpen(pid, stats)) return null;
-    return `process ${pid} is running and has it open`;
+    if (!stats.isFile() || stats.nlink > 1) throw new Error("is not a regular file with one name; give another");
+    if (stats.size > BOUND) throw new Error("has more in it than a process id; give another");
+    this.#refuseOwner(stats);
+    writeSync(this.#end, `\n${process.pid}\n`);
+    const listed = this.#refuseOwner(stats);
+    return listed && this.#hasPath();
+  }
+
+  /**
+   * Looks for a process that has the file, before the line of this process or, without one, anywhere.
+   *
+   * @returns whether this process has a line
+   * @throws Error if there is one; then this process's own line is cut off, if it is the last one
+   */
+  #refuseOwner(stats: Stats): boolean {
+    const content = Buffer.alloc(2 * BOUND);
+    const text = content.toString("latin1", 0, readSync(this.#fd, content, 0, content.length, 0));
+    const pids = text.split("\n");
+    const own = pids.indexOf(String(process.pid));
+    const before = own < 0 ? pids : pids.slice(0, own);
+    const owner = before.find((pid) => /^[1-9][0-9]{0,9}$/.test(pid) && hasOpen(pid, stats));
+    if (owner === undefined) return own >= 0;
+    const line = `\n${process.pid}\n`;
+    if (text.endsWith(line) && fstatSync(this.#fd).size === text.length) {
+      ftruncateSync(this.#fd, text.length - line.length);
+    }
+    throw new Error(`process ${owner} is running and has it open`);
+  }
+
+  /** Whether the path still leads to the open file. */
+  #hasPath(): boolean {
+    const there = lstatSync(this.#path, { throwIfNoEntry: false });
+    return there !== undefined && isSameFile(there, fstatSync(this.#fd));
+  }
+
+  #close(): void {
+    for (const fd of [this.#end, this.#fd]) if (fd >= 0) closeSync(fd);
+    this.#end = this.#fd = -1;
   }
 }
 

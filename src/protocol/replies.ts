@@ -28,6 +28,7 @@ export const replies = {
   accessDenied: "-ERR [AUTH] access denied",
   accessUnknown: "-ERR [SYS/TEMP] access control not available",
   misconfigured: "-ERR [SYS/PERM] gateway is not set up for this",
+  loginDelay: "-ERR [LOGIN-DELAY] too many attempts to log in, try again later",
   serverUnreachable: "-ERR [SYS/TEMP] server not reachable",
   serverUnavailable: "-ERR [SYS/TEMP] server not available",
   serverLost: "-ERR [SYS/TEMP] connection to server lost",

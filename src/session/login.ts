@@ -9,7 +9,7 @@ import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
 import { hasQuit } from "./hangup";
-import type { Denial } from "./needs";
+import type { Attempt, Denial } from "./needs";
 import { logIn } from "./serverlogin";
 import { type LoginFields, loginFields, type Session, type SessionEnd } from "./session";
 import type { StatusLines } from "./statuslines";
@@ -36,23 +36,43 @@ export async function serveLogin(session: Session, credentials: Credentials): Pr
 async function reach(session: Session, credentials: Credentials): Promise<StatusLines | null> {
   const { needs, client } = session;
   const until = overSignal(client);
+  const attempt = await needs.attempt(session, credentials.user, until);
+  if (attempt.kind === "denial") return deny(session, null, { user: credentials.user, server: undefined }, attempt);
+  try {
+    return await attemptLogin(session, attempt, credentials, until);
+  } finally {
+    attempt.over(client.over);
+  }
+}
+
+/** As `reach`, when it is this attempt's turn. */
+async function attemptLogin(
+  session: Session,
+  attempt: Attempt,
+  credentials: Credentials,
+  until: AbortSignal,
+): Promise<StatusLines | null> {
+  const { needs, client } = session;
   const asked = needs.route(credentials);
-  if (asked.kind === "denial") return deny(session, { user: credentials.user, server: asked.server }, asked);
+  if (asked.kind === "denial") return deny(session, attempt, { user: credentials.user, server: asked.server }, asked);
   session.route = asked;
+  attempt.judging = true;
   const route = await needs.admit(session, asked, until);
-  if (route.kind === "denial") return deny(session, loginFields(asked), route);
+  if (route.kind === "denial") return deny(session, attempt, loginFields(asked), route);
+  attempt.judging = false;
   session.route = route;
   const server = await needs.dial(session, route, until);
-  if (!(server instanceof Connection)) return deny(session, loginFields(route), server);
+  if (!(server instanceof Connection)) return deny(session, attempt, loginFields(route), server);
   whenOver(client, (failure) => server.fail(failure));
   if (needs.trace) session.trace(server);
   try {
     const statuses = session.statusLines(server);
-    const reply = await logIn(session, server, route, statuses);
+    const reply = await logIn(session, attempt, route, statuses);
     if (!isPositive(reply)) {
       server.destroy();
-      return await deny(session, loginFields(route), { code: "server-denied", reason: "server", reply });
+      return await deny(session, attempt, loginFields(route), { code: "server-denied", reason: "server", reply });
     }
+    attempt.succeeded();
     await session.loggedIn(route);
     await client.say(reply);
     session.owed = false;
@@ -80,11 +100,21 @@ function overSignal(client: Connection): AbortSignal {
   return until.signal;
 }
 
-/** Answers a denied login, late unless the denial is temporary. The session ends then. @throws Failure */
-async function deny(session: Session, who: LoginFields, denial: Omit<Denial, "kind">): Promise<null> {
+/**
+ * Answers a denied login, late unless the denial is temporary. The session ends then.
+ *
+ * @param attempt null: there was none
+ */
+async function deny(
+  session: Session,
+  attempt: Attempt | null,
+  who: LoginFields,
+  denial: Omit<Denial, "kind">,
+): Promise<null> {
   const { code, reason, reply, temporary = isTemporary(reply) } = denial;
   session.emit("denied", { ...who, code, reason, answer: session.withoutSecrets(reply) });
-  if (!temporary) await holdBack(session, session.needs.refused(session));
+  if (temporary) attempt?.over(false);
+  else if (attempt) await holdBack(session, attempt.refused());
   await session.client.say(reply);
   return null;
 }

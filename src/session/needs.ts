@@ -37,6 +37,7 @@ export const DENIAL_CODES = [
   "acp-answer",
   "acp-denied",
   "acp-failed",
+  "login-delay",
   "no-server",
   "no-user",
   "not-a-server",
@@ -66,6 +67,24 @@ export function denial(code: Denial["code"], reason: string, reply: string): Den
   return { kind: "denial", code, reason, reply };
 }
 
+/** An attempt to log in that may go on. It ends with the first call of one of its functions. */
+export interface Attempt {
+  readonly kind: "attempt";
+  /** Whether the access control program or the server has the credentials and has not decided yet. */
+  judging: boolean;
+  /** Counts a refusal. @returns how long its answer is to be held back, in milliseconds */
+  refused(): number;
+  /** Forgets earlier refusals. */
+  succeeded(): void;
+  /**
+   * Ends the attempt without a decision; does nothing if it has ended.
+   *
+   * @param left whether the client has left: then it counts as refused if a decision was due, so that a client that
+   * guesses gains nothing if it leaves early
+   */
+  over(left: boolean): void;
+}
+
 /** A session, as the gateway sees it. */
 export interface Visitor {
   /** The session's id in the log. */
@@ -81,6 +100,14 @@ export interface Needs {
   /** Whether the dialogue is traced. */
   readonly trace: boolean;
   readonly emit: Emit;
+  /**
+   * Waits until this client may attempt to log in as this user: refused logins delay further ones.
+   *
+   * @param user as the client gave it
+   * @param until gives up, with its reason
+   * @throws the reason of `until`
+   */
+  attempt(who: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial>;
   /** The server for this login, or why the login is denied. */
   route(credentials: Credentials): Route | Denial;
   /**
@@ -99,8 +126,6 @@ export interface Needs {
   serverTls(raw: Duplex, route: Route): TLSSocket;
   /** Records a successful login; resolves when the client may get its answer. Never rejects. */
   loggedIn(who: Visitor, route: Route): Promise<void>;
-  /** Counts a refused login. @returns how long the answer is to be held back, in milliseconds */
-  refused(who: Visitor): number;
   /** The server's capabilities, from an answer to CAPA within the last hour; undefined: not known. */
   capabilities(server: HostPort): Capabilities | undefined;
   /** Keeps the server's capabilities, from an answer to CAPA. */

@@ -10,7 +10,7 @@ import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protoc
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import { cleaned, isPositive, isStatus, refusedService, SERVER_STATUS_LIMIT } from "../protocol/response";
-import type { Route } from "./needs";
+import type { Attempt, Route } from "./needs";
 import type { Session } from "./session";
 import type { StatusLines } from "./statuslines";
 
@@ -20,16 +20,18 @@ const GREETING_LINES = 5;
 /**
  * Logs in to the server.
  *
+ * @param attempt is being judged from the password on
  * @param statuses the server's status lines
  * @returns the server's status line to the credentials, positive or not, cleaned for the client
  * @throws Failure if the server closes the connection, is silent, refuses service, or does not speak POP3
  */
 export async function logIn(
   { needs }: Session,
-  server: Connection,
+  attempt: Attempt,
   route: Route,
   statuses: StatusLines,
 ): Promise<string> {
+  const { server } = statuses;
   const { limits } = needs.service;
   server.patience = limits.inactivity;
   server.deadline = now() + limits.server;
@@ -38,6 +40,7 @@ export async function logIn(
   const user = await ask(server, statuses, `USER ${route.user}`);
   if (!isPositive(user)) return cleaned(user);
   server.deadline = now() + limits.inactivity;
+  attempt.judging = true;
   const answer = await ask(server, statuses, `PASS ${route.password}`);
   server.deadline = NEVER;
   return cleaned(answer);

@@ -37,7 +37,7 @@ export interface Wanted {
 }
 
 /** A lookup that waits for a place. */
-interface Waiting {
+interface WaitingLookup {
   readonly client: string;
   start(): void;
 }
@@ -47,7 +47,7 @@ export class Lookups {
   readonly #running = new Map<string, number>();
   #count = 0;
   /** In the order in which they came. */
-  readonly #queue = new Set<Waiting>();
+  readonly #queue = new Set<WaitingLookup>();
   /** Lookups of the administrator's names that run. */
   readonly #shared = new Map<string, Promise<readonly string[]>>();
 
@@ -79,7 +79,7 @@ export class Lookups {
         else resolve(outcome);
       };
       const gone = () => settle(until.reason);
-      const waiting: Waiting = {
+      const waiting: WaitingLookup = {
         client: network(wanted.client),
         start: () => {
           const found = chosen ? this.#inPlace(waiting.client, host) : this.#together(host);
@@ -95,12 +95,12 @@ export class Lookups {
     });
   }
 
-  #startOrWait(waiting: Waiting): void {
+  #startOrWait(waiting: WaitingLookup): void {
     if (this.#hasPlace(waiting)) waiting.start();
     else this.#queue.add(waiting);
   }
 
-  #hasPlace({ client }: Waiting): boolean {
+  #hasPlace({ client }: WaitingLookup): boolean {
     return this.#count < IN_ALL && (this.#running.get(client) ?? 0) < PER_CLIENT;
   }
 

@@ -75,6 +75,16 @@ test("server selection, access control, client log", () => {
   assert.deepEqual(request.kind === "run" && request.settings.service.access.acp?.argv, ["/bin/sh", "-c", "exit"]);
 });
 
+test("exempt clients: networks and addresses", () => {
+  const exempt = (line: string) => settings(line).service.limits.exempt;
+  assert.deepEqual(exempt("-D mail"), []);
+  assert.deepEqual(exempt("-D --exempt 192.0.2.0/24,,2001:db8::25 mail"), [
+    { address: "192.0.2.0", bits: 24 },
+    { address: "2001:db8::25", bits: 128 },
+  ]);
+  assert.deepEqual(exempt("-D --exempt ::1 --exempt 10.0.0.0/8 mail"), [{ address: "10.0.0.0", bits: 8 }]);
+});
+
 test("certificates and keys are pairs, in their order", () => {
   const both = "-D --client-tls tls --tls-cert /a.pem --tls-key /a.key --tls-cert /b.pem --tls-key /b.key localhost";
   const expected = [
@@ -127,6 +137,8 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
     [["-D", "-v", "PATH", "mail"], /^-v \S+: give (?:a prefix|letters)/],
     [["-D", "-v", "NODE_", "mail"], /^-v \S+: give (?:a prefix|letters)/],
     [["-D", "-v", "A=B", "mail"], /^-v \S+: give (?:a prefix|letters)/],
+    [["-D", "--exempt", "", "mail"], /^--exempt "": give addresses, or networks/],
+    [["-D", "--exempt", "10.0.0.0/8,10/8", "mail"], /^--exempt 10\.0\.0\.0\/8,10\/8: give addresses, or networks/],
     [["-D", "a", "b"], /too many operands: b/],
     [["-DD"], /first operand/],
     [["-DD", "mail"], /^-DD mail: give \[interface:\]port/],

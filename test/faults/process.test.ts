@@ -4,13 +4,16 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Accepting } from "../stage/accepting";
+import { scratch } from "../stage/acp";
 import { connectGreeted, connectLoggedIn, welcome } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
 import { Peer } from "../stage/peer";
-import { MAIN, startProcess } from "../stage/process";
+import { type Launched, launch, MAIN, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 
 test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 120_000 }, async (t) => {
@@ -62,6 +65,31 @@ test("SIGTERM: sessions go on, new clients are not accepted; a second one ends a
   client.end();
   assert.equal(await ended, 0);
   assert.match(gateway.said(), / close .*reason="gateway is shutting down"/);
+});
+
+test("B26: of three daemons that start at once with one pidfile, one serves", async (t) => {
+  const file = join(scratch(t), "pid");
+  const argv = ["-d", "--listen", "127.0.0.1:0", "--pidfile", file, "127.0.0.1:1"];
+  const all = Array.from({ length: 3 }, () =>
+    launch(t, process.execPath, [MAIN, ...argv], { stdio: ["ignore", "ignore", "pipe"] }),
+  );
+  const ended = () => all.filter(({ child }) => child.exitCode !== null);
+  const listening = () => all.filter(({ said }) => / info listen /.test(said()));
+  await until(
+    () => ended().length === 2 && listening().length === 1,
+    () => all.map(({ said }) => said()).join(),
+  );
+  const [owner] = listening() as [Launched];
+  for (const { child, said } of ended()) {
+    assert.equal(child.exitCode, 69);
+    assert.match(
+      said(),
+      new RegExp(`^pop3\\.proxy: pidfile \\S+: process ${owner.child.pid} is running and has it open\n$`),
+    );
+  }
+  assert.equal(readFileSync(file, "latin1"), `${owner.child.pid}\n`);
+  owner.child.kill("SIGTERM");
+  assert.equal(await owner.ended(), 0);
 });
 
 test("SIGUSR1 opens no debugger", async (t) => {

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { type Cidr, parseCidr } from "../../src/base/cidr";
 import { Connection } from "../../src/connection/connection";
 import { SessionLimits } from "../../src/listen/limits";
 import { startProcess } from "../stage/process";
 
 /** Limits with these bounds. */
-function limitsOf(sessions: number, perClient: number) {
+function limitsOf(sessions: number, perClient: number, exempt: readonly Cidr[] = []) {
   const limits = new SessionLimits();
   return {
-    admit: (client: Connection) => limits.admit(client, { sessions, perClient })?.reply ?? null,
+    admit: (client: Connection) => limits.admit(client, { sessions, perClient, exempt })?.reply ?? null,
     leave: (client: Connection) => limits.leave(client),
     loggedIn: (client: Connection) => limits.loggedIn(client),
   };
@@ -72,4 +73,15 @@ test("B19: many addresses inside one IPv6 /64 are one client", () => {
   for (const one of all) limits.leave(one);
   assert.equal(limits.admit(all[2] as Connection), null, "counts come back to nothing");
   for (const one of [...all, other]) one.destroy();
+});
+
+test("an exempt client has no limit of its own, and takes nothing from its neighbours", () => {
+  const limits = limitsOf(5, 1, [parseCidr("2001:db8::5") as Cidr]);
+  const exempt = ["2001:db8::5", "2001:db8::5", "2001:db8::5"].map(client);
+  assert.deepEqual(exempt.map(limits.admit), [null, null, null]);
+  const neighbours = ["2001:db8::6", "2001:db8::7"].map(client);
+  assert.deepEqual(neighbours.slice(0, 1).map(limits.admit), [null]);
+  for (const one of exempt) limits.leave(one);
+  assert.match(limits.admit(neighbours[1] as Connection) ?? "", /from your address/);
+  for (const one of [...exempt, ...neighbours]) one.destroy();
 });

@@ -33,7 +33,6 @@ async function daemon(t: TestContext, file: string, script = ""): Promise<number
 test("it holds the number and a newline, and is gone at the end", (t) => {
   const file = path(t);
   const pidfile = new Pidfile(file);
-  assert.equal(readFileSync(file, "latin1"), "");
   pidfile.write();
   assert.equal(readFileSync(file, "latin1"), `${process.pid}\n`);
   assert.equal(statSync(file).mode & 0o133, 0);
@@ -42,11 +41,18 @@ test("it holds the number and a newline, and is gone at the end", (t) => {
 });
 
 test("what a crash has left is written over, though the number is somebody else's by now", (t) => {
-  for (const left of ["4194305\n", `${process.ppid}\n`, "1\n", "a longer line that is no number\n", "0\n", "-1\n"]) {
+  for (const left of [
+    "4194305\n",
+    `${process.ppid}\n`,
+    "1\n",
+    "a longer line that is no number\n",
+    "0\n",
+    "-1\n",
+    "12",
+  ]) {
     const file = path(t);
     writeFileSync(file, left);
     const pidfile = new Pidfile(file);
-    assert.equal(readFileSync(file, "latin1"), left);
     pidfile.write();
     assert.equal(readFileSync(file, "latin1"), `${process.pid}\n`);
     pidfile.remove();
@@ -58,6 +64,72 @@ test("a running daemon keeps its file", async (t) => {
   const pid = await daemon(t, file);
   assert.throws(() => new Pidfile(file), { message: `pidfile ${file}: process ${pid} is running and has it open` });
   assert.equal(readFileSync(file, "latin1"), `${pid}\n`);
+});
+
+/**
+ * A process that claims one file after the other, each at its time, keeps what it has got, and writes it at the end.
+ *
+ * @returns the files that it has got, once all were claimed, and a function that lets it write
+ */
+function claimant(t: TestContext, files: readonly string[], start: number, step: number) {
+  const all = `
+    const { Pidfile } = require(${JSON.stringify(PIDFILE)});
+    const got = ${JSON.stringify(files)}.flatMap((file, index) => {
+      while (Date.now() < ${start} + index * ${step});
+      try { return [[file, new Pidfile(file)]]; } catch (thrown) {
+        if (!/ is running and has it open$/.test(thrown.message)) throw thrown;
+        return [];
+      }
+    });
+    console.log(JSON.stringify(got.map(([file]) => file)));
+    process.stdin.resume().once("data", () => {
+      for (const [, pidfile] of got) pidfile.write();
+      console.log("written");
+    });`;
+  const child = spawn(process.execPath, ["-e", all], { stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  const said = async () => String((await once(child.stdout, "data"))[0]).trim();
+  return {
+    pid: child.pid as number,
+    got: async () => JSON.parse(await said()) as string[],
+    write: async () => {
+      child.stdin.write("\n");
+      assert.equal(await said(), "written");
+    },
+  };
+}
+
+test("B26: of several that start at once, each file goes to exactly one, and ends up with its number", async (t) => {
+  const folder = scratch(t);
+  const files = Array.from({ length: 60 }, (_, index) => join(folder, `${index}`));
+  for (const file of files.filter((_, index) => index % 2)) writeFileSync(file, "4194305\n");
+  const claimants = Array.from({ length: 4 }, () => claimant(t, files, Date.now() + 1000, 20));
+  const got = await Promise.all(claimants.map(async (one) => [one, await one.got()] as const));
+  const owners = new Map(got.flatMap(([{ pid }, its]) => its.map((file) => [file, pid] as const)));
+  assert.deepEqual(got.flatMap(([, its]) => its).sort(), [...files].sort(), "each once");
+  for (const one of claimants) await one.write();
+  for (const [file, pid] of owners) assert.equal(readFileSync(file, "latin1"), `${pid}\n`);
+});
+
+test("B26: a file whose owner has just removed it is no file of a newcomer", (t) => {
+  const file = path(t);
+  const old = new Pidfile(file);
+  old.write();
+  old.remove();
+  const pidfile = new Pidfile(file);
+  pidfile.write();
+  assert.equal(readFileSync(file, "latin1"), `${process.pid}\n`);
+  pidfile.remove();
+});
+
+test("a file of another kind is not written to", (t) => {
+  const file = path(t);
+  const content = "a log line\n".repeat(1000);
+  writeFileSync(file, content);
+  assert.throws(() => new Pidfile(file), {
+    message: `pidfile ${file}: has more in it than a process id; give another`,
+  });
+  assert.equal(readFileSync(file, "latin1"), content);
 });
 
 test("neither a symbolic link nor another file's second name is written to", (t) => {

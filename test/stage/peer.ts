@@ -16,7 +16,10 @@ import { PATIENCE } from "./waiting";
 export class Gone extends Error {}
 
 /** A port of 127.0.0.1, or another place. */
-export type Place = number | { readonly port: number; readonly host: string } | { readonly path: string };
+export type Place =
+  | number
+  | { readonly port: number; readonly host: string; readonly localAddress?: string }
+  | { readonly path: string };
 
 export class Peer {
   /** All that came before TLS, and all that came under it, as latin1. */
