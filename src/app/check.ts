@@ -15,7 +15,7 @@ import type { Service, Settings, TlsMode } from "../config/settings";
 import { isProgram, servers as serverList } from "../config/values";
 import type { Connection } from "../connection/connection";
 import { plain } from "../log/destination";
-import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
 import { greeted } from "../session/serverlogin";
 import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
@@ -108,8 +108,11 @@ function certificates({ clients }: Service): string[] {
 
 /** From here on things are tried with the rights that sessions will have. */
 function becomeUser({ process: { user } }: Settings): string[] {
-  if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
-  return [];
+  if (!isRoot()) return [];
+  if (accountOf(user).uid === 0) return ["warning: -u root: the gateway stays root"];
+  dropPrivileges(user);
+  const warning = groupWarning(user);
+  return warning ? [`warning: ${warning.reason}`] : [];
 }
 
 function clientLog({ access: { clientLog: folder } }: Service): string[] {

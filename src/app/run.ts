@@ -14,7 +14,7 @@ import { passedDescriptors, Superserver } from "../listen/superserver";
 import type { Emit } from "../log/events";
 import { type OpenLog, openLog } from "../log/open";
 import { Pidfile } from "../process/pidfile";
-import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
 import { obeySignals } from "./signals";
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
@@ -127,7 +127,13 @@ function superserverOf(listener: Listener): Superserver {
 /** Finds the account to become while that can be told in time. @returns becomes it @throws Error if there is none */
 function rootDropper(user: string, emit: Emit): () => void {
   if (!isRoot()) return () => {};
-  if (accountOf(user).uid !== 0) return () => dropPrivileges(user);
+  if (accountOf(user).uid !== 0) {
+    return () => {
+      dropPrivileges(user);
+      const warning = groupWarning(user);
+      if (warning) emit("root", warning);
+    };
+  }
   return () => emit("root", { code: "root", reason: "-u root: the gateway stays root" });
 }
 
