@@ -9,6 +9,9 @@ import { safeStandardStreams } from "./process/descriptor";
 // The first act: under a superserver stderr is the client, whatever may go wrong from here on.
 const stderrIsClient = safeStandardStreams();
 
+// From now on SIGUSR1 does not open Node's debugger (process/debugger.ts).
+process.on("SIGUSR1", () => {});
+
 // Lookups run in libuv's threads: with the four of its default, four names of a dead zone would stop every login.
 process.env.UV_THREADPOOL_SIZE ??= "64";
 

@@ -13,6 +13,7 @@ import { Listener } from "../listen/listener";
 import { passedDescriptors, Superserver } from "../listen/superserver";
 import type { Emit } from "../log/events";
 import { type OpenLog, openLog } from "../log/open";
+import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
 import { obeySignals } from "./signals";
@@ -90,6 +91,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   const dropRoot = rootDropper(own.user, emit);
   const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
   if (pidfile) undo.push(() => pidfile.remove());
+  if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
   pidfile?.write();
@@ -97,6 +99,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     acceptor,
     announce() {
       warn(listener.gateway, emit, daemon);
+      closeDebuggerLater();
       // Under a superserver standard output may be the client.
       if (demo && daemon) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
       obeySignals({

@@ -11,7 +11,5 @@ export interface Orders {
 /** From now on the process obeys signals. */
 export function obeySignals({ end, reload }: Orders): void {
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => end(signal));
-  // Else Node would open its debugger to anybody on this machine; programs that rotate logs send this signal.
-  process.on("SIGUSR1", () => {});
   if (reload) process.on("SIGHUP", reload);
 }

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -93,6 +93,31 @@ test("SIGUSR1 opens no debugger", async (t) => {
   gateway.child.kill("SIGUSR1");
   await pause(300);
   assert.doesNotMatch(gateway.said(), /Debugger/);
+  assert.equal(await gateway.stop(), 0);
+});
+
+test("B26: a debugger that SIGUSR1 has opened before the first line is closed before the port is open", async (t) => {
+  const preload = join(scratch(t), "preload.js");
+  writeFileSync(
+    preload,
+    `process.kill(process.pid, "SIGUSR1");
+     const { url } = require("node:inspector");
+     const pause = new Int32Array(new SharedArrayBuffer(4));
+     for (const end = Date.now() + 20_000; url() === undefined && Date.now() < end; ) Atomics.wait(pause, 0, 0, 5);`,
+  );
+  const before = `export NODE_OPTIONS="--inspect-port=0 --require=${preload}"`;
+  const gateway = await startProcess(["127.0.0.1:1"], { t, before });
+  const ports = [...gateway.said().matchAll(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/g)].map(
+    ([, port]) => port,
+  );
+  assert.ok(ports.length > 0, gateway.said());
+  for (const port of ports) await assert.rejects(Peer.connect(Number(port)), /ECONNREFUSED/);
+  gateway.child.kill("SIGUSR1");
+  const later = pause(1500);
+  const client = await connectGreeted(gateway.port, t);
+  assert.equal(await client.ask("QUIT"), "+OK bye");
+  await later;
+  for (const port of ports) await assert.rejects(Peer.connect(Number(port)), /ECONNREFUSED/);
   assert.equal(await gateway.stop(), 0);
 });
 
