@@ -1,15 +1,49 @@
 /** What signals do (the manual's section "Signals"). */
 
+import { now } from "../base/clock";
+
 /** What a signal may ask for. */
 export interface Orders {
-  /** SIGTERM, SIGINT. @param signal its name */
+  /** SIGTERM, SIGINT, SIGQUIT. @param signal its name */
   end(signal: string): void;
   /** SIGHUP; absent: the signal does what it does to any process. */
   readonly reload?: (() => void) | undefined;
 }
 
+/** The least pause between two reloads, in milliseconds, and how many times longer than a reload it is at least. */
+const PAUSE = 100;
+const SHARE = 9;
+
+/**
+ * A reload reads files and makes contexts of TLS, all in one turn of the event loop. However many signals come, reloads
+ * follow one another with pauses between, in which sessions are served; after the last signal there is always one.
+ */
+export function oneByOne(reload: () => void): () => void {
+  let wanted = false;
+  let pausing = false;
+  const run = () => {
+    wanted = false;
+    pausing = true;
+    const began = now();
+    reload();
+    setTimeout(
+      () => {
+        pausing = false;
+        if (wanted) run();
+      },
+      Math.max(PAUSE, SHARE * (now() - began)),
+    );
+  };
+  return () => {
+    wanted = true;
+    if (!pausing) run();
+  };
+}
+
 /** From now on the process obeys signals. */
 export function obeySignals({ end, reload }: Orders): void {
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => end(signal));
-  if (reload) process.on("SIGHUP", reload);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => end(signal));
+  // Programs that rotate logs send it; main.ts has the same for SIGUSR1.
+  process.on("SIGUSR2", () => {});
+  if (reload) process.on("SIGHUP", oneByOne(reload));
 }
