@@ -9,6 +9,9 @@ import { safeStandardStreams } from "./process/descriptor";
 // This is first, since under a superserver stderr is the client: no later fault may be written there.
 const stderrIsClient = safeStandardStreams();
 
+// From now on SIGUSR1 does not open Node's debugger (process/debugger.ts).
+process.on("SIGUSR1", () => {});
+
 // Lookups run in libuv's threads, by default four: four names whose name servers do not answer would stop every login.
 process.env.UV_THREADPOOL_SIZE ??= "64";
 

@@ -16,7 +16,7 @@ import type { Service, Settings, TlsMode } from "../config/settings";
 import { isProgram, servers as serverList } from "../config/values";
 import type { Connection } from "../connection/connection";
 import { plain } from "../log/destination";
-import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
 import { greeted } from "../session/serverlogin";
 import { StatusLines } from "../session/statuslines";
 import { ClientTls } from "../tls/clients";
@@ -112,8 +112,11 @@ function certificates({ clients }: Service): string[] {
 
 /** Drops root, so that the next checks have the rights of sessions. */
 function becomeUser({ process: { user } }: Settings): string[] {
-  if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
-  return [];
+  if (!isRoot()) return [];
+  if (accountOf(user).uid === 0) return ["warning: -u root: the gateway stays root"];
+  dropPrivileges(user);
+  const warning = groupWarning(user);
+  return warning ? [`warning: ${warning.reason}`] : [];
 }
 
 function clientLog({ access: { clientLog: folder } }: Service): string[] {

@@ -13,8 +13,9 @@ import { Listener } from "../listen/listener";
 import { passedDescriptors, Superserver } from "../listen/superserver";
 import type { Emit } from "../log/events";
 import { type OpenLog, openLog } from "../log/open";
+import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { Pidfile } from "../process/pidfile";
-import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
 import { obeySignals } from "./signals";
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
@@ -99,6 +100,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   const dropRoot = rootDropper(own.user, emit);
   const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
   if (pidfile) undo.push(() => pidfile.remove());
+  if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
   pidfile?.write();
@@ -106,6 +108,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     acceptor,
     announce() {
       warn(listener.gateway, emit, daemon);
+      closeDebuggerLater();
       // Under a superserver standard output may be the client's connection.
       if (demo && daemon) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
       obeySignals({
@@ -141,7 +144,13 @@ function superserverOf(listener: Listener): Superserver {
  */
 function rootDropper(user: string, emit: Emit): () => void {
   if (!isRoot()) return () => {};
-  if (accountOf(user).uid !== 0) return () => dropPrivileges(user);
+  if (accountOf(user).uid !== 0) {
+    return () => {
+      dropPrivileges(user);
+      const warning = groupWarning(user);
+      if (warning) emit("root", warning);
+    };
+  }
   return () => emit("root", { code: "root", reason: "-u root: the gateway stays root" });
 }
 

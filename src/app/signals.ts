@@ -1,17 +1,49 @@
 /** The process's signals (the manual's section "Signals"). */
 
+import { now } from "../base/clock";
+
 /** The actions of signals. */
 interface Orders {
-  /** Called at SIGTERM and SIGINT. @param signal its name */
+  /** Called at SIGTERM, SIGINT and SIGQUIT. @param signal its name */
   end(signal: string): void;
   /** Called at SIGHUP; absent: SIGHUP has its default action. */
   readonly reload?: (() => void) | undefined;
 }
 
+/** The least pause between two reloads, in milliseconds, and how many times longer than a reload it is at least. */
+const PAUSE = 100;
+const SHARE = 9;
+
+/**
+ * A reload reads files and makes contexts of TLS, all in one turn of the event loop. However many signals come, reloads
+ * follow one another with pauses between, in which sessions are served; after the last signal there is always one.
+ */
+export function oneByOne(reload: () => void): () => void {
+  let wanted = false;
+  let pausing = false;
+  const run = () => {
+    wanted = false;
+    pausing = true;
+    const began = now();
+    reload();
+    setTimeout(
+      () => {
+        pausing = false;
+        if (wanted) run();
+      },
+      Math.max(PAUSE, SHARE * (now() - began)),
+    );
+  };
+  return () => {
+    wanted = true;
+    if (!pausing) run();
+  };
+}
+
 /** Installs the handlers of signals. */
 export function obeySignals({ end, reload }: Orders): void {
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => end(signal));
-  // By default Node opens its debugger to all users of this machine; programs that rotate logs send this signal.
-  process.on("SIGUSR1", () => {});
-  if (reload) process.on("SIGHUP", reload);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => end(signal));
+  // Programs that rotate logs send this signal. main.ts has the same for SIGUSR1.
+  process.on("SIGUSR2", () => {});
+  if (reload) process.on("SIGHUP", oneByOne(reload));
 }

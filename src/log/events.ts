@@ -87,6 +87,7 @@ export const PROCESS_CODES = [
   "reload",
   "reset",
   "root",
+  "root-group",
   "start",
   "tls-old-version",
   "unreadable",

@@ -13,6 +13,7 @@ import { type Program, readPack, runPack } from "./script";
 
 // As in main.ts. In the bundle __dirname is the folder of main.js.
 const stderrIsClient = safeStandardStreams();
+process.on("SIGUSR1", () => {});
 process.env.UV_THREADPOOL_SIZE ??= "64";
 program().main(process.argv.slice(2), stderrIsClient);
 

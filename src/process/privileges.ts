@@ -8,6 +8,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { userInfo } from "node:os";
+import type { Warning } from "../base/warning";
 
 /** The account that the process runs as without root. */
 interface Account {
@@ -16,6 +17,9 @@ interface Account {
   readonly uid: number;
   readonly gid: number;
 }
+
+/** The group of root. */
+const ROOT = 0;
 
 /** The greatest id; to setuid(2) and its like, the id above it means "do not change". */
 const GREATEST_ID = 0xffff_fffe;
@@ -75,6 +79,13 @@ export function dropPrivileges(user: string): void {
   } catch {
     fail(`${user} can't read ${__dirname}: install the gateway in a directory that every user can read`);
   }
+}
+
+/** What is worth a warning about the groups of the user that this process has become; null: nothing. */
+export function groupWarning(user: string): Warning | null {
+  if (posix.getgid() !== ROOT && !posix.getgroups().includes(ROOT)) return null;
+  const reason = `-u ${user}: the gateway stays in group 0, which is root's: files of that group are open to it`;
+  return { code: "root-group", reason };
 }
 
 /** Whether this process runs as that account and can't become root again. */

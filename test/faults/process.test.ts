@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -12,6 +12,7 @@ import { Accepting } from "../stage/accepting";
 import { scratch } from "../stage/acp";
 import { connectGreeted, connectLoggedIn, welcome } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
+import { CERT_FILE, KEY_FILE } from "../stage/localhost";
 import { Peer } from "../stage/peer";
 import { type Launched, launch, MAIN, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
@@ -97,6 +98,77 @@ test("SIGUSR1 opens no debugger", async (t) => {
   gateway.child.kill("SIGUSR1");
   await pause(300);
   assert.doesNotMatch(gateway.said(), /Debugger/);
+  assert.equal(await gateway.stop(), 0);
+});
+
+test("B26: a debugger that SIGUSR1 has opened before the first line is closed before the port is open", async (t) => {
+  const preload = join(scratch(t), "preload.js");
+  writeFileSync(
+    preload,
+    `process.kill(process.pid, "SIGUSR1");
+     const { url } = require("node:inspector");
+     const pause = new Int32Array(new SharedArrayBuffer(4));
+     for (const end = Date.now() + 20_000; url() === undefined && Date.now() < end; ) Atomics.wait(pause, 0, 0, 5);`,
+  );
+  const before = `export NODE_OPTIONS="--inspect-port=0 --require=${preload}"`;
+  const gateway = await startProcess(["127.0.0.1:1"], { t, before });
+  const ports = [...gateway.said().matchAll(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/g)].map(
+    ([, port]) => port,
+  );
+  assert.ok(ports.length > 0, gateway.said());
+  for (const port of ports) await assert.rejects(Peer.connect(Number(port)), /ECONNREFUSED/);
+  gateway.child.kill("SIGUSR1");
+  const later = pause(1500);
+  const client = await connectGreeted(gateway.port, t);
+  assert.equal(await client.ask("QUIT"), "+OK bye");
+  await later;
+  for (const port of ports) await assert.rejects(Peer.connect(Number(port)), /ECONNREFUSED/);
+  assert.equal(await gateway.stop(), 0);
+});
+
+test("B26: SIGUSR2 is ignored, SIGQUIT ends as SIGTERM does", async (t) => {
+  const accepting = new Accepting();
+  atEnd(t, () => accepting.close());
+  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
+  gateway.child.kill("SIGUSR2");
+  gateway.child.kill("SIGQUIT");
+  await gateway.saying(/ notice end signal=SIGQUIT/);
+  await client.say("QUIT");
+  await server.answer("QUIT", "+OK bye\r\n");
+  server.end();
+  assert.equal(await client.line(), "+OK bye");
+  client.end();
+  await until(() => gateway.child.exitCode !== null || gateway.child.signalCode !== null, gateway.said);
+  assert.equal(gateway.child.exitCode, 0);
+});
+
+test("B26: 1,000 SIGHUP a second: few reloads, sessions are served, and the last signal is obeyed", async (t) => {
+  const files = { certFile: join(scratch(t), "moving.pem"), keyFile: KEY_FILE };
+  copyFileSync(CERT_FILE, files.certFile);
+  const accepting = new Accepting();
+  atEnd(t, () => accepting.close());
+  const tls = ["--tls-cert", files.certFile, "--tls-key", files.keyFile, "--server-tls", "none"];
+  const gateway = await startProcess([...tls, `127.0.0.1:${await accepting.open()}`], { t, listeners: ["/starttls"] });
+  const reloads = () => gateway.log.filter(({ event }) => event === "reload").length;
+  const began = performance.now();
+  let sessions = 0;
+  for (let sent = 0; sent < 2000; ) {
+    // In bursts, since timers are coarse.
+    for (let i = 0; i < 10; i++, sent++) gateway.child.kill("SIGHUP");
+    if (sent % 200 === 0) {
+      const client = await connectGreeted(gateway.port, t);
+      assert.equal(await client.ask("QUIT"), "+OK bye");
+      sessions++;
+    }
+    await pause(10);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  assert.equal(sessions, 10);
+  assert.ok(reloads() >= 1 && reloads() <= 1 + seconds * 10, `${reloads()} reloads in ${seconds} s`);
+  writeFileSync(files.certFile, "garbage");
+  gateway.child.kill("SIGHUP");
+  await gateway.saying(/ err reload .*moving\.pem/);
   assert.equal(await gateway.stop(), 0);
 });
 

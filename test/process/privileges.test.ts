@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pair, rootOnly, start, threads, upstream } from "../listen/handing";
-import { MAIN } from "../stage/process";
+import { MAIN, startProcess } from "../stage/process";
 
 const PRIVILEGES = join(__dirname, "..", "..", "src", "process", "privileges.js");
 
@@ -83,6 +83,17 @@ test("who can't be found is told in one line, and root is root still", rootOnly,
     assert.match(fault, told);
     assert.ok(root);
   }
+});
+
+test("B26: root's group is warned of, and no other", rootOnly, async (t) => {
+  const warned = async (user: string) => {
+    const gateway = await startProcess(["-u", user, "127.0.0.1:1"], { t });
+    assert.equal(await gateway.stop(), 0);
+    return / warning root code=root-group reason="-u 65534:0: the gateway stays in group 0, /.test(gateway.said());
+  };
+  assert.equal(await warned("65534:0"), true);
+  assert.equal(await warned("65534:65534"), false);
+  assert.equal(await warned("nobody"), false);
 });
 
 test("where Node does not permit it, root is not served with", rootOnly, () => {
