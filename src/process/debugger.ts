@@ -5,6 +5,7 @@
  * one that was closed can open once more.
  */
 
+import { close, url } from "node:inspector";
 import { setImmediate as turn } from "node:timers/promises";
 
 /** How many turns of the event loop without a debugger are enough. */
@@ -19,12 +20,10 @@ const ASKED = /(?:^| )--inspect(?:-brk|-wait)?(?:=| |$)/;
 /** Closes the debugger, unless an option of Node asks for it. */
 export async function closeDebugger(): Promise<void> {
   if (ASKED.test([...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" "))) return;
-  // Loaded here, since it takes 5 ms, and a session under inetd does without.
-  const inspector = require("node:inspector") as typeof import("node:inspector");
   for (let quiet = 0; quiet < TURNS; quiet++) {
     await turn();
-    if (inspector.url() === undefined) continue;
-    inspector.close();
+    if (url() === undefined) continue;
+    close();
     quiet = 0;
   }
 }
