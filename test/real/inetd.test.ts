@@ -68,7 +68,7 @@ async function sessions(t: TestContext, superserver: Superserver, host: Service[
   if (!superserver.waits) await settled(served.processes);
   assert.equal(served.processes().length, superserver.waits ? 1 : 0);
   await until(() => told.filter((line) => / close .*reason=quit .*retrieved=6 /.test(line)).length === 2, told);
-  assert.ok(told.some((line) => line.includes(`client=${host} interface=${host}`)));
+  assert.ok(told.some((line) => new RegExp(` connect .*client=${host} port=\\d+ interface=${host}`).test(line)));
   // Severities of 3 and less are faults.
   for (const line of told) assert.ok(Number(/^<(\d+)>/.exec(line)?.[1]) % 8 > 3, line);
 }
