@@ -118,6 +118,14 @@ export class Reader {
     }
   }
 
+  /** Takes what is left at the end of input, a line without a line end, as latin1. */
+  lastLine(): string {
+    this.lineOctets = this.#octets.length;
+    const line = this.take(this.lineOctets).toString("latin1");
+    this.onLine?.(line);
+    return line;
+  }
+
   /** As `Connection.skipLine`. @throws Failure */
   async skipLine(): Promise<boolean> {
     for (;;) {

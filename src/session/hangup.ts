@@ -9,7 +9,10 @@ export function hasQuit(lines: string): boolean {
   return /^quit *\r?$/im.test(lines);
 }
 
-/** "QUIT" if a client's input has ended in that word without a line end; null for any other fragment, which never runs. */
+/**
+ * Takes "QUIT" if a client's input has ended in that word without a line end; null for any other fragment, which never
+ * runs.
+ */
 export function lastWord(client: Connection): string | null {
-  return /^quit$/i.test(client.input.ahead) ? "QUIT" : null;
+  return /^quit$/i.test(client.input.ahead) ? client.input.lastLine() : null;
 }

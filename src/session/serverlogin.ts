@@ -102,10 +102,14 @@ export async function list(server: Connection): Promise<string[]> {
   }
 }
 
-/** Says a command and reads the answer. A server that has spoken out of turn gets no credentials. */
+/**
+ * Says a command and reads the answer. A server that has spoken out of turn gets no credentials; empty lines behind its
+ * last answer, whole or in part, are skipped with those before its next one.
+ */
 async function ask(server: Connection, statuses: StatusLines, command: string): Promise<string> {
-  if (server.input.pending > 0) {
-    const reason = `server spoke out of turn: ${server.input.ahead}`;
+  const { ahead } = server.input;
+  if (!/^[\r\n]*$/.test(ahead)) {
+    const reason = `server spoke out of turn: ${ahead}`;
     throw new Failure("server", "out-of-turn", reason, replies.serverUnavailable);
   }
   await server.say(command);

@@ -55,6 +55,20 @@ test("B18: where STLS follows, a line behind the greeting ends the login", async
   assert.equal(await server.rest(), "");
 });
 
+test("B11: empty lines between the answers at login are skipped, whole or in part", async (t) => {
+  const [gateway, accepting] = await stage(t);
+  for (const behind of ["\r\n", "\n\n", "\r", "\r\n\r"]) {
+    const [client, server] = await asking(gateway, accepting);
+    await server.write("+OK ready\r\n\r");
+    assert.equal(await server.line(), "USER joe");
+    await server.write(`\n+OK\r\n${behind}`);
+    assert.equal(await server.line(), "PASS p");
+    await server.write(`${behind.endsWith("\r") ? "\n" : ""}+OK in\r\n`);
+    assert.equal(await client.line(), "+OK in");
+    client.end();
+  }
+});
+
 test("B20: a PROXY header, version 2, in any segments: closed without an answer, nothing of it runs", async (t) => {
   const [gateway, accepting] = await stage(t);
   const header = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\xc0\0\0\x6e";
