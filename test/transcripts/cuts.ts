@@ -13,10 +13,10 @@ export const LONG = (process.env.POP3_TEST_LONG ?? "") !== "";
 export const SEED = seed(process.env.POP3_TEST_SEED);
 
 /** The most cuts of one leg in the short form. */
-const BOUND = 24;
+const BOUND = 16;
 
 /** The most of them at the ends of the leg and around line ends, so that the insides of lines have their share. */
-const AT_LINE_ENDS = 16;
+const AT_LINE_ENDS = 11;
 
 /** The cuts of both legs. */
 export function cutsOf(transcript: Transcript): Cut[] {
