@@ -30,7 +30,7 @@ const ways = [
 /** For about a second and a half. */
 const load = { count: 12_000, perTurn: 50, pause: 5, more: 100 } satisfies Partial<Task>;
 
-describe("rsyslogd", { skip: lacking("rsyslogd", "logger"), concurrency: 3 }, () => {
+describe("rsyslogd", { skip: lacking("rsyslogd", "logger"), concurrency: 9 }, () => {
   for (const [way, input, how] of ways) {
     test(`${way}: lines arrive as they are, with facility, severity and tag`, async (t) => {
       const rsyslogd = await startRsyslogd(t);
