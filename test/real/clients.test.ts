@@ -1,5 +1,6 @@
 /**
- * The POP3 libraries of Python and Perl in front of dovecot, each in a script that fetches a whole maildrop.
+ * The POP3 libraries of Python and Perl in front of dovecot, and of servers with a bare LF, each in a script that fetches
+ * a whole maildrop.
  */
 
 import assert from "node:assert/strict";
@@ -8,6 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
+import { bareLf, startLfServer } from "./lfserver";
 import { mails, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same } from "./same";
@@ -91,4 +93,15 @@ for (const [name, script, written] of [
       assert.equal(server.stored().length, 0);
     });
   });
+
+  for (const lf of bareLf) {
+    test(`B9: ${name} and a server with a bare LF ${lf}`, { skip: lacking(script[0]) }, async (t) => {
+      const server = await startLfServer(t, mails, lf);
+      const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
+      same(await fetch(t, script, port, false), written);
+      assert.equal(server.stored().length, mails.length);
+      same(await fetch(t, script, port, true), written);
+      assert.equal(server.stored().length, 0);
+    });
+  }
 }

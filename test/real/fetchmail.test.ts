@@ -1,5 +1,5 @@
 /**
- * fetchmail in front of dovecot, which refuses LAST, and of popa3d, which knows it. When CAPA is refused, fetchmail
+ * fetchmail in front of dovecot, which refuses LAST, of popa3d, which knows it, and of servers with a bare LF. When CAPA is refused, fetchmail
  * connects again without it. It writes mails with LF.
  */
 
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
+import { bareLf, startLfServer } from "./lfserver";
 import { plain, stored } from "./mails";
 import { popa3dParts, startPopa3d } from "./popa3d";
 import { lacking, program, run } from "./programs";
@@ -55,5 +56,16 @@ for (const [name, launch, parts, verbs] of [
       assert.match(said, /^USER PASS STAT( LIST RETR DELE)+ QUIT$/);
       assert.equal(server.stored().length, 0);
     });
+  });
+}
+
+for (const lf of bareLf) {
+  test(`B9: fetchmail and a server with a bare LF ${lf}`, { skip: lacking("fetchmail") }, async (t) => {
+    const server = await startLfServer(t, plain, lf);
+    const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
+    const [fetched, said] = await fetchmail(t, port, "fetchall no keep");
+    same(fetched, plain.map(stored));
+    assert.match(said, /^USER PASS STAT( LIST RETR DELE)+ QUIT$/);
+    assert.equal(server.stored().length, 0);
   });
 }

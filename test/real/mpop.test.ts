@@ -1,5 +1,5 @@
 /**
- * mpop in front of dovecot: CAPA (refused), USER PASS STAT LIST UIDL RETR DELE QUIT. It writes mails with LF.
+ * mpop in front of dovecot, and of servers with a bare LF: CAPA (refused), USER PASS STAT LIST UIDL RETR DELE QUIT. It writes mails with LF.
  */
 
 import assert from "node:assert/strict";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
+import { bareLf, startLfServer } from "./lfserver";
 import { mails, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
@@ -54,3 +55,12 @@ test("mpop", { skip: lacking("dovecot", "mpop") }, async (t) => {
     assert.equal(server.stored().length, 0);
   });
 });
+
+for (const lf of bareLf) {
+  test(`B9: mpop and a server with a bare LF ${lf}`, { skip: lacking("mpop") }, async (t) => {
+    const server = await startLfServer(t, mails, lf);
+    const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
+    same(sorted(await mpop(t, port, "off")), sorted(mails.map(stored)));
+    assert.equal(server.stored().length, 0);
+  });
+}
