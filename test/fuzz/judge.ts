@@ -1,6 +1,6 @@
 /** What must hold of every play. It sees only what the peers did and heard, and the log. */
 
-import { type Answer, type Asked, type Reading, readings } from "./answers";
+import { type Answer, type Asked, type Reading, readings, type ServerSaid } from "./answers";
 import { ClientModel, type Forward, type Item, type Leg, type Said } from "./commands";
 import { type Entry, lengthAt, type Stream, streamOf } from "./journal";
 
@@ -21,6 +21,9 @@ const LOST_AT_LOGIN = [
   "-ERR [SYS/TEMP] server not reachable\r\n",
   "-ERR [SYS/TEMP] no secure connection to server\r\n",
 ];
+
+/** So many octets before a reset may not have reached the gateway: two of the longest lines. */
+const LOST_BY_RESET = 8192;
 
 /** A piece of what the client is to hear. */
 interface Piece {
@@ -67,6 +70,18 @@ export class Judge {
   /** The faults of the play; none: all holds. */
   faults(): string[] {
     const { text, clear } = this.#fromServer;
+    const faults = this.#faultsOf({ text, clear, ended: this.#serverEnded });
+    if (!this.#serverReset) return faults;
+    // A reset destroys what is under way, and the gateway may have had any part of a last line.
+    const least = Math.max(clear, text.length - LOST_BY_RESET);
+    for (let length = text.length; faults.length > 0 && length >= least; length--) {
+      if (this.#faultsOf({ text: text.slice(0, length), clear, ended: "surely" }).length === 0) return [];
+    }
+    return faults;
+  }
+
+  /** @param said what of it has reached the gateway */
+  #faultsOf(said: Omit<ServerSaid, "declared">): string[] {
     const writes = this.#fromClient.marks.map(({ at }) => at);
     const declared = (end: number) => {
       const at = this.#fromServer.marks.find((mark) => mark.end >= end)?.at ?? Infinity;
@@ -74,7 +89,7 @@ export class Judge {
     };
     let first: string[] | null = null;
     const fits = (answers: readonly Answer[]) => first === null || this.#fits(answers);
-    for (const reading of readings({ text, clear, ended: this.#serverEnded, declared }, this.#asked, fits)) {
+    for (const reading of readings({ ...said, declared }, this.#asked, fits)) {
       const faults = [...this.#ofClient(reading), ...this.#ofServer(reading)];
       if (faults.length === 0) return [];
       first ??= faults;
