@@ -103,8 +103,9 @@ function* endsOf(said: ServerSaid, { at, lineEnd }: Status): Generator<{ end: nu
   const found = text.indexOf(terminator, at - lineEnd.length);
   const last = found < 0 ? text.length : found + terminator.length;
   yield { end: last, open: found < 0 };
-  for (const match of text.slice(at - 1, last).matchAll(/\n\.\r?\n/g)) {
-    const end = at - 1 + match.index + match[0].length;
+  // The line end of one may be the beginning of the next.
+  for (const match of text.slice(at - 1, last).matchAll(/\n(?=(\.\r?\n))/g)) {
+    const end = at + match.index + (match[1] as string).length;
     if ((end < last || found < 0) && said.declared(end)) yield { end, open: false };
   }
 }

@@ -11,6 +11,8 @@ const BEGIN_TLS = "+OK begin TLS negotiation\r\n";
 export class Client {
   #peer: Peer | null = null;
   #heard = 0;
+  /** Answers, each of one line, that are still to come before the next one. */
+  #late = 0;
   /** Writes that the system has not taken. */
   #unsent = 0;
 
@@ -124,13 +126,19 @@ export class Client {
     const peer = this.#peer as Peer;
     const multi = /^(?:capa$|retr |top )|^(?:list|uidl) *$/i.test(line);
     const answered = () => {
+      for (; this.#late > 0; this.#late--) {
+        const end = answerEnd(peer.heard, this.#heard, false, this.plan.strict);
+        if (end < 0) return this.journal.has("client", "ended");
+        this.#heard = end;
+      }
       const end = answerEnd(peer.heard, this.#heard, multi, this.plan.strict);
       if (end >= 0) this.#heard = end;
       return end >= 0 || this.journal.has("client", "ended");
     };
     // An empty first line may be the beginning of a PROXY header, and is answered when more comes.
     if (await this.journal.until(answered, line === "" ? 60 : this.patience)) return;
-    this.#heard = peer.heard.length;
+    if (line === "") this.#late++;
+    else this.#heard = peer.heard.length;
   }
 }
 
