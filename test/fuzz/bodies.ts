@@ -53,8 +53,7 @@ export function bodyOf(random: Random, end: "\r\n" | "\n", kind: Bodies): string
   if (random.chance(0.04)) lines.push(...Array.from({ length: 1000 + random.below(4000) }, () => random.pick(LINES)));
   const text = (eol: string) => lines.map((line) => stuffed(line) + eol).join("");
   if (kind !== "stored") return safely(text(end), end, kind, () => bodyOf(random, end, kind));
-  const stored = text("\n");
-  return `${stored}${stored === "" ? "" : ""}.\r\n`;
+  return `${text("\n")}.\r\n`;
 }
 
 /** The body, if it is of this kind; else another one. */
