@@ -14,7 +14,7 @@ import { NEVER, now, unwatch, type Watched, watch } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
 import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
-import { type Handshake, handshake } from "./handshake";
+import { endsAtFaults, type Handshake, handshake } from "./handshake";
 import { Reader } from "./reader";
 import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
 import { Writer } from "./writer";
@@ -231,7 +231,7 @@ export class Connection implements Watched, Source, Sink {
   /** Uses a stream from now on. The events of a stream below TLS do not count: the TLS socket emits its own. */
   #attach(stream: Duplex): void {
     this.#stream = stream;
-    stream.on("error", () => {});
+    endsAtFaults(stream);
     stream.on("end", () => {
       if (stream === this.#stream) this.#endInput();
     });

@@ -1,5 +1,6 @@
-/** The wait for a TLS handshake, and the reason in words why a handshake has failed. */
+/** The wait for a TLS handshake, the reason in words why a handshake has failed, and the end at a fault behind it. */
 
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Failure } from "../protocol/failure";
 import { type Role, tlsFailed } from "./failures";
@@ -32,4 +33,13 @@ export function handshake(tls: TLSSocket, role: Role): Handshake {
 /** OpenSSL's reason in words, without its numbers and file names; else the system's message. */
 export function reasonOf(fault: Error & { readonly reason?: string }): string {
   return fault.reason ?? fault.message;
+}
+
+/**
+ * Makes a fault of TLS behind the handshake the end of the stream: a fatal alert, or a record that can't be decrypted.
+ * Node leaves the socket open then, and neither reads nor writes it any more. It emits "error" towards a server; towards
+ * a client, where no tls.Server is involved, it emits "_tlsError" alone, which is not public.
+ */
+export function endsAtFaults(stream: Duplex): void {
+  for (const event of ["error", "_tlsError"]) stream.on(event, () => stream.destroy());
 }

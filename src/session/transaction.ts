@@ -61,6 +61,8 @@ class Transaction {
   #held: Command | null = null;
   /** Whether a client that now sends a command has taken the body under way for complete. */
   #declarable = false;
+  /** Whether a client has done so. It may have been wrong, and then the rest of the mail comes instead of an answer. */
+  #declared = false;
   #quitting = false;
   #progressed: (() => void) | null = null;
 
@@ -88,7 +90,10 @@ class Transaction {
     for (;;) {
       const line = (await this.#client.input.line(LOGIN_LIMIT)) ?? lastWord(this.#client);
       if (line === null) break;
-      if (this.#declarable && this.#client.empty) this.#server.endRelay();
+      if (this.#declarable && this.#client.empty) {
+        this.#declared = true;
+        this.#server.endRelay();
+      }
       const command = await session.parse(line, "TRANSACTION");
       if (command.kind === "command") {
         await this.#send(command);
@@ -197,10 +202,13 @@ class Transaction {
     return !FINAL.has(command.verb) || !this.#due.some((one) => one instanceof Command && MAIL.has(one.verb));
   }
 
-  /** How many commands may be unanswered. A server that is not known to list PIPELINING gets one at a time. */
+  /**
+   * How many commands may be unanswered. A server that is not known to list PIPELINING gets one at a time; so does one
+   * whose mail the client has taken for complete, so that the rest of that mail comes to light before a QUIT has gone.
+   */
   get #bound(): number {
     const { needs } = this.session;
-    if (!needs.service.servers.pipelining) return 1;
+    if (this.#declared || !needs.service.servers.pipelining) return 1;
     return needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1;
   }
 

@@ -143,6 +143,23 @@ test("B10: octets that come behind an end that the client has declared are out o
   assert.equal((await gateway.logged("close")).fields.code, "server-protocol");
 });
 
+test("B10: a client that declares the end too early, with DELE and QUIT, loses no mail, with PIPELINING either", async (t) => {
+  const [gateway, accepting] = await stage(t, { capa: true });
+  const [client, server] = await connectLoggedIn(gateway.port, accepting);
+  await client.say("CAPA");
+  await server.answer("CAPA", "+OK\r\nPIPELINING\r\n.\r\n");
+  await client.upTo("\r\n.\r\n");
+  await client.say("RETR 1");
+  await server.answer("RETR 1", "+OK\r\nSubject: x\n\nbefore\n.\r\n");
+  await client.expect("+OK\r\nSubject: x\n\nbefore\n.\r\n");
+  await client.say("DELE 1", "QUIT");
+  assert.equal(await server.line(), "DELE 1");
+  await server.write("behind it\r\n.\r\n+OK deleted\r\n");
+  await server.expectEnd();
+  await client.expectEnd();
+  assert.equal((await gateway.logged("close")).fields.code, "server-protocol");
+});
+
 test("B1: a server that closes, hangs or answers one line at CAPA is never asked it", async (t) => {
   const [gateway, accepting] = await stage(t);
   const client = await Peer.connect(gateway.port);

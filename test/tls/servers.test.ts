@@ -86,7 +86,8 @@ const STARTTLS: readonly (readonly [string, Script, RegExp])[] = [
       await pause(20);
       await peer.write("+OK injected\r\n+OK injected\r\n");
     }),
-    /TLS with server failed/,
+    // On a busy machine the gateway reads it together with the answer.
+    /TLS with server failed|sent octets in clear after its answer to STLS/,
   ],
   ["goes on in clear", agreed((peer) => hearHello(peer).then(() => peer.write("+OK\r\n"))), /TLS with server failed/],
   ["speaks TLS too early", stls(`+OK begin TLS\r\n${SERVER_HELLO}`), /sent octets in clear after its answer to STLS/],
