@@ -289,6 +289,17 @@ test("G2: an answer that is not understood is logged without what might be a pas
   }
 });
 
+test("G2: what an acp says is logged without the passwords, those that it gives included", async (t) => {
+  const secrets = { ...route, password: "geheim", proxyPassword: "s3cr3t" };
+  const words = "echo out s3cr3t; echo err geheim >&2; printf 'SERVERPASSWD=new\\n' >&3; echo fine >&2";
+  const { outcome, log } = await ask(script(t, "set -x", "echo to $PROXY_PASSWD >&2", words), {}, secrets);
+  assert.ok("host" in outcome && outcome.password === "new");
+  const said = log.flatMap(({ said, ignored }) => said ?? ignored ?? []).join("\n");
+  assert.match(said, /fine/);
+  assert.match(said, /printf '?SERVERPASSWD=\*\*\*/);
+  assert.doesNotMatch(said, /geheim|s3cr3t|=new/);
+});
+
 test("an acp that says [SYS/TEMP] is believed, whatever its exit status", async (t) => {
   const { outcome } = await ask(script(t, "echo '-ERR [SYS/TEMP] later'; exit 1"));
   assert.ok("reply" in outcome && outcome.temporary);
