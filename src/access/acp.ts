@@ -11,6 +11,7 @@ import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
+import { LOGIN_LIMIT } from "../protocol/command";
 import { withoutPasswords } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { replies } from "../protocol/replies";
@@ -31,8 +32,8 @@ interface AcpRequest {
 /** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
 const TEMPFAIL = 75;
 
-/** The longest user or password, in octets, that fits into a command line of 255 octets with its verb. */
-const WORD_BOUND = 248;
+/** The longest user or password, in octets, that a client could give with USER or PASS. */
+const WORD_BOUND = LOGIN_LIMIT - "PASS \r\n".length;
 
 /** The longest answer on descriptor 3, in octets. */
 const ANSWER_BOUND = 4096;

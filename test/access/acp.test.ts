@@ -266,6 +266,13 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     const outcome = await to(`printf '${line}\\n' >&3`);
     assert.ok("reply" in outcome && /^-ERR \[SYS\/PERM\]/.test(outcome.reply), line);
   }
+  const word = "x".repeat(1017);
+  const longest = await to(`printf 'SERVERLOGIN=${word}\\nSERVERPASSWD=${word}\\n' >&3`);
+  assert.deepEqual(longest, { ...route, user: word, password: word }, "as long as in USER and PASS");
+  for (const name of ["SERVERLOGIN", "SERVERPASSWD"]) {
+    const outcome = await to(`printf '${name}=${word}x\\n' >&3`);
+    assert.ok("reply" in outcome && /^-ERR \[SYS\/PERM\]/.test(outcome.reply), name);
+  }
   const long = await to("for i in $(seq 300); do echo SERVERLOGIN=xxxxxxxx >&3; done");
   assert.ok("reply" in long && /^-ERR \[SYS\/PERM\]/.test(long.reply), "more than 4 KiB");
 });
