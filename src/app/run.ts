@@ -109,8 +109,8 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     announce() {
       warn(listener.gateway, emit, daemon);
       closeDebuggerLater();
-      // Under a superserver standard output may be the client's connection.
-      if (demo && daemon) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
+      // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
+      if (demo && daemon) process.stdout.on("error", () => {}).write(demo.howTo(acceptor.ports?.[0] ?? 0));
       obeySignals({
         end(signal) {
           emit("end", { signal });
