@@ -47,8 +47,17 @@ export async function isOwn(
   if (UNSPECIFIED.test(address) || own.some(({ host }) => bareOf(host) === address)) return true;
   const onAll = own.some(({ host }) => UNSPECIFIED.test(bareOf(host)));
   if (!onAll && !own.some((place) => place.onAll)) return false;
-  const here = isOfThisMachine(address, zoneOf(to), facts.interfaces()) || (await isOwnSource(to, port, facts));
+  const here = isOfThisMachine(address, zoneOf(to), interfacesOf(facts)) || (await isOwnSource(to, port, facts));
   return here && (onAll || own.some((place) => place.onAll?.()));
+}
+
+/** The interfaces; none where the system does not permit to list them, as in a unit of systemd without AF_NETLINK. */
+function interfacesOf({ interfaces }: AddressFacts): ReturnType<typeof networkInterfaces> {
+  try {
+    return interfaces();
+  } catch {
+    return {};
+  }
 }
 
 /** @param zone the interface that the address names; "" if it names none */

@@ -69,6 +69,19 @@ test("a zone with a name that every object of JavaScript has is no interface", a
   for (const zone of ["constructor", "toString", "hasOwnProperty"]) assert.ok(!(await own("::", `fe80::8%${zone}`)));
 });
 
+test("B25: where the interfaces can't be listed, the source address of a connection tells", async () => {
+  const blind: AddressFacts = {
+    ...facts,
+    interfaces() {
+      throw new Error("uv_interface_addresses returned EAFNOSUPPORT");
+    },
+  };
+  for (const to of ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::7", "172.17.0.1", "fe80::1%1"]) {
+    assert.ok(await isOwn([{ host: "::", port: PORT }], to, PORT, blind), to);
+  }
+  assert.ok(!(await isOwn([{ host: "::", port: PORT }], "192.0.2.8", PORT, blind)));
+});
+
 test("the system says from which address it connects, if it can", async () => {
   assert.equal(await sourceTo("127.0.0.1", PORT), "127.0.0.1");
   assert.equal(await sourceTo("::1", PORT), "::1");
