@@ -11,6 +11,8 @@ import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
+import { LOGIN_LIMIT } from "../protocol/command";
+import { withoutPasswords } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
@@ -30,8 +32,8 @@ interface AcpRequest {
 /** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
 const TEMPFAIL = 75;
 
-/** The longest user or password, in octets, that fits into a command line of 255 octets with its verb. */
-const WORD_BOUND = 248;
+/** The longest user or password, in octets, that a client could give with USER or PASS. */
+const WORD_BOUND = LOGIN_LIMIT - "PASS \r\n".length;
 
 /** The longest answer on descriptor 3, in octets. */
 const ANSWER_BOUND = 4096;
@@ -61,11 +63,14 @@ export class Acp {
     const environment = variables(prefix, route, about);
     const { session } = about;
     if (!environment) return denial("not-utf8", "not UTF-8", replies.accessDenied);
-    const said = (line: string) => this.emit("acpSaid", { said: line }, { session });
+    // What an acp says is for people who look for its faults: `set -x` of a shell shows all passwords.
+    const shown = (line: string) => withoutPasswords(line.replace(/(SERVERPASSWD=).*/, "$1***"), route);
+    const said = (line: string) => this.emit("acpSaid", { said: shown(line) }, { session });
     const ended = await this.memory.programs.run({ argv, environment, timeout, said }, until);
     this.emit("acpEnded", { status: ended.how, seconds: ended.seconds }, { session });
     if (ended.status !== 0) return refusal(ended);
-    if (ended.stdout) this.emit("acpIgnored", { ignored: ended.stdout.split("\n", 1)[0] as string }, { session });
+    const [ignored = ""] = ended.stdout.split("\n", 1);
+    if (ended.stdout) this.emit("acpIgnored", { ignored: shown(ignored) }, { session });
     const answered = rerouted(route, ended.answer, this.otherwise);
     if (answered) return answered;
     const misunderstood = ended.answer.split("\n").map(withoutSecret).join(" ");

@@ -124,11 +124,17 @@ export class Programs {
 
   #run({ argv, environment: env, timeout, said }: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
     const [program = "", ...words] = argv;
-    const began = Date.now();
-    const starting = performance.now();
-    const child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
-    const started = performance.now();
-    this.#nextStart = started + (started - starting) * (START_SHARE - 1);
+    const began = performance.now();
+    let child: ChildProcess;
+    try {
+      child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+    } catch (thrown) {
+      // Some faults of the system are thrown, such as ENOMEM and ETXTBSY; for others "error" follows.
+      return Promise.resolve(unstarted((thrown as Error).message));
+    } finally {
+      const started = performance.now();
+      this.#nextStart = started + (started - began) * (START_SHARE - 1);
+    }
     // If no descriptor is free, the child has no pipes, and "error" follows.
     const [, stdout, stderr, answer] = (child.stdio ?? []) as unknown as Readable[];
     const kept = [collect(stdout), collect(answer)] as const;
@@ -149,7 +155,13 @@ export class Programs {
         clearTimeout(timer);
         until.removeEventListener("abort", aborted);
         const [said, answered] = kept.map((octets) => octets());
-        resolve({ status, how, stdout: said ?? "", answer: answered ?? "", seconds: (Date.now() - began) / 1000 });
+        resolve({
+          status,
+          how,
+          stdout: said ?? "",
+          answer: answered ?? "",
+          seconds: Math.round(performance.now() - began) / 1000,
+        });
       };
       child.once("error", (fault) => settle(null, fault.message));
       child.once("exit", async (status, signal) => {
@@ -171,6 +183,11 @@ export class Programs {
     for (const pipe of child.stdio ?? []) pipe?.destroy();
     if (this.#groups.delete(group)) kill(group);
   }
+}
+
+/** The result of a program that could not be started. */
+function unstarted(how: string): ProgramResult {
+  return { status: null, how, stdout: "", answer: "", seconds: 0 };
 }
 
 function kill(group: number): void {

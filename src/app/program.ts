@@ -1,6 +1,7 @@
 /**
  * From the command line to the end of the process. Only this file ends the process. The exit status is that of
- * sysexits.h: 0, 64 (usage), 69 (the gateway can't serve), 70 (a fault in the gateway), 78 (--check found a fault).
+ * sysexits.h: 0, 64 (usage), 69 (the gateway can't serve), 70 (a fault in the gateway), 74 (a text could not be written),
+ * 78 (--check found a fault).
  */
 
 import { version } from "../base/version";
@@ -9,13 +10,14 @@ import { defaults } from "../config/options";
 import { UsageFault } from "../config/rules";
 import type { Settings } from "../config/settings";
 import { openLog } from "../log/open";
-import { inBackground, launch, report } from "../process/background";
+import { closeInherited, inBackground, launch, report } from "../process/background";
 import { check } from "./check";
 import { run } from "./run";
 
 const USAGE = 64;
 const UNAVAILABLE = 69;
 const SOFTWARE = 70;
+const OUTPUT = 74;
 const CONFIG = 78;
 
 /**
@@ -35,8 +37,8 @@ export function main(argv: readonly string[], stderrIsClient: boolean): void {
 async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<void> {
   const request = parseCommandLine(argv, version);
   if (request.kind === "print") {
-    process.stdout.write(request.text);
-    return;
+    await print(request.text);
+    process.exit(0);
   }
   const { kind, settings } = request;
   if (kind === "check") return checked(settings);
@@ -46,7 +48,10 @@ async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<v
   if (!daemon || settings.log.debug || settings.process.foreground) {
     return end(await run(settings, { stderrIsClient, started, exit }));
   }
-  if (inBackground()) return end(await run(settings, { stderrIsClient, started: report, exit }));
+  if (inBackground()) {
+    closeInherited();
+    return end(await run(settings, { stderrIsClient, started: report, exit }));
+  }
   const fault = await launch(argv);
   if (fault === null) process.exit(0);
   await complain(fault, stderrIsClient);
@@ -60,13 +65,27 @@ function end(served: boolean): never {
 
 async function checked(settings: Settings): Promise<void> {
   const { lines, sound } = await check(settings);
-  process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => process.exit(sound ? 0 : CONFIG));
+  await print(lines.map((line) => `${line}\n`).join(""));
+  process.exit(sound ? 0 : CONFIG);
+}
+
+/** Writes to stdout. A reader that has left has read enough; any other fault ends the process. */
+async function print(text: string): Promise<void> {
+  // The stream reports a fault to the callback, and as an event, too, which would end the process with a stack.
+  process.stdout.on("error", () => {});
+  const fault = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    process.stdout.write(text, resolve);
+  });
+  if (!fault || fault.code === "EPIPE") return;
+  await complain(`standard output: ${fault.message}`, false);
+  process.exit(OUTPUT);
 }
 
 /** Writes a fault to stderr, in one write; under a superserver, where stderr is the client, to the log. */
 async function complain(fault: string | null, stderrIsClient: boolean): Promise<void> {
   if (fault === null) return;
   if (!stderrIsClient) {
+    process.stderr.on("error", () => {}); // there is nobody left to tell
     await new Promise<void>((resolve) => process.stderr.write(`pop3.proxy: ${fault}\n`, () => resolve()));
     return;
   }

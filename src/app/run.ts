@@ -16,7 +16,7 @@ import { type OpenLog, openLog } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
-import { obeySignals } from "./signals";
+import { endOnSignal, reloadOnSignal } from "./signals";
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
 interface Acceptor {
@@ -76,7 +76,7 @@ export async function run(settings: Settings, { stderrIsClient, started, exit }:
 /** A gateway that is ready to serve. */
 interface Serving {
   readonly acceptor: Acceptor;
-  /** Logs the warnings of the start, prints the text of --demo, and handles signals from now on. */
+  /** Logs the warnings of the start, and prints the text of --demo. */
   announce(): void;
 }
 
@@ -98,27 +98,27 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   const daemon = service.listen.length > 0;
   const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
   const dropRoot = rootDropper(own.user, emit);
+  // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process. The pidfile
+  // comes after this: whoever finds the process id in it may send the signal.
+  const files = listener.gateway.files.length > 0;
+  reloadOnSignal(daemon || files ? () => reload(listener, gateway, emit) : undefined);
   const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
   if (pidfile) undo.push(() => pidfile.remove());
   if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
   pidfile?.write();
+  endOnSignal((signal) => {
+    emit("end", { signal });
+    void acceptor.close();
+  });
   return {
     acceptor,
     announce() {
       warn(listener.gateway, emit, daemon);
       closeDebuggerLater();
-      // Under a superserver standard output may be the client's connection.
-      if (demo && daemon) process.stdout.write(demo.howTo(acceptor.ports?.[0] ?? 0));
-      obeySignals({
-        end(signal) {
-          emit("end", { signal });
-          void acceptor.close();
-        },
-        // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process.
-        reload: daemon || listener.gateway.files.length > 0 ? () => reload(listener, gateway, emit) : undefined,
-      });
+      // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
+      if (demo && daemon) process.stdout.on("error", () => {}).write(demo.howTo(acceptor.ports?.[0] ?? 0));
     },
   };
 }

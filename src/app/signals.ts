@@ -2,14 +2,6 @@
 
 import { now } from "../base/clock";
 
-/** The actions of signals. */
-interface Orders {
-  /** Called at SIGTERM, SIGINT and SIGQUIT. @param signal its name */
-  end(signal: string): void;
-  /** Called at SIGHUP; absent: SIGHUP has its default action. */
-  readonly reload?: (() => void) | undefined;
-}
-
 /** The least pause between two reloads, in milliseconds, and how many times longer than a reload it is at least. */
 const PAUSE = 100;
 const SHARE = 9;
@@ -40,10 +32,18 @@ export function oneByOne(reload: () => void): () => void {
   };
 }
 
-/** Installs the handlers of signals. */
-export function obeySignals({ end, reload }: Orders): void {
-  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => end(signal));
+/**
+ * Handles the signals that do not end the gateway.
+ *
+ * @param reload called at SIGHUP; undefined: SIGHUP has its default action
+ */
+export function reloadOnSignal(reload: (() => void) | undefined): void {
   // Programs that rotate logs send this signal. main.ts has the same for SIGUSR1.
   process.on("SIGUSR2", () => {});
   if (reload) process.on("SIGHUP", oneByOne(reload));
+}
+
+/** Handles the signals that end the gateway. @param end gets the signal's name */
+export function endOnSignal(end: (signal: string) => void): void {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => end(signal));
 }

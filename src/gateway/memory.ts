@@ -9,6 +9,7 @@ import { Recent } from "../base/recent";
 import type { Capabilities } from "../protocol/capability";
 import { KnownAddresses } from "../upstream/addresses";
 import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
+import type { OwnPlace } from "../upstream/own";
 
 /** How long a server's capabilities are kept, in milliseconds, and of how many servers. */
 const CAPABILITIES_AGE = 60 * 60 * 1000;
@@ -17,7 +18,7 @@ const CAPABILITIES_BOUND = 1000;
 /** The state of a process. */
 export class Memory {
   /** Where the process itself listens. */
-  listeners: readonly HostPort[] = [];
+  listeners: readonly OwnPlace[] = [];
   readonly throttle = new Throttle();
   readonly #capabilities = new Recent<Capabilities>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
   #programs: Programs | null = null;

@@ -5,12 +5,13 @@
 
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { AT_ONCE, PIPES } from "../access/programs";
-import { type HostPort, plainAddress } from "../base/address";
+import { plainAddress } from "../base/address";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
+import type { OwnPlace } from "../upstream/own";
 import { SessionLimits, type TurnAway } from "./limits";
 
 /** How many connections the system may queue before they are accepted. */
@@ -85,7 +86,7 @@ export class Listener {
   }
 
   /** Adds an address that leads to this process: a login whose server has this address is denied. */
-  addOwn(place: HostPort): void {
+  addOwn(place: OwnPlace): void {
     const { memory } = this.gateway;
     memory.listeners = [...memory.listeners, place];
   }

@@ -12,7 +12,14 @@ import { faultOfTls } from "../config/rules";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import { PipePair } from "../connection/pair";
-import { type DescriptorKind, isSameDescriptor, isSocket, kindOf, vacate } from "../process/descriptor";
+import {
+  type DescriptorKind,
+  isAcceptedOnAll,
+  isSameDescriptor,
+  isSocket,
+  kindOf,
+  vacate,
+} from "../process/descriptor";
 import { clientOf, type Listener } from "./listener";
 
 /** How long inetd's listening socket is kept without a client, in milliseconds. */
@@ -115,7 +122,7 @@ export class Superserver {
   #serveOne(passed: PassedDescriptor): Promise<void> {
     const client = clientOn(passed);
     const { address: host, port } = client.local;
-    this.#listener.addOwn({ host, port });
+    this.#listener.addOwn({ host, port, onAll: () => isAcceptedOnAll(host, port) });
     return this.#listener.serve(client, this.#tls(passed));
   }
 }

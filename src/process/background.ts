@@ -5,10 +5,17 @@
  */
 
 import { spawn } from "node:child_process";
+import { closeSync, readdirSync, readFileSync } from "node:fs";
 import { vacate } from "./descriptor";
 
 /** The variable by which the child knows that it is the daemon. */
 const MARK = "POP3_PROXY_BACKGROUND";
+
+/** The descriptor of the channel to the launcher, the last one that the child is started with. */
+const CHANNEL = 3;
+
+/** The flag of Linux for a descriptor that closes on exec; node:fs has no name for it. */
+const O_CLOEXEC = 0o2000000;
 
 /** The most characters of the child's stderr that are kept; one chunk may go beyond it. */
 const STDERR_BOUND = 4096;
@@ -22,6 +29,35 @@ interface Report {
 /** Whether this process is the child of `launch`. */
 export function inBackground(): boolean {
   return process.env[MARK] !== undefined && process.send !== undefined;
+}
+
+/**
+ * Closes the descriptors that the launcher was started with besides the standard streams: a lock file would stay locked,
+ * and who waits for the end of a pipe would wait for the daemon. Those that this process has opened close on exec.
+ */
+export function closeInherited(): void {
+  for (const name of namesIn("/proc/self/fd")) {
+    const fd = Number(name);
+    if (fd > CHANNEL && !closesOnExec(fd)) closeSync(fd);
+  }
+}
+
+function closesOnExec(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1];
+    return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
+  } catch {
+    return true; // closed by now: it was that of readdir
+  }
+}
+
+/** The names in a folder; none on a system without it. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** Starts the daemon. Never rejects. @returns null once the daemon serves, else why it does not */

@@ -122,32 +122,57 @@ function kindOfSocket(inode: string): DescriptorKind {
   return datagrams.some((line) => columnsOf(line).owner === inode) ? "other" : "connection";
 }
 
-/** Whether a table of TCP has this socket as a listener. Listeners come before all other sockets in the table. */
+/** Whether a table of TCP has this socket as a listener. */
 function listens(name: string, inode: string): boolean {
+  for (const { owner } of listeners(name)) if (owner === inode) return true;
+  return false;
+}
+
+/**
+ * Whether the listener that has accepted a connection to this address and port listens on all addresses.
+ *
+ * @param address of this end of the connection
+ */
+export function isAcceptedOnAll(address: string, port: number): boolean {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const on = (name: string) => [...listeners(name)].filter(({ local }) => local?.endsWith(ending));
+  // A listener on all of IPv6 takes IPv4 as well, where IPv4 has none. One port has no two listeners of both kinds.
+  const four = address.includes(":") ? [] : on("tcp");
+  return (four.length > 0 ? four : on("tcp6")).some(({ local }) => /^0+:/.test(local as string));
+}
+
+/** The listeners in a table of TCP, which come before all other sockets in it. */
+function* listeners(name: string): Generator<Columns> {
   const page = Buffer.alloc(4096);
   const fd = opened(`/proc/self/net/${name}`);
-  if (fd === null) return false;
+  if (fd === null) return;
   try {
     let rest = "";
     for (let octets = readSync(fd, page); octets > 0; octets = readSync(fd, page)) {
       const lines = (rest + page.toString("latin1", 0, octets)).split("\n");
       rest = lines.pop() as string;
-      for (const line of lines) {
-        const { state, owner } = columnsOf(line);
-        if (owner === inode && state === LISTENING) return true;
-        if (state !== LISTENING && state !== HEADING) return false;
+      for (const columns of lines.map(columnsOf)) {
+        if (columns.state === LISTENING) yield columns;
+        else if (columns.state !== HEADING) return;
       }
     }
-    return false;
   } finally {
     closeSync(fd);
   }
 }
 
-/** The columns `st` and `inode` of a line of a table of TCP or UDP. */
-function columnsOf(line: string): { state: string | undefined; owner: string | undefined } {
-  const [, , , state, , , , , , owner] = line.trim().split(/ +/);
-  return { state, owner };
+/** What is read of a line of a table of TCP or UDP. */
+interface Columns {
+  /** The address and port in hexadecimal digits. */
+  readonly local: string | undefined;
+  readonly state: string | undefined;
+  /** The inode of the socket. */
+  readonly owner: string | undefined;
+}
+
+function columnsOf(line: string): Columns {
+  const [, local, , state, , , , , , owner] = line.trim().split(/ +/);
+  return { local, state, owner };
 }
 
 function opened(path: string): number | null {

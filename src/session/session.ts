@@ -6,6 +6,7 @@ import type { TlsMode } from "../config/settings";
 import { type Connection, OVERLONG } from "../connection/connection";
 import type { EventName, FieldsOf } from "../log/events";
 import type { Command, Optional, Rejection, State } from "../protocol/command";
+import { withoutPasswords } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
@@ -74,14 +75,9 @@ export class Session implements Visitor {
     return this.client.peer.address;
   }
 
-  /**
-   * A server's text for the log. If the text has a password in it, or ends in the beginning of one, only its length is
-   * shown: with the password masked, the rest of the text could give the password away.
-   */
+  /** A server's text for the log, without the passwords of this session. */
   withoutSecrets(text: string): string {
-    const { password = "", proxyPassword = "" } = this.route ?? {};
-    const secret = [password, proxyPassword].some((one) => shows(text, one));
-    return secret ? `(${text.length} octets with a password in them)` : text;
+    return this.route ? withoutPasswords(text, this.route) : text;
   }
 
   /** Writes an event of this session to the log. */
@@ -156,17 +152,4 @@ export interface LoginFields {
 export function loginFields(route: Route): LoginFields & { readonly server: string } {
   const { user, proxyUser, host, port } = route;
   return { user, "proxy-user": proxyUser || undefined, server: showServer(host, port) };
-}
-
-/** How much of a password a text may end in without being hidden, in octets. */
-const SHOWN = 3;
-
-/** Whether a text has a secret in it, or ends in its beginning: long lines are cut, and the end of input cuts others. */
-function shows(text: string, secret: string): boolean {
-  if (secret === "") return false;
-  if (text.includes(secret)) return true;
-  for (let length = Math.min(secret.length, text.length); length > SHOWN; length--) {
-    if (text.endsWith(secret.slice(0, length))) return true;
-  }
-  return false;
 }

@@ -3,7 +3,7 @@
  * addresses that were checked. The gateway never connects to itself.
  */
 
-import { type HostPort, isAddress, parseHost } from "../base/address";
+import { isAddress, parseHost } from "../base/address";
 import type { Limits, ServerSettings } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import { replies } from "../protocol/replies";
@@ -11,7 +11,7 @@ import { type Denial, denial, type Route } from "../session/needs";
 import type { ServerTls } from "../tls/servers";
 import type { KnownAddresses } from "./addresses";
 import type { Lookups } from "./lookup";
-import { isOwn } from "./own";
+import { isOwn, type OwnPlace } from "./own";
 import { dialTcp } from "./tcp";
 
 /** What dialling rests on. */
@@ -21,7 +21,7 @@ export interface DialTerms {
   readonly lookups: Lookups;
   readonly known: KnownAddresses;
   /** Where this gateway itself listens. */
-  readonly listeners: readonly HostPort[];
+  readonly listeners: readonly OwnPlace[];
   /** Why an address may not be dialled on a client's word; null if it may. */
   guard(address: string): string | null;
   /** TLS to servers, made when it is needed. */
@@ -47,7 +47,7 @@ export async function dial(
   const addresses = found.map((address) => parseHost(address) ?? address);
   for (const address of addresses) {
     const reply = route.selected ? replies.notPermitted : replies.misconfigured;
-    if (isOwn(listeners, address, port)) return denial("own-address", "that is this gateway itself", reply);
+    if (await isOwn(listeners, address, port)) return denial("own-address", "that is this gateway itself", reply);
     const reason = route.guarded ? terms.guard(address) : null;
     if (reason !== null) return denial("not-public", reason, reply);
   }

@@ -2,6 +2,23 @@
 
 import { networkInterfaces } from "node:os";
 import { type HostPort, parseHost, unmapped } from "../base/address";
+import { sourceTo } from "./source";
+
+/** Where the gateway listens. */
+export interface OwnPlace extends HostPort {
+  /**
+   * Whether it listens on all addresses, though `host` is one of them: `host` is that of a connection that a superserver
+   * has accepted. Asked only if it matters, since the system's answer is slow.
+   */
+  readonly onAll?: () => boolean;
+}
+
+/** What the system says about addresses; a test answers itself. */
+export interface AddressFacts {
+  interfaces(): ReturnType<typeof networkInterfaces>;
+  /** The source address of a connection to this address and port; "": there is no way to it. */
+  source(address: string, port: number): Promise<string>;
+}
 
 /** 127.0.0.0/8 and ::1, on which an address always means this machine. */
 const LOOPBACK = /^(?:127\.|::1$)/;
@@ -15,28 +32,50 @@ const FIRST_INTERFACE = "1";
 /**
  * Whether a connection to this address and port would come back to one of the gateway's own listeners.
  *
- * @param listeners where the gateway listens
- * @param interfaces the interfaces of this machine, for tests
+ * @param places where the gateway listens
+ * @param facts of this machine, for tests
  */
-export function isOwn(
-  listeners: readonly HostPort[],
+export async function isOwn(
+  places: readonly OwnPlace[],
   to: string,
   port: number,
-  interfaces: typeof networkInterfaces = networkInterfaces,
-): boolean {
-  const hosts = listeners.filter((listener) => listener.port === port).map(({ host }) => bareOf(host));
-  if (hosts.length === 0) return false;
+  facts: AddressFacts = { interfaces: networkInterfaces, source: sourceTo },
+): Promise<boolean> {
+  const own = places.filter((place) => place.port === port);
+  if (own.length === 0) return false;
   const address = bareOf(to);
-  if (UNSPECIFIED.test(address) || hosts.includes(address)) return true;
-  return hosts.some((host) => UNSPECIFIED.test(host)) && isOfThisMachine(address, zoneOf(to), interfaces());
+  if (UNSPECIFIED.test(address) || own.some(({ host }) => bareOf(host) === address)) return true;
+  const onAll = own.some(({ host }) => UNSPECIFIED.test(bareOf(host)));
+  if (!onAll && !own.some((place) => place.onAll)) return false;
+  const here = isOfThisMachine(address, zoneOf(to), interfacesOf(facts)) || (await isOwnSource(to, port, facts));
+  return here && (onAll || own.some((place) => place.onAll?.()));
+}
+
+/** The interfaces; none where the system does not permit to list them, as in a unit of systemd without AF_NETLINK. */
+function interfacesOf({ interfaces }: AddressFacts): ReturnType<typeof networkInterfaces> {
+  try {
+    return interfaces();
+  } catch {
+    return {};
+  }
 }
 
 /** @param zone the interface that the address names; "" if it names none */
 function isOfThisMachine(address: string, zone: string, interfaces: ReturnType<typeof networkInterfaces>): boolean {
   if (LOOPBACK.test(address)) return true;
   // What goes out by the loopback interface comes back.
-  if (zone === FIRST_INTERFACE || interfaces[zone]?.some(({ internal }) => internal)) return true;
-  return Object.values(interfaces).some((all) => all?.some((one) => bareOf(one.address) === address));
+  if (zone === FIRST_INTERFACE) return true;
+  return Object.entries(interfaces).some(([name, all]) =>
+    all?.some((one) => (name === zone && one.internal) || bareOf(one.address) === address),
+  );
+}
+
+/**
+ * Whether the system connects to an address from that address: then it is one of its own. `networkInterfaces` leaves
+ * out interfaces without a carrier, whose addresses are still this machine's, such as a bridge without containers.
+ */
+async function isOwnSource(to: string, port: number, { source }: AddressFacts): Promise<boolean> {
+  return bareOf(await source(to, port)) === bareOf(to);
 }
 
 /** An address in one form: without its zone, IPv4 without IPv6 around it. */

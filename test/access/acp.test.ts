@@ -143,10 +143,14 @@ test("A4: output of a program that grants is ignored with a warning; stderr goes
   assert.ok(log.some(({ ignored }) => ignored === "+OK fun"));
 });
 
-test("A3: a program that is missing, or can't be run, is no verdict on the client", async () => {
-  for (const acp of [["/does/not/exist"], ["/etc/passwd"], ["/"]]) {
-    const { outcome } = await ask(acp);
-    assert.ok("reply" in outcome && outcome.temporary && /^-ERR \[SYS\/TEMP\]/.test(outcome.reply), acp[0]);
+test("A3: a program that is missing, or can't be run, is no verdict on the client", async (t) => {
+  // Node reports the first three by an event, and throws the others.
+  const written = script(t, "exit 0")[0] as string;
+  const writer = openSync(written, "r+");
+  t.after(() => closeSync(writer));
+  for (const acp of ["/does/not/exist", "/etc/passwd", "/", "/etc/passwd/acp", written]) {
+    const { outcome } = await ask([acp]);
+    assert.ok("reply" in outcome && outcome.temporary && /^-ERR \[SYS\/TEMP\]/.test(outcome.reply), acp);
   }
 });
 
@@ -266,6 +270,13 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     const outcome = await to(`printf '${line}\\n' >&3`);
     assert.ok("reply" in outcome && /^-ERR \[SYS\/PERM\]/.test(outcome.reply), line);
   }
+  const word = "x".repeat(1017);
+  const longest = await to(`printf 'SERVERLOGIN=${word}\\nSERVERPASSWD=${word}\\n' >&3`);
+  assert.deepEqual(longest, { ...route, user: word, password: word }, "as long as in USER and PASS");
+  for (const name of ["SERVERLOGIN", "SERVERPASSWD"]) {
+    const outcome = await to(`printf '${name}=${word}x\\n' >&3`);
+    assert.ok("reply" in outcome && /^-ERR \[SYS\/PERM\]/.test(outcome.reply), name);
+  }
   const long = await to("for i in $(seq 300); do echo SERVERLOGIN=xxxxxxxx >&3; done");
   assert.ok("reply" in long && /^-ERR \[SYS\/PERM\]/.test(long.reply), "more than 4 KiB");
 });
@@ -287,6 +298,17 @@ test("G2: an answer that is not understood is logged without what might be a pas
     );
     assert.doesNotMatch(JSON.stringify(log), /geheim/, line);
   }
+});
+
+test("G2: what an acp says is logged without the passwords, those that it gives included", async (t) => {
+  const secrets = { ...route, password: "geheim", proxyPassword: "s3cr3t" };
+  const words = "echo out s3cr3t; echo err geheim >&2; printf 'SERVERPASSWD=new\\n' >&3; echo fine >&2";
+  const { outcome, log } = await ask(script(t, "set -x", "echo to $PROXY_PASSWD >&2", words), {}, secrets);
+  assert.ok("host" in outcome && outcome.password === "new");
+  const said = log.flatMap(({ said, ignored }) => said ?? ignored ?? []).join("\n");
+  assert.match(said, /fine/);
+  assert.match(said, /printf '?SERVERPASSWD=\*\*\*/);
+  assert.doesNotMatch(said, /geheim|s3cr3t|=new/);
 });
 
 test("an acp that says [SYS/TEMP] is believed, whatever its exit status", async (t) => {

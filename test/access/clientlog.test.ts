@@ -53,3 +53,11 @@ test("G3: concurrent logins leave one whole line; a failure leaves what was ther
     assert.deepEqual(await readdir(folder), ["192.0.2.1"]);
     await assert.rejects(recordClient(join(folder, "none"), "192.0.2.1", "joe", "mail"), /ENOENT/);
   }));
+
+test("G3: what a process that was killed has left does not hinder one with its process id", () =>
+  inFolder(async (folder) => {
+    const left = Array.from({ length: 100 }, (_, count) => `.192.0.2.1.${process.pid}.${count}`);
+    for (const name of left) await writeFile(join(folder, name), "");
+    await recordClient(folder, "192.0.2.1", "joe", "mail");
+    assert.deepEqual((await readdir(folder)).sort(), [...left, "192.0.2.1"].sort());
+  }));

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -170,6 +170,21 @@ test("B26: 1,000 SIGHUP a second: few reloads, sessions are served, and the last
   gateway.child.kill("SIGHUP");
   await gateway.saying(/ err reload .*moving\.pem/);
   assert.equal(await gateway.stop(), 0);
+});
+
+test("B26: SIGHUP to the process in the pidfile never ends a daemon that starts", async (t) => {
+  for (let i = 0; i < 4; i++) {
+    const pidfile = join(scratch(t), "pid");
+    const argv = [MAIN, "-d", "--listen", "127.0.0.1:0", "--pidfile", pidfile, "mail"];
+    const gateway = launch(t, process.execPath, argv, { stdio: ["ignore", "ignore", "pipe"] });
+    const listed = () => existsSync(pidfile) && readFileSync(pidfile, "latin1").includes(`${gateway.child.pid}\n`);
+    await until(listed, gateway.said, { every: 0 });
+    gateway.child.kill("SIGHUP");
+    for (const line of [/ notice reload\n/, / info listen /])
+      await until(() => line.test(gateway.said()), gateway.said);
+    gateway.child.kill("SIGTERM");
+    assert.equal(await gateway.ended(), 0, gateway.said());
+  }
 });
 
 test("what can't be served is told in one line, with an exit status of sysexits.h", async (t) => {
