@@ -191,7 +191,9 @@ export class Listener {
   async #enter(client: Connection, served: Promise<void> | undefined): Promise<void> {
     this.#clients.add(client);
     this.#restartIdle();
-    await Promise.all([served, new Promise((resolve) => client.stream.once("close", resolve))]);
+    const closed = new Promise((resolve) => client.stream.once("close", resolve));
+    await served;
+    await closed;
     this.#clients.delete(client);
     this.#restartIdle();
     this.#resolveIfClosed();

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Throttle } from "../../src/access/throttle";
 import type { Attempt } from "../../src/session/needs";
 
@@ -68,6 +70,30 @@ test("L10: a flood of addresses does not grow the memory without bound", async (
   await refused("joe", "203.0.113.1");
   for (let i = 0; i < 10_000; i++) await refused("joe", `10.0.${i >> 8}.${i & 255}`);
   assert.equal(await refused("joe", "203.0.113.1"), 2000, "the oldest was forgotten");
+});
+
+test("L10: a refusal that is kept does not keep the line with the name", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heap = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const throttle = new Throttle(() => 0);
+  const never = new AbortController().signal;
+  const before = heap();
+  const count = 10_000;
+  for (let i = 0; i < count; i++) {
+    const line = Buffer.from(`USER ${i}${"x".repeat(2000)}`).toString("latin1");
+    const attempt = await throttle.attempt(
+      { address: `192.0.${i >> 8}.${i & 255}`, user: line.slice(5) },
+      LIMITS,
+      never,
+    );
+    attempt?.refused();
+  }
+  const each = (heap() - before) / count;
+  assert.ok(each < 1500, `${each} octets each`);
 });
 
 test("B24: an attempt before the delay is over waits for it, and one behind it does not wait again", async (t) => {
