@@ -117,6 +117,7 @@ export class Client {
     }
     this.journal.add("client", "secured");
     this.#heard = 0;
+    this.#late = 0;
     follow(peer, this.journal, "client");
     return true;
   }
