@@ -79,6 +79,11 @@ export function authority(): string {
   return join(authorities(), "ca.pem");
 }
 
+/** The file of the authority that vouches for a stranger. */
+export function otherAuthority(): string {
+  return join(authorities(), "stranger.pem");
+}
+
 /** A file in the folder of the certificates, to be filled by a test. @param name of its own */
 export function fileOf(name: string, content: string | Buffer): string {
   const file = join(authorities(), name);
