@@ -18,6 +18,9 @@ import { MAIN } from "../stage/process";
 
 const LIMITS = { timeout: 120_000, concurrency: 4 };
 
+/** For servers that are not there, and not looked at: they are not tried for seconds, as one that restarts would be. */
+const BRIEFLY = ["--server-timeout", "1"];
+
 /** As a process of its own. */
 function checked(...argv: string[]): Promise<{ status: number; said: string }> {
   return new Promise((resolve) => {
@@ -81,7 +84,8 @@ test("files that root alone can read are read as root, the rest is tried without
   const nobody = await checked("-u", "no.such.user", ...tls, `localhost:${port}`);
   assert.equal(nobody.status, 78);
   assert.match(nobody.said, /^FAULT: user: there is no user no\.such\.user$/m);
-  const elsewhere = await inside("--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid", "127.0.0.1:1");
+  const faulty = ["--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid"];
+  const elsewhere = await inside(...faulty, ...BRIEFLY, "127.0.0.1:1");
   assert.match(elsewhere.said, /^FAULT: listeners: .*EADDRNOTAVAIL/m);
   assert.match(elsewhere.said, /^FAULT: pidfile: /m);
 });
@@ -96,7 +100,7 @@ test("what a server says is shown as one line that does nothing to a terminal", 
 });
 
 test("the port is the one that sessions use", { ...LIMITS, skip: lacking }, async (t) => {
-  const options = ["--server-tls", "tls", "--server-ca", authority()];
+  const options = ["--server-tls", "tls", "--server-ca", authority(), ...BRIEFLY];
   assert.match((await inside("-D", ...options, "127.0.0.1")).said, /^default server: 127\.0\.0\.1:995 with TLS$/m);
   assert.match((await inside("-D", await upstream(t))).said, /^default server: 127\.0\.0\.1:\d+$/m);
 });
