@@ -13,8 +13,8 @@ import { ownTime } from "../stage/stopwatch";
 import { type Daemon, lostIn, numbersIn, udpDaemon, until } from "./daemons";
 
 const open = (port: number, host = "127.0.0.1") => openSyslog({ transport: "udp", host, port }, 2);
-const write = (syslog: Destination, from: number, to: number) => {
-  for (let n = from; n < to; n++) syslog.write("info", `n=${n}`);
+const write = (syslog: Destination, from: number, to: number, more = "") => {
+  for (let n = from; n < to; n++) syslog.write("info", `${more} n=${n}`);
 };
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
@@ -22,21 +22,23 @@ test("what does not fit is counted while nobody listens, and memory stays where 
   const daemon = await udpDaemon(t);
   const syslog = open(daemon.port);
   const count = 50_000;
-  write(syslog, 0, 5000);
+  const more = "x".repeat(900);
+  write(syslog, 0, 5000, more);
   await sleep(10);
   globalThis.gc?.();
   const before = process.memoryUsage().rss;
   for (let n = 5000; n < count; n += 1000) {
-    write(syslog, n, n + 1000);
+    write(syslog, n, n + 1000, more);
     await sleep(1);
   }
+  // 40 MB and more were written.
   assert.ok(process.memoryUsage().rss - before < 40e6);
   await daemon.start();
   await until(
     () => numbersIn(daemon.lines).length + lostIn(daemon.lines) === count,
     () => daemon.lines.length,
   );
-  assert.ok(numbersIn(daemon.lines).length > 2000);
+  assert.ok(numbersIn(daemon.lines).length > 200);
   await syslog.close();
 });
 
