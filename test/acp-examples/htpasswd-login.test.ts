@@ -1,22 +1,7 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import crypto, { createHash } from "node:crypto";
 import { type TestContext, test } from "node:test";
-import { scratch } from "../stage/acp";
-import {
-  type Answer,
-  ask,
-  changed,
-  DENIED,
-  type Ended,
-  EXAMPLES,
-  file,
-  GRANTED,
-  runInside,
-  UNKNOWN,
-  unreadable,
-} from "./question";
+import { type Answer, answered, ask, askInside, changed, DENIED, file, GRANTED, UNKNOWN, unreadable } from "./question";
 
 /** Passwords and their hashes, by `openssl passwd -apr1`: lengths on both sides of a block of MD5, all kinds of octets. */
 const APR1 = [
@@ -43,22 +28,41 @@ const ssha = (password: string, salt: Buffer) =>
   `{SSHA}${Buffer.concat([sha1(password, salt), salt]).toString("base64")}`;
 
 function login(path: string, proxyUser: string, proxyPassword: string): Promise<Answer> {
-  return ask(["htpasswd-login", path], { proxyUser, proxyPassword });
+  return askInside(["htpasswd-login", path], { proxyUser, proxyPassword });
 }
 
-/** The same, run inside the test's process. */
-function inside(path: string, proxyUser: string, proxyPassword: string): Ended {
-  return runInside("htpasswd-login", [path], { proxyUser, proxyPassword });
+/** A login, with what the log tells of it. */
+async function told(path: string, proxyUser: string, proxyPassword: string): Promise<readonly string[]> {
+  const { verdict, said } = await login(path, proxyUser, proxyPassword);
+  return [verdict, ...said];
 }
 
-const RIGHT: Ended = { status: 0, said: [] };
-const WRONG: Ended = { status: 1, said: ["htpasswd-login: wrong password"] };
-const NOBODY: Ended = { status: 1, said: ["htpasswd-login: no such user"] };
+const WRONG = [DENIED, "htpasswd-login: wrong password"];
+const NOBODY = [DENIED, "htpasswd-login: no such user"];
+const HOW = "-ERR [AUTH] give proxy-user:user as name and proxy-password:password as password";
 
 /** The verdict on a login with a file of these lines. */
 async function verdict(t: TestContext, lines: string[], user: string, password: string): Promise<string> {
   return (await login(file(t, ...lines), user, password)).verdict;
 }
+
+test("as a process of its own it says what it says inside the test's process", async (t) => {
+  const path = file(t, `joe:${GEHEIM}`, `jörg:${ssha("pässwörd", Buffer.from("salt"))}`, `old:${BCRYPT}`);
+  for (const [words, proxyUser, proxyPassword, verdict] of [
+    [[path], "joe", "geheim", GRANTED],
+    [[path], "jörg", "pässwörd", GRANTED],
+    [[path], "joe", "oops", DENIED],
+    [[path], "jim", "geheim", DENIED],
+    [[path], "joe", "", HOW],
+    [[path], "old", "geheim", UNKNOWN],
+    [[], "joe", "geheim", UNKNOWN],
+  ] as const) {
+    const asked = { proxyUser, proxyPassword };
+    const answer = await answered(ask(["htpasswd-login", ...words], asked));
+    assert.equal(answer.verdict, verdict);
+    assert.deepEqual(answer, await answered(askInside(["htpasswd-login", ...words], asked)));
+  }
+});
 
 test("every kind of hash: the password is granted, one that is longer, shorter or other is not", async (t) => {
   const salts = [Buffer.from([0]), Buffer.from("salt"), Buffer.alloc(16, 0xff)];
@@ -72,7 +76,7 @@ test("every kind of hash: the password is granted, one that is longer, shorter o
   for (const [index, [password, hash]] of hashes.entries()) {
     const wrong = [`${password}x`, password.slice(0, -1) || "b", password.toUpperCase() + password];
     assert.equal((await login(path, `user${index}`, password)).verdict, GRANTED, hash);
-    for (const tried of wrong) assert.deepEqual(inside(path, `user${index}`, tried), WRONG, `${tried} for ${hash}`);
+    for (const tried of wrong) assert.deepEqual(await told(path, `user${index}`, tried), WRONG, `${tried} for ${hash}`);
   }
 });
 
@@ -89,7 +93,7 @@ test("names are compared as they are", async (t) => {
   const path = file(t, ...names.map((name) => `${name}:${GEHEIM}`));
   for (const name of names) {
     assert.equal((await login(path, name, "geheim")).verdict, GRANTED, name);
-    assert.deepEqual(inside(path, `${name} `, "geheim"), NOBODY, name);
+    assert.deepEqual(await told(path, `${name} `, "geheim"), NOBODY, name);
   }
   assert.equal((await login(path, "joe", "geheim")).verdict, DENIED);
   for (const name of ["__proto__", "constructor", "toString"])
@@ -98,25 +102,23 @@ test("names are compared as they are", async (t) => {
 
 test("the log tells a wrong password from a wrong name, the client gets one text", async (t) => {
   const path = file(t, `joe:${GEHEIM}`);
-  const [wrong, nobody] = [await login(path, "joe", "oops"), await login(path, "jim", "oops")];
-  assert.deepEqual([wrong.verdict, wrong.said], [DENIED, ["htpasswd-login: wrong password"]]);
-  assert.deepEqual([nobody.verdict, nobody.said], [DENIED, ["htpasswd-login: no such user"]]);
+  assert.deepEqual(await told(path, "joe", "oops"), WRONG);
+  assert.deepEqual(await told(path, "jim", "oops"), NOBODY);
 });
 
 test("a wrong name costs what a wrong password does", async (t) => {
-  const counter = join(scratch(t), "counter.js");
-  writeFileSync(
-    counter,
-    `const crypto = require("node:crypto");
-    const { createHash } = crypto;
-    let count = 0;
-    crypto.createHash = (...words) => (count++, createHash(...words));
-    process.on("exit", () => process.stderr.write(count + " digests\\n"));`,
-  );
+  let count = 0;
+  const real = crypto.createHash;
+  const counting = (...words: Parameters<typeof createHash>) => {
+    count++;
+    return real(...words);
+  };
+  Object.assign(crypto, { createHash: counting });
+  t.after(() => Object.assign(crypto, { createHash: real }));
   const digests = async (lines: string[], user: string) => {
-    const acp = [process.execPath, "--require", counter, join(EXAMPLES, "htpasswd-login"), file(t, ...lines)];
-    const { said } = await ask(acp, { proxyUser: user, proxyPassword: "oops" });
-    return Number(/^([0-9]+) digests$/m.exec(said.join("\n"))?.[1]);
+    count = 0;
+    assert.equal((await login(file(t, ...lines), user, "oops")).verdict, DENIED);
+    return count;
   };
   const slow = [`joe:${GEHEIM}`, `old:${BCRYPT}`, `ann:${GEHEIM}`];
   const wrong = await digests(slow, "joe");
@@ -133,8 +135,7 @@ test("who gives no proxy login is told how to", async (t) => {
     ["", "geheim"],
     ["ann", ""],
   ] as const) {
-    const { verdict } = await login(path, user, password);
-    assert.equal(verdict, "-ERR [AUTH] give proxy-user:user as name and proxy-password:password as password");
+    assert.equal((await login(path, user, password)).verdict, HOW);
   }
 });
 
@@ -149,7 +150,7 @@ test("a file that can't be read, or none, is no verdict on the client", async (t
     assert.equal(verdict, UNKNOWN, path);
     assert.match(said.join(), /^htpasswd-login: E(?:NOENT|ISDIR)/);
   }
-  const { verdict, said } = await ask(["htpasswd-login"], { proxyUser: "joe", proxyPassword: "geheim" });
+  const { verdict, said } = await askInside(["htpasswd-login"], { proxyUser: "joe", proxyPassword: "geheim" });
   assert.deepEqual([verdict, said], [UNKNOWN, ["htpasswd-login: no file given"]]);
 });
 
@@ -172,8 +173,8 @@ test("an unknown kind of hash is no verdict on its user, and no matter to others
     const { verdict, said } = await login(path, "joe", "geheim");
     assert.equal(verdict, UNKNOWN, hash);
     assert.deepEqual(said, ["htpasswd-login: the hash of this user is of no known kind"]);
-    assert.deepEqual(inside(path, "ann", "geheim"), RIGHT);
-    assert.deepEqual(inside(path, "jim", "geheim"), NOBODY);
+    assert.deepEqual(await told(path, "ann", "geheim"), [GRANTED]);
+    assert.deepEqual(await told(path, "jim", "geheim"), NOBODY);
   }
   assert.equal(await verdict(t, ["joe"], "joe", "geheim"), UNKNOWN, "no hash at all");
 });
@@ -197,11 +198,11 @@ test("G2: no password gets into the log", async (t) => {
 test("another prefix is written in one place; with a wrong one nobody gets in", async (t) => {
   const path = file(t, `joe:${GEHEIM}`);
   const asked = { proxyUser: "joe", proxyPassword: "geheim" };
-  const { verdict, said } = await ask(["htpasswd-login", path], asked, { prefix: "ACP_" });
+  const { verdict, said } = await askInside(["htpasswd-login", path], asked, { prefix: "ACP_" });
   assert.equal(verdict, UNKNOWN);
   assert.match(said.join(), /there is no PROXY_USERNAME/);
   const renamed = changed(t, "htpasswd-login", 'PREFIX = "PROXY_"', 'PREFIX = "ACP_"');
   assert.equal((await ask([renamed, path], asked, { prefix: "ACP_" })).verdict, GRANTED);
   const other = { ...asked, proxyPassword: "x" };
-  assert.equal((await ask([renamed, path], other, { prefix: "ACP_" })).verdict, DENIED);
+  assert.equal((await askInside([renamed, path], other, { prefix: "ACP_" })).verdict, DENIED);
 });

@@ -2,12 +2,12 @@
  * Asks an example as the gateway does: through Access, with a route that a login might have.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import fs, { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { compileFunction } from "node:vm";
 import { Acp } from "../../src/access/acp";
-import { Programs } from "../../src/access/programs";
+import { type ProgramResult, Programs } from "../../src/access/programs";
 import type { Route } from "../../src/session/needs";
 import { scratch } from "../stage/acp";
 
@@ -58,13 +58,31 @@ interface Wishes {
 }
 
 /** Asks a program. @param command its name among the examples or its path, and its arguments */
-export async function ask(command: readonly string[], asked: Asked, settings: Wishes = {}): Promise<Answer> {
+export function ask(command: readonly string[], asked: Asked, settings: Wishes = {}): Promise<Answer> {
+  return askOf(new Programs(), command, asked, settings);
+}
+
+/**
+ * Asks an example for Node that runs inside the test's process: where many logins are tried, starting Node for each
+ * takes longer than all that is looked at.
+ */
+export function askInside(command: readonly string[], asked: Asked, settings: Wishes = {}): Promise<Answer> {
+  return askOf(new ProgramsInside(), command, asked, settings);
+}
+
+/** What a program has answered, without its time. */
+export async function answered(answer: Promise<Answer>): Promise<Omit<Answer, "log">> {
+  const { verdict, route, said } = await answer;
+  return { verdict, route, said };
+}
+
+async function askOf(programs: Programs, command: readonly string[], asked: Asked, settings: Wishes): Promise<Answer> {
   const [program = "", ...words] = command;
   const log: object[] = [];
   const said: string[] = [];
   const argv = [program.includes("/") ? program : join(EXAMPLES, program), ...words];
   const terms = { argv, timeout: settings.acpTimeout ?? 30_000, prefix: settings.prefix ?? "PROXY_" };
-  const acp = new Acp(terms, "none", { programs: new Programs() }, (name, fields) => {
+  const acp = new Acp(terms, "none", { programs }, (name, fields) => {
     log.push({ name, ...fields });
     if ("said" in fields) said.push(String(fields.said));
   });
@@ -83,41 +101,29 @@ export async function ask(command: readonly string[], asked: Asked, settings: Wi
   };
 }
 
-/** How a program ends in EX_TEMPFAIL of sysexits.h, which is UNKNOWN for the gateway. */
-export const TEMPFAIL = 75;
-
-/** What came of a program that was run inside the test's process. */
-export interface Ended {
-  readonly status: number;
-  /** The lines of its stderr. */
-  readonly said: readonly string[];
-}
-
-/**
- * Runs an example for Node inside the test's process, as a function of its arguments and its environment: where many
- * logins are tried, starting Node for each takes longer than all that is looked at.
- */
-export function runInside(name: string, words: readonly string[], asked: Asked): Ended {
-  const text = readFileSync(join(EXAMPLES, name), "utf8").replace(/^#!.*/, "");
-  let said = "";
-  const { host, port, user, proxyUser, proxyPassword } = routed(asked);
-  const utf8 = (latin1: string) => Buffer.from(latin1, "latin1").toString();
-  const own = {
-    argv: [process.execPath, join(EXAMPLES, name), ...words],
-    env: {
-      PROXY_CLIENT: asked.client ?? "192.0.2.77",
-      PROXY_SERVER: host,
-      PROXY_SERVERPORT: `${port}`,
-      PROXY_SERVERLOGIN: utf8(user),
-      PROXY_USERNAME: utf8(proxyUser),
-      PROXY_PASSWD: utf8(proxyPassword),
-    },
-    exitCode: 0,
-    stdout: { write: () => true },
-    stderr: { write: (octets: string) => (said += octets) },
-  };
-  compileFunction(text, ["require", "process"])(require, own);
-  return { status: own.exitCode, said: said.split("\n").filter((line) => line !== "") };
+/** Runs examples for Node as functions of their arguments and their environment. */
+class ProgramsInside extends Programs {
+  override async run({ argv, environment, said }: Parameters<Programs["run"]>[0]): Promise<ProgramResult> {
+    const [program = "", ...words] = argv;
+    const written = { stdout: "", stderr: "", answer: "" };
+    const own = {
+      argv: [process.execPath, program, ...words],
+      env: environment,
+      exitCode: 0,
+      stdout: { write: (text: string) => (written.stdout += octets(text)) },
+      stderr: { write: (text: string) => (written.stderr += octets(text)) },
+    };
+    const writeSync = (fd: number, text: string) => {
+      if (fd !== 3) throw new Error(`${basename(program)} writes to ${fd}`);
+      written.answer += octets(text);
+    };
+    const load = (name: string) => (name === "node:fs" ? { ...fs, writeSync } : require(name));
+    const text = readFileSync(program, "utf8").replace(/^#!.*/, "");
+    compileFunction(text, ["require", "process"])(load, own);
+    for (const line of written.stderr.split("\n")) if (line !== "") said(line);
+    const { exitCode: status } = own;
+    return { status, how: `exit status ${status}`, stdout: written.stdout, answer: written.answer, seconds: 0 };
+  }
 }
 
 /** A file of the test's own, with these lines. @returns its path */

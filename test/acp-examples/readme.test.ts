@@ -12,7 +12,7 @@ import { replies } from "../../src/protocol/replies";
 import { scratch, script } from "../stage/acp";
 import { startGateway } from "../stage/gateway";
 import { Peer } from "../stage/peer";
-import { ask, changed, EXAMPLES, GRANTED } from "./question";
+import { ask, askInside, changed, EXAMPLES, GRANTED } from "./question";
 
 const README = readFileSync(join(EXAMPLES, "README.md"), "utf8");
 
@@ -124,7 +124,7 @@ test("the program of five lines does what it says", async (t) => {
 test("the file of client-networks permits what its comments say", async (t) => {
   const path = blockFile(t, "client-networks", 1);
   const may = async (client: string, host: string) =>
-    (await ask(["client-networks", path], { client, host })).verdict === GRANTED;
+    (await askInside(["client-networks", path], { client, host })).verdict === GRANTED;
   assert.ok(await may("192.0.2.1", "mail.example.com"));
   assert.ok(await may("2001:db8:7::1", "a.example.org"));
   assert.ok(!(await may("192.0.2.1", "other.example")));
@@ -136,7 +136,7 @@ test("the file of client-networks permits what its comments say", async (t) => {
 test("the file of user-map leads where its comments say", async (t) => {
   const path = blockFile(t, "user-map", 1);
   const to = async (user: string) => {
-    const { route } = await ask(["user-map", path], { user, host: "old.example.org" });
+    const { route } = await askInside(["user-map", path], { user, host: "old.example.org" });
     return route && `${route.user}>${route.host}:${route.port}`;
   };
   assert.equal(await to("jim@example.org"), "jim@example.org>new.example.org:110");

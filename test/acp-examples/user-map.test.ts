@@ -3,13 +3,13 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { scratch } from "../stage/acp";
-import { type Asked, ask, changed, file, routed, runInside, TEMPFAIL, UNKNOWN, unreadable } from "./question";
+import { type Asked, answered, ask, askInside, changed, file, GRANTED, routed, UNKNOWN, unreadable } from "./question";
 
 const MISCONFIGURED = "-ERR [SYS/PERM] gateway is not set up for this";
 
 /** Where a login goes, as `user>host:port`, or the answer that refuses it. */
 async function target(path: string, asked: Asked): Promise<string> {
-  const { route, verdict } = await ask(["user-map", path], asked);
+  const { route, verdict } = await askInside(["user-map", path], asked);
   if (!route) return verdict;
   return `${Buffer.from(route.user, "latin1")}>${route.host}:${route.port}`;
 }
@@ -20,6 +20,21 @@ async function check(path: string, rows: readonly (readonly [string, string])[])
     assert.equal(await target(path, { user, host: "old.example.org", port: 995 }), expected, user);
   }
 }
+
+test("as a process of its own it says what it says inside the test's process", async (t) => {
+  const path = file(t, "@example.org [2001:db8::25]:1110 %u-%d", "@example.net 127.1");
+  for (const [words, user, verdict] of [
+    [[path], "jörg@example.org", GRANTED],
+    [[path], "jim@example.com", GRANTED],
+    [[path], "jim@example.net", MISCONFIGURED],
+    [[path], "a\rb@example.org", UNKNOWN],
+    [[], "jim@example.org", UNKNOWN],
+  ] as const) {
+    const answer = await answered(ask(["user-map", ...words], { user }));
+    assert.equal(answer.verdict, verdict);
+    assert.deepEqual(answer, await answered(askInside(["user-map", ...words], { user })));
+  }
+});
 
 test("the user goes before the domain, and others go where they asked to", async (t) => {
   const path = file(
@@ -76,7 +91,7 @@ test("a name that no one has, or too long a one, leads nowhere", async (t) => {
 test("a control character never becomes a line of the answer", async (t) => {
   const path = file(t, "@example.org new.example.org %u");
   for (const character of ["\n", "\r", "\t", "\x7f"]) {
-    const { verdict, said } = await ask(["user-map", path], { user: `joe${character}SERVER=evil@example.org` });
+    const { verdict, said } = await askInside(["user-map", path], { user: `joe${character}SERVER=evil@example.org` });
     assert.deepEqual([verdict, said], [UNKNOWN, ["user-map: control character in a name"]]);
   }
 });
@@ -84,11 +99,11 @@ test("a control character never becomes a line of the answer", async (t) => {
 test("who is not in the map keeps the route as it was, its guard too; who is gets the administrator's", async (t) => {
   const path = file(t, "@example.org new.example.org");
   const away = { user: "jim@example.com" };
-  assert.deepEqual((await ask(["user-map", path], away)).route, routed(away));
+  assert.deepEqual((await askInside(["user-map", path], away)).route, routed(away));
   const here = { user: "jim@example.org" };
   const led = { ...routed(here), host: "new.example.org", selected: false, guarded: false };
-  assert.deepEqual((await ask(["user-map", path], here)).route, led);
-  assert.deepEqual((await ask(["user-map", file(t)], here)).route, routed(here), "an empty map");
+  assert.deepEqual((await askInside(["user-map", path], here)).route, led);
+  assert.deepEqual((await askInside(["user-map", file(t)], here)).route, routed(here), "an empty map");
 });
 
 test("a line that can't be understood lets nobody in, and the log tells which", async (t) => {
@@ -113,11 +128,10 @@ test("a line that can't be understood lets nobody in, and the log tells which", 
     " # indented",
   ];
   const asked = { user: "jim@example.com" };
-  assert.equal((await ask(["user-map", file(t, `${lines[0]}`)], asked)).verdict, UNKNOWN);
   for (const line of lines) {
     const path = file(t, "@example.com new.example.org", "", line);
-    const { status, said } = runInside("user-map", [path], asked);
-    assert.equal(status, TEMPFAIL, line);
+    const { verdict, said } = await askInside(["user-map", path], asked);
+    assert.equal(verdict, UNKNOWN, line);
     assert.match(said.join(), /line 3: (?:not a user or domain, and a server|given twice)$/);
     assert.ok(said.join().startsWith(`user-map: ${path}, `));
   }
@@ -131,11 +145,11 @@ test("a server that can't be one is the gateway's to refuse", async (t) => {
 
 test("a file that can't be read, or none, is no verdict on the client", async (t) => {
   for (const path of unreadable(t)) {
-    const { verdict, said } = await ask(["user-map", path], {});
+    const { verdict, said } = await askInside(["user-map", path], {});
     assert.equal(verdict, UNKNOWN, path);
     assert.match(said.join(), /^user-map: E(?:NOENT|ISDIR)/);
   }
-  const { verdict, said } = await ask(["user-map"], {});
+  const { verdict, said } = await askInside(["user-map"], {});
   assert.deepEqual([verdict, said], [UNKNOWN, ["user-map: no file given"]]);
 });
 
@@ -150,7 +164,7 @@ test("a file that never comes ends with the time limit", async (t) => {
 test("another prefix is written in one place; with a wrong one nobody gets in", async (t) => {
   const path = file(t, "@example.org new.example.org");
   const asked = { user: "joe@example.org" };
-  const { verdict, said } = await ask(["user-map", path], asked, { prefix: "ACP_" });
+  const { verdict, said } = await askInside(["user-map", path], asked, { prefix: "ACP_" });
   assert.equal(verdict, UNKNOWN);
   assert.match(said.join(), /there is no PROXY_SERVERLOGIN/);
   const renamed = changed(t, "user-map", 'PREFIX = "PROXY_"', 'PREFIX = "ACP_"');

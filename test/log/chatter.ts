@@ -1,6 +1,6 @@
 /**
  * A process that logs, for tests of what a log does to its process: started with a JSON text as its one argument, it
- * writes so many lines `say n=0`, `say n=1` ..., closes the log, and leaves a report of itself in a file.
+ * writes so many lines `say n=0`, `say n=1` ..., closes its logs, and leaves a report of itself in a file.
  */
 
 import { existsSync, writeFileSync } from "node:fs";
@@ -11,13 +11,14 @@ import type { LogOptions } from "./opened";
 
 export interface Task {
   readonly options: LogOptions;
-  readonly found?: Partial<Surroundings>;
+  /** What is found around: each makes a log of its own, and all get every line. Default: one of the process itself. */
+  readonly founds?: readonly Partial<Surroundings>[];
   readonly count: number;
   /** Lines of one turn of the event loop. */
   readonly perTurn: number;
   /** From one turn to the next, in milliseconds. */
   readonly pause: number;
-  /** Blanks that make a line longer. */
+  /** Octets that make a line longer. */
   readonly more?: number;
   /** Numbers of lines, each with the file that must be there before it. */
   readonly holds?: readonly Hold[];
@@ -25,7 +26,7 @@ export interface Task {
   readonly said?: string;
   /** How long to wait then, in milliseconds. */
   readonly wait?: number;
-  /** The file that must be there before the log is closed. */
+  /** The file that must be there before the logs are closed. */
   readonly leave?: string;
   /** While a file must be there that is not, another line is written now and then, beside those that are counted. */
   readonly knock?: boolean;
@@ -47,7 +48,7 @@ export interface Report {
   readonly stood: number;
   /** By how much the process has grown since its first turns, in octets. */
   readonly grown: number;
-  /** How long the close of the log took, in milliseconds; without the time in which this process could not run. */
+  /** How long the close of the logs took, in milliseconds; without the time in which this process could not run. */
   readonly closing: number;
   /** The same with it. */
   readonly waited: number;
@@ -56,8 +57,8 @@ export interface Report {
 async function main(): Promise<void> {
   const task = JSON.parse(process.argv[2] as string) as Task;
   const { opened } = require("./opened") as typeof import("./opened.js");
-  const { log, close } = opened(task.options, task.found);
-  const more = "x".repeat(task.more ?? 0);
+  const logs = (task.founds ?? [{}]).map((found) => opened(task.options, found));
+  const event = task.more ? `say ${"x".repeat(task.more)}` : "say";
   let stood = 0;
   let before = 0;
   let last = ownTime();
@@ -65,9 +66,12 @@ async function main(): Promise<void> {
     const now = ownTime();
     stood = Math.max(stood, now - last);
     last = now;
-  }, 1).unref();
+  }, 10).unref();
   let said = 0;
-  const say = () => log("info", "say", { more: more || undefined, n: said++ });
+  const say = () => {
+    for (const { log } of logs) log("info", event, { n: said });
+    said++;
+  };
   const knock = () => task.knock && say();
   for (let n = 0; n < task.count; n++) {
     const hold = task.holds?.find(({ before }) => before === n);
@@ -85,7 +89,7 @@ async function main(): Promise<void> {
   if (task.die) process.kill(process.pid, "SIGKILL");
   const grown = process.memoryUsage().rss - before;
   const [start, startOfWait] = [ownTime(), performance.now()];
-  await close();
+  await Promise.all(logs.map(({ close }) => close()));
   const [closing, waited] = [ownTime() - start, performance.now() - startOfWait];
   writeFileSync(task.report, JSON.stringify({ said, stood, grown, closing, waited } satisfies Report));
 }

@@ -74,8 +74,12 @@ test("a running daemon keeps its file", async (t) => {
 function claimant(t: TestContext, files: readonly string[], start: number, step: number) {
   const all = `
     const { Pidfile } = require(${JSON.stringify(PIDFILE)});
+    const sleeping = new Int32Array(new SharedArrayBuffer(4));
     const got = ${JSON.stringify(files)}.flatMap((file, index) => {
-      while (Date.now() < ${start} + index * ${step});
+      const due = ${start} + index * ${step};
+      // It sleeps up to the last two milliseconds, so that all wake at one time.
+      Atomics.wait(sleeping, 0, 0, Math.max(0, due - 2 - Date.now()));
+      while (Date.now() < due);
       try { return [[file, new Pidfile(file)]]; } catch (thrown) {
         if (!/ is running and has it open$/.test(thrown.message)) throw thrown;
         return [];

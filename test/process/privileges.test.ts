@@ -15,7 +15,7 @@ const PRIVILEGES = join(__dirname, "..", "..", "src", "process", "privileges.js"
 /** Runs a script that has all of privileges.ts and `threads` at hand; what it has printed as JSON. */
 function scripted(script: string, env: NodeJS.ProcessEnv = {}): unknown {
   const head = `
-    const { accountOf, dropPrivileges, isRoot } = require(${JSON.stringify(PRIVILEGES)});
+    const { accountOf, dropPrivileges, groupWarning, isRoot } = require(${JSON.stringify(PRIVILEGES)});
     const { threads } = require(${JSON.stringify(join(__dirname, "..", "listen", "handing.js"))});
     const fault = (act) => { try { act(); return null; } catch (thrown) { return thrown.message; } };
     const print = (value) => process.stdout.write(JSON.stringify(value));`;
@@ -37,7 +37,7 @@ function account(name: string): { uid: string; gid: string } {
 const NONE = "0000000000000000";
 
 test(
-  "a name, a uid, a uid with a group: all threads are that user in its groups, without a capability",
+  "a name, a uid, a uid with a group: all threads are that user in its groups, without a capability, and for good",
   rootOnly,
   () => {
     const { uid, gid } = account("nobody");
@@ -47,25 +47,24 @@ test(
       [`${uid}:4242`, uid, "4242"],
       ["4243:4242", "4243", "4242"],
     ] as const;
+    const ways = ["setuid", "seteuid", "setgid", "setegid"].map((call) => `fault(() => process.${call}(0))`);
     for (const [user, itsUid, itsGid] of cases) {
-      const said = scripted(
-        `process.setgroups([0, 4, 42]); dropPrivileges("${user}"); print([isRoot(), threads(process.pid)]);`,
-      );
+      const said = scripted(`
+        process.setgroups([0, 4, 42]);
+        dropPrivileges("${user}");
+        const faults = [${ways}, fault(() => process.setgroups([0]))];
+        print([isRoot(), groupWarning("${user}"), faults, threads(process.pid)]);`);
       const four = (id: string) => Array(4).fill(id).join(" ");
       const one = { Uid: four(itsUid), Gid: four(itsGid), Groups: itsGid, CapPrm: NONE, CapEff: NONE };
-      const [root, all] = said as [boolean, unknown[]];
+      const [root, warning, faults, all] = said as [boolean, unknown, (string | null)[], unknown[]];
       assert.equal(root, false);
+      assert.equal(warning, null, "it is no member of root's group");
+      for (const fault of faults) assert.match(String(fault), /EPERM/, "root can't be had again");
       assert.ok(all.length > 4, `${all.length} threads`);
       for (const thread of all) assert.deepEqual(thread, one, user);
     }
   },
 );
-
-test("root can't be had again", rootOnly, () => {
-  const ways = ["setuid", "seteuid", "setgid", "setegid"].map((call) => `fault(() => process.${call}(0))`);
-  const said = scripted(`dropPrivileges("nobody"); print([${ways}, fault(() => process.setgroups([0]))]);`);
-  for (const fault of said as (string | null)[]) assert.match(String(fault), /EPERM/);
-});
 
 test("who can't be found is told in one line, and root is root still", rootOnly, () => {
   const cases: readonly [string, RegExp][] = [
@@ -78,22 +77,18 @@ test("who can't be found is told in one line, and root is root still", rootOnly,
     ["root", /^root is root: name another user with -u$/],
     ["0:4242", /^0:4242 is root: name another user with -u$/],
   ];
-  for (const [user, told] of cases) {
-    const [fault, root] = scripted(`print([fault(() => dropPrivileges("${user}")), isRoot()]);`) as [string, boolean];
-    assert.match(fault, told);
+  const users = JSON.stringify(cases.map(([user]) => user));
+  const said = scripted(`print(${users}.map((user) => [fault(() => dropPrivileges(user)), isRoot()]));`);
+  for (const [index, [fault, root]] of (said as [string, boolean][]).entries()) {
+    assert.match(fault, cases[index]?.[1] as RegExp);
     assert.ok(root);
   }
 });
 
-test("B26: root's group is warned of, and no other", rootOnly, async (t) => {
-  const warned = async (user: string) => {
-    const gateway = await startProcess(["-u", user, "127.0.0.1:1"], { t });
-    assert.equal(await gateway.stop(), 0);
-    return / warning root code=root-group reason="-u 65534:0: the gateway stays in group 0, /.test(gateway.said());
-  };
-  assert.equal(await warned("65534:0"), true);
-  assert.equal(await warned("65534:65534"), false);
-  assert.equal(await warned("nobody"), false);
+test("B26: root's group is warned of", rootOnly, async (t) => {
+  const gateway = await startProcess(["-u", "65534:0", "127.0.0.1:1"], { t });
+  assert.equal(await gateway.stop(), 0);
+  assert.match(gateway.said(), / warning root code=root-group reason="-u 65534:0: the gateway stays in group 0, /);
 });
 
 test("where Node does not permit it, root is not served with", rootOnly, () => {

@@ -5,11 +5,11 @@
  * Everybody may read the files: a gateway that was started by root reads them again as somebody else.
  */
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 /** The files of a certificate and of its key, and what is in them. */
 export interface Certified {
@@ -21,8 +21,8 @@ export interface Certified {
 
 interface Wish {
   readonly names: readonly string[];
-  /** Default: an EC key, which is made quickly. */
-  readonly key?: keyof typeof NEW_KEY;
+  /** Default: an EC key, which is made quickly. An RSA key takes up to a second, so there is one that is kept. */
+  readonly key?: keyof typeof NEW_KEY | "kept RSA";
   /** When it becomes valid and when it ends to be, in days from now. */
   readonly days?: readonly [number, number];
   /** Who vouches for it; default: the authority that the tests trust. */
@@ -32,7 +32,7 @@ interface Wish {
 const HERE = ["DNS:localhost", "IP:127.0.0.1"];
 
 const WISHES = {
-  good: { names: HERE, key: "rsa" },
+  good: { names: HERE, key: "kept RSA" },
   ec: { names: HERE },
   ec2: { names: HERE },
   expired: { names: HERE, days: [-30, -1] },
@@ -47,7 +47,7 @@ const WISHES = {
   "two.example": { names: ["DNS:two.example", "DNS:*.two.example"] },
   "one.example, RSA": { names: ["DNS:one.example"], key: "rsa" },
   "two.example, RSA": { names: ["DNS:two.example", "DNS:*.two.example"], key: "rsa" },
-  "rsa.example": { names: ["DNS:rsa.example"], key: "rsa" },
+  "rsa.example": { names: ["DNS:rsa.example"], key: "kept RSA" },
   "ed.example": { names: ["DNS:ed.example"], key: "ed25519" },
 } satisfies Record<string, Wish>;
 
@@ -55,8 +55,12 @@ export type Kind = keyof typeof WISHES;
 
 const NEW_KEY = { ec: ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], rsa: ["rsa:2048"], ed25519: ["ed25519"] };
 
+/** The RSA key that is kept, beside the sources: the tests run from a build elsewhere. It is good for nothing else. */
+const KEPT_KEY = join(__dirname, "..", "..", "..", "test", "stage", "rsa.key");
+
 /** Why tests that need certificates are skipped; false: they are not. */
-export const lacking: string | false = spawnSync("openssl", ["version"]).status === 0 ? false : "there is no openssl";
+export const lacking: string | false =
+  !(process.env.PATH ?? "").split(delimiter).some((path) => existsSync(join(path, "openssl"))) && "there is no openssl";
 
 let folder: string | null = null;
 const made = new Map<Kind, Certified>();
@@ -73,6 +77,11 @@ export function certified(kind: Kind): Certified {
 /** The file of the authority that vouches for the good ones. */
 export function authority(): string {
   return join(authorities(), "ca.pem");
+}
+
+/** The file of the authority that vouches for a stranger. */
+export function otherAuthority(): string {
+  return join(authorities(), "stranger.pem");
 }
 
 /** A file in the folder of the certificates, to be filled by a test. @param name of its own */
@@ -123,7 +132,9 @@ function authorities(): string {
 function issue(kind: Kind, { names, key = "ec", days = [-1, 30], by }: Wish): Certified {
   const base = kind.replace(/[ ,]+/g, "-");
   const [certFile, keyFile] = [join(authorities(), `${base}.pem`), join(authorities(), `${base}.key`)];
-  const asked = ["-newkey", ...NEW_KEY[key], "-nodes", "-subj", `/CN=${kind}`, "-keyout", keyFile];
+  if (key === "kept RSA") copyFileSync(KEPT_KEY, keyFile);
+  const own = key === "kept RSA" ? ["-new", "-key", keyFile] : ["-newkey", ...NEW_KEY[key], "-keyout", keyFile];
+  const asked = [...own, "-nodes", "-subj", `/CN=${kind}`];
   if (by === "itself") {
     openssl("req", "-x509", ...asked, "-addext", `subjectAltName=${names.join()}`, "-days", "30", "-out", certFile);
   } else {

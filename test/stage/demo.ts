@@ -4,10 +4,8 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { sampleMessages } from "../../src/demo/maildrop";
 import { createDemoServer, type DemoOptions, type DemoServer } from "../../src/demo/server";
-import { certified, withCertificates } from "./certificates";
 import { atEnd } from "./ending";
 import { Peer } from "./peer";
-import { type GatewayProcess, type Listener, startProcess } from "./process";
 
 export { sampleMessages };
 
@@ -37,18 +35,6 @@ export async function startDemo(t: TestContext, options?: DemoOptions): Promise<
     return peer;
   }
   return { server, port, connect, logIn };
-}
-
-/** A gateway process in front of a sample server of its own, with a good certificate unless the options name one. */
-export async function startBeforeDemo(
-  t: TestContext,
-  listeners: readonly Listener[],
-  options: readonly string[] = [],
-  demo?: DemoOptions,
-): Promise<GatewayProcess> {
-  const { port } = await startDemo(t, demo);
-  const own = options.includes("--tls-cert") ? [] : withCertificates(certified("good"));
-  return startProcess([...own, ...options, `127.0.0.1:${port}`], { t, listeners });
 }
 
 /** A mail of the sample maildrop as it is sent, with its end, latin1. */

@@ -45,6 +45,8 @@ export class TestGateway extends Running {
       });
     };
     const gateway = new Gateway(service, this.memory, emit, log.debug);
+    // As run.ts does.
+    for (const warning of gateway.warnings) emit("warning", warning);
     this.#daemon = new Daemon(new Listener(gateway, own.drain));
   }
 

@@ -6,14 +6,16 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
+import { UsageFault } from "../../src/config/rules";
 import { certified, fileOf, type Kind, lacking, lockedKey, rawOf, withCertificates } from "../stage/certificates";
-import { startBeforeDemo } from "../stage/demo";
 import { connectTls } from "../stage/dialogue";
+import { startInside } from "../stage/inside";
 import { launch, MAIN, startProcess } from "../stage/process";
+import { startBeforeDemo } from "./beforedemo";
 
 const LIMITS = { skip: lacking, timeout: 120_000, concurrency: 4 };
 
-/** Starts the gateway, which must end by itself. @returns its exit status and all that it has said */
+/** Starts the gateway as a process, which must end by itself. @returns its exit status and all that it has said */
 async function failing(t: TestContext, ...argv: string[]): Promise<{ status: number | string; said: string }> {
   const options = ["--foreground", "--listen", "127.0.0.1:0/tls", ...argv, "127.0.0.1:1"];
   const child = launch(t, process.execPath, [MAIN, ...options], { stdio: ["ignore", "pipe", "pipe"] });
@@ -23,14 +25,33 @@ async function failing(t: TestContext, ...argv: string[]): Promise<{ status: num
   return { status, said: said + child.said() };
 }
 
+/** What can't be used: the options, the file that must be told, and why. */
+type Unusable = readonly [name: string, argv: string[], file: string, reason: RegExp];
+
+/** One line without a stack, which has the file and the reason in it. */
+function assertTold(name: string, said: string, file: string, reason: RegExp): void {
+  assert.doesNotMatch(said, /\n/, name);
+  assert.ok(said.includes(file), `${name}: ${said}`);
+  assert.match(said, reason, name);
+}
+
 test("certificates that can't be used are told at the start, with file and reason", LIMITS, async (t) => {
   const good = certified("good");
   const { certFile, keyFile } = good;
   const garbage = fileOf("garbage.pem", "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n");
   const empty = fileOf("empty.pem", "");
   const pair = (cert: string, key: string) => withCertificates({ certFile: cert, keyFile: key });
-  const cases: readonly (readonly [string, string[], string, RegExp])[] = [
+  const apart: readonly Unusable[] = [
     ["a missing certificate", pair("/nowhere/a.pem", keyFile), "/nowhere/a.pem", /ENOENT|no such file/],
+    ["the second of two", [...pair(certFile, keyFile), ...pair(garbage, keyFile)], garbage, /./],
+    [
+      "a server's authority that is none",
+      [...pair(certFile, keyFile), "--server-tls", "tls", "--server-ca", garbage],
+      garbage,
+      /./,
+    ],
+  ];
+  const inside: readonly Unusable[] = [
     ["a missing key", pair(certFile, "/nowhere/a.key"), "/nowhere/a.key", /ENOENT|no such file/],
     ["a folder", pair("/tmp", keyFile), "/tmp", /EISDIR/],
     ["a key of another certificate", pair(certFile, certified("ec").keyFile), certFile, /mismatch/i],
@@ -46,13 +67,6 @@ test("certificates that can't be used are told at the start, with file and reaso
     ["an empty key", pair(certFile, empty), empty, /./],
     ["a key where the certificate should be", pair(keyFile, keyFile), keyFile, /./],
     ["a key that wants a passphrase", pair(certFile, lockedKey(good)), "locked.key", /./],
-    ["the second of two", [...pair(certFile, keyFile), ...pair(garbage, keyFile)], garbage, /./],
-    [
-      "a server's authority that is none",
-      [...pair(certFile, keyFile), "--server-tls", "tls", "--server-ca", garbage],
-      garbage,
-      /./,
-    ],
     [
       "an empty file of authorities",
       [...pair(certFile, keyFile), "--server-tls", "tls", "--server-ca", empty],
@@ -80,38 +94,45 @@ test("certificates that can't be used are told at the start, with file and reaso
       /mismatch/i,
     ],
   ];
-  await Promise.all(
-    cases.map(([name, argv, file, reason]) =>
-      t.test(name, { timeout: 120_000 }, async (t) => {
-        const { status, said } = await failing(t, ...argv);
-        assert.equal(status, 69, said);
-        assert.equal(said.trimEnd().split("\n").length, 1, `one line: ${said}`);
-        assert.ok(said.includes(file), said);
-        assert.match(said, reason);
-        assert.doesNotMatch(said, /\n\s+at /);
-      }),
-    ),
-  );
+  for (const [name, argv, file, reason] of apart) {
+    const { status, said } = await failing(t, ...argv);
+    assert.equal(status, 69, said);
+    assert.ok(said.endsWith("\n"), said);
+    assertTold(name, said.slice(0, -1), file, reason);
+  }
+  for (const [name, argv, file, reason] of inside) {
+    const fault = await startInside(t, [...argv, "127.0.0.1:1"], ["/tls"]).then(
+      () => assert.fail(`it starts with ${name}`),
+      (thrown: Error) => thrown,
+    );
+    assertTold(name, fault.message, file, reason);
+  }
 });
 
 test("pairs that are not pairs are faults of usage", LIMITS, async (t) => {
   const { certFile, keyFile } = certified("good");
-  for (const argv of [
-    [],
+  const [cert, key] = [
     ["--tls-cert", certFile],
     ["--tls-key", keyFile],
-    ["--tls-cert", certFile, "--tls-key", keyFile, "--tls-cert", certFile],
-  ]) {
-    const { status, said } = await failing(t, ...argv);
-    assert.equal(status, 64, said);
-    assert.match(said, /--tls-(?:cert|key)/);
+  ];
+  for (const argv of [[], cert, key, [...cert, ...key, ...cert]]) {
+    await assert.rejects(startInside(t, [...argv, "127.0.0.1:1"], ["/tls"]), (thrown: Error) => {
+      assert.ok(thrown instanceof UsageFault, thrown.message);
+      assert.match(thrown.message, /--tls-(?:cert|key)/);
+      return true;
+    });
   }
+  const { status, said } = await failing(t);
+  assert.equal(status, 64, said);
+  assert.match(said, /--tls-(?:cert|key)/);
 });
 
 test("a certificate that is not valid now is served, with a warning", LIMITS, async (t) => {
-  for (const kind of ["expired", "not yet valid"] as const) {
-    const argv = [...withCertificates(certified(kind)), "127.0.0.1:1"];
-    const { port, said } = await startProcess(argv, { t, listeners: ["/tls"] });
+  for (const [kind, start] of [
+    ["expired", (argv: string[]) => startProcess(argv, { t, listeners: ["/tls"] })],
+    ["not yet valid", (argv: string[]) => startInside(t, argv, ["/tls"])],
+  ] as const) {
+    const { port, said } = await start([...withCertificates(certified(kind)), "127.0.0.1:1"]);
     const { tls } = await connectTls(port, { rejectUnauthorized: false }, t);
     assert.deepEqual(tls?.getPeerX509Certificate()?.raw, rawOf(certified(kind)));
     assert.match(said(), new RegExp(`warning tls .*${kind.replaceAll(" ", "-")}\\.pem`));
@@ -121,7 +142,7 @@ test("a certificate that is not valid now is served, with a warning", LIMITS, as
 /** What each name leads to, if these are the certificates in their order. */
 async function chosen(t: TestContext, ...kinds: readonly [Kind, ...Kind[]]): Promise<void> {
   const argv = [...withCertificates(...kinds.map(certified)), "127.0.0.1:1"];
-  const { port } = await startProcess(argv, { t, listeners: ["/tls"] });
+  const { port } = await startInside(t, argv, ["/tls"]);
   const shown = async (servername: string, maxVersion: "TLSv1.2" | "TLSv1.3") => {
     const options = { rejectUnauthorized: false, servername, maxVersion };
     const { tls } = await connectTls(port, options, t);

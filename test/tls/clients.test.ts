@@ -8,9 +8,9 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ConnectionOptions } from "node:tls";
 import { lacking } from "../stage/certificates";
-import { startBeforeDemo } from "../stage/demo";
 import { connectStls, connectTls, logInAnew, retrieve, secure } from "../stage/dialogue";
 import { Peer } from "../stage/peer";
+import { startBeforeDemo } from "./beforedemo";
 
 const LIMITS = { skip: lacking, timeout: 120_000 };
 

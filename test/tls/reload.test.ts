@@ -8,7 +8,7 @@ import { chmodSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { startScripted } from "../stage/accepting";
 import { authority, type Certified, certified, fileOf, lacking, rawOf, withCertificates } from "../stage/certificates";
-import { startBeforeDemo } from "../stage/demo";
+import { startDemo } from "../stage/demo";
 import { connectTls, logInAnew } from "../stage/dialogue";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { PASSWORD, USER, welcome } from "./login";
@@ -30,7 +30,9 @@ async function hangUp({ pid, said, saying }: GatewayProcess): Promise<string> {
 
 test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 120_000 }, async (t) => {
   const [old, fresh] = [certified("ec"), certified("ec2")];
-  const gateway = await startBeforeDemo(t, ["/tls"], withCertificates(place(old)), { messages: [MAIL] });
+  const { port } = await startDemo(t, { messages: [MAIL] });
+  const argv = [...withCertificates(place(old)), `127.0.0.1:${port}`];
+  const gateway = await startProcess(argv, { t, listeners: ["/tls"] });
   const shown = async () => (await connectTls(gateway.port, {}, t)).tls?.getPeerX509Certificate()?.raw;
   assert.deepEqual(await shown(), rawOf(old));
 
@@ -113,7 +115,8 @@ test("R8: a key that only root can read is warned of, since SIGHUP can't read it
   const { cert, key } = certified("ec");
   const [certFile, keyFile] = [fileOf("rooted.pem", cert), fileOf("rooted.key", key)];
   chmodSync(keyFile, 0o600);
-  const gateway = await startBeforeDemo(t, ["/tls"], withCertificates({ certFile, keyFile }));
+  const argv = [...withCertificates({ certFile, keyFile }), "127.0.0.1:1"];
+  const gateway = await startProcess(argv, { t, listeners: ["/tls"] });
   await gateway.saying(/ warning tls code=unreadable reason=".*rooted\.key: SIGHUP can't read it again/);
   assert.doesNotMatch(gateway.said(), /rooted\.pem: SIGHUP/);
   assert.match(await hangUp(gateway), / err reload code=reload reason=.*rooted\.key/);

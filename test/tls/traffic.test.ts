@@ -9,10 +9,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { type Script, type Scripted, startScripted } from "../stage/accepting";
 import { authority, certified, lacking, withCertificates } from "../stage/certificates";
-import { startBeforeDemo } from "../stage/demo";
 import { connectTls, logInAnew, welcome } from "../stage/dialogue";
+import { startInside } from "../stage/inside";
 import type { Peer } from "../stage/peer";
-import { type GatewayProcess, startProcess } from "../stage/process";
+import { startProcess } from "../stage/process";
+import type { Running } from "../stage/running";
+import { startBeforeDemo } from "./beforedemo";
 
 const LIMITS = { skip: lacking, timeout: 120_000 };
 
@@ -20,12 +22,19 @@ const LIMITS = { skip: lacking, timeout: 120_000 };
 const AWKWARD = `..\r\n..x\r\n\0\xff\r\r\n\n.\n${"long ".repeat(5000)}\r\n\r\n  \r\n`;
 const MAIL = `Subject: awkward\r\n\r\n${AWKWARD.repeat(Math.ceil((24 * 1024 * 1024) / AWKWARD.length))}`;
 
+/** As a process of its own, whose memory is its own. */
+const apart = (t: TestContext, argv: readonly string[]) => startProcess(argv, { t, listeners: ["/tls"] });
+
+/** Inside the test's process. */
+const inside = (t: TestContext, argv: readonly string[]) => startInside(t, argv, ["/tls"]);
+
 /** A session in TRANSACTION with TLS on both legs; its server does this once the client is in. */
-async function between(
+async function between<Gateway extends Running>(
   t: TestContext,
+  start: (t: TestContext, argv: readonly string[]) => Promise<Gateway>,
   then: (peer: Peer) => Promise<void>,
   ...options: string[]
-): Promise<{ server: Scripted; gateway: GatewayProcess; client: Peer }> {
+): Promise<{ server: Scripted; gateway: Gateway; client: Peer }> {
   const script: Script = async (peer) => {
     await peer.acceptTls(certified("ec"));
     await welcome(peer);
@@ -33,8 +42,7 @@ async function between(
   };
   const server = await startScripted(t, script);
   const tls = [...withCertificates(certified("good")), "--server-tls", "tls", "--server-ca", authority()];
-  const argv = [...tls, ...options, `localhost:${server.port}`];
-  const gateway = await startProcess(argv, { t, listeners: ["/tls"] });
+  const gateway = await start(t, [...tls, ...options, `localhost:${server.port}`]);
   const client = await connectTls(gateway.port, {}, t);
   await client.expect("+OK POP3 server ready\r\n");
   await logInAnew(client);
@@ -53,7 +61,7 @@ const withMail =
   };
 
 test("I6, R2: a large mail under TLS on both legs, with a slow reader, octet for octet", LIMITS, async (t) => {
-  const { gateway, client, server } = await between(t, withMail(MAIL));
+  const { gateway, client, server } = await between(t, apart, withMail(MAIL));
   const before = gateway.peak();
   client.pause();
   await client.say("RETR 1");
@@ -79,7 +87,7 @@ test("I6, R2: a large mail under TLS on both legs, with a slow reader, octet for
 
 test("I18: a client that closes its side at once gets all answers, whether TLS or TCP says so", LIMITS, async (t) => {
   for (const side of ["TLS", "TCP"] as const) {
-    const { client, server, gateway } = await between(t, withMail(MAIL.slice(0, AWKWARD.length * 20 + 20)));
+    const { client, server, gateway } = await between(t, inside, withMail(MAIL.slice(0, AWKWARD.length * 20 + 20)));
     await client.write("RETR 1\r\nDELE 1\r\nQUIT\r\n");
     if (side === "TLS") client.end();
     else client.cut();
@@ -93,7 +101,7 @@ test("I18: a client that closes its side at once gets all answers, whether TLS o
 });
 
 test("R7: an idle session ends at the inactivity limit, without a word", LIMITS, async (t) => {
-  const { client, server, gateway } = await between(t, withMail(""), "-t", "1");
+  const { client, server, gateway } = await between(t, inside, withMail(""), "-t", "1");
   const began = Date.now();
   await client.expectEnd();
   assert.ok(Date.now() - began < 20_000, "not the ten minutes that are the default");
@@ -103,7 +111,7 @@ test("R7: an idle session ends at the inactivity limit, without a word", LIMITS,
 });
 
 test("I11: a client that resets in the middle of a mail: the server is left without a QUIT", LIMITS, async (t) => {
-  const { client, server, gateway } = await between(t, withMail(MAIL));
+  const { client, server, gateway } = await between(t, inside, withMail(MAIL));
   client.pause();
   await client.say("RETR 1");
   await pause(100);
@@ -120,7 +128,7 @@ for (const [name, lose] of [
   ["is cut off without TLS's own goodbye", (peer: Peer) => peer.cut()],
 ] as const) {
   test(`I10: a server that ${name} in the middle of a mail: no end that looks like one`, LIMITS, async (t) => {
-    const { client, server, gateway } = await between(t, async (peer) => {
+    const { client, server, gateway } = await between(t, inside, async (peer) => {
       assert.equal(await peer.line(), "RETR 1");
       await peer.write("+OK\r\nSubject: cut\r\n\r\nsome");
       await pause(100);

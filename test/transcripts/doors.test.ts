@@ -1,7 +1,7 @@
 /**
- * Every transcript through every door. A process plays one of them, since what a gateway has learned of a server would
- * change the next play; those that teach a gateway nothing share a process, where it serves more than one client. The
- * superservers themselves are in test/real.
+ * Transcripts through every door. Those that teach a gateway nothing of its server share a process, where it serves more
+ * than one client, and are all played. The others need a process each: the long form starts all of these, the short form
+ * those of a draw for each door. The superservers themselves are in test/real.
  */
 
 import assert from "node:assert/strict";
@@ -12,6 +12,7 @@ import { type TestContext, test } from "node:test";
 import { activate, fdOf, listener, pair, portOf, start } from "../listen/handing";
 import { Accepting } from "../stage/accepting";
 import { scratch } from "../stage/acp";
+import { drawn, tellDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { MAIN, startProcess } from "../stage/process";
 import { playThrough } from "./play";
@@ -19,6 +20,9 @@ import { said, type Transcript, transcripts } from "./transcript";
 
 /** Plays at once. */
 const AT_ONCE = 4;
+
+/** Processes for one transcript each, of one door in the short form. */
+const PROCESSES = 4;
 
 /** Makes a client that comes in there. */
 type Enter = () => Promise<Peer>;
@@ -84,26 +88,28 @@ const doors: readonly Door[] = [
   },
 ];
 
+tellDraw("transcripts that need a process of their own");
+
 for (const door of doors) {
-  test(`every transcript through ${door.name}`, { timeout: 300_000, concurrency: AT_ONCE }, async (t) => {
+  test(`transcripts through ${door.name}`, { timeout: 300_000, concurrency: AT_ONCE }, async (t) => {
     const log = createSocket("udp4").bind(0, "127.0.0.1");
     await once(log, "listening");
     log.unref();
     const options = ["--syslog", `udp://127.0.0.1:${log.address().port}`];
-    const shared = door.single ? null : await stage(t, door, options);
-    let before: Promise<unknown> = Promise.resolve();
-    const plays = transcripts().map((transcript) =>
-      t.test(transcript.name, async (t) => {
-        if (!shared || apart(transcript)) {
-          return play(await stage(t, door, [...optionsOf(transcript), ...options]), transcript);
-        }
-        // One after the other: they have one server.
-        const done = before.then(() => play(shared, transcript));
-        before = done.catch(() => {});
-        return done;
-      }),
+    const all = transcripts();
+    const isApart = (transcript: Transcript) => door.single || apart(transcript);
+    const alone = drawn(all.filter(isApart), PROCESSES, door.name).map((transcript) =>
+      t.test(transcript.name, async (t) =>
+        play(await stage(t, door, [...optionsOf(transcript), ...options]), transcript),
+      ),
     );
-    await Promise.all(plays);
+    const together = all.filter((transcript) => !isApart(transcript));
+    if (together.length > 0) {
+      const shared = await stage(t, door, options);
+      // One after the other: they have one server.
+      for (const transcript of together) await t.test(transcript.name, () => play(shared, transcript));
+    }
+    await Promise.all(alone);
     log.close();
   });
 }

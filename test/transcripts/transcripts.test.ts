@@ -1,26 +1,28 @@
 /**
- * Every transcript, played in every way, and cut off in the middle of either leg: at every octet in the long form, at
- * a draw of them otherwise.
+ * Every transcript, played in every way in clear, played under TLS, and cut off in the middle of either leg. The long form
+ * cuts at every octet, and plays in every way under TLS; the short form draws them.
  */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cutsOf, LONG, SEED } from "./cuts";
+import { drawn, REPEAT, tellDraw } from "../stage/draws";
+import { cutsOf } from "./cuts";
 import { type Cut, type Legs, Stage, type Style } from "./play";
 import { boundaries, said, type Transcript, transcripts } from "./transcript";
 
-const TLS: readonly [string, Legs][] = [
-  ["the client's leg", { client: true, server: false }],
-  ["the server's leg", { client: false, server: true }],
-  ["both legs", { client: true, server: true }],
-];
-
 const STYLES: readonly Style[] = ["line by line", "octet by octet", "as much as there is"];
+
+/** Every way to play under TLS, where the octets of a line come together. */
+const UNDER_TLS = [
+  { name: "the client's leg", legs: { client: true, server: false } },
+  { name: "the server's leg", legs: { client: false, server: true } },
+  { name: "both legs", legs: { client: true, server: true } },
+].flatMap((leg) => (["line by line", "as much as there is"] as const).map((style) => ({ ...leg, style })));
 
 /** Plays at once. */
 const AT_ONCE = 8;
 
-console.log(LONG ? "cut off at every octet" : `the cuts are drawn by POP3_TEST_SEED=${SEED}`);
+tellDraw("cuts and plays under TLS");
 
 for (const transcript of transcripts()) {
   for (const style of STYLES) {
@@ -28,12 +30,10 @@ for (const transcript of transcripts()) {
       onStage(transcript, (stage) => stage.play(transcript, style)),
     );
   }
-  for (const [name, legs] of TLS) {
-    test(`${transcript.name}, TLS on ${name}`, { timeout: 120_000 }, async () => {
-      for (const style of ["line by line", "as much as there is"] as const) {
-        await onStage(transcript, (stage) => stage.play(transcript, style), legs);
-      }
-    });
+  for (const { name, legs, style } of drawn(UNDER_TLS, 1, `${transcript.name}, TLS`)) {
+    test(`${transcript.name}, ${style}, TLS on ${name}`, { timeout: 120_000 }, () =>
+      onStage(transcript, (stage) => stage.play(transcript, style), legs),
+    );
   }
   test(`I10, I11: ${transcript.name}, cut off inside either leg`, () => playCuts(transcript));
 }
@@ -60,8 +60,7 @@ async function playCuts(transcript: Transcript): Promise<void> {
       for (let cut = cuts.pop(); cut; cut = cuts.pop()) {
         const { leg, how, at } = cut;
         await playCut(transcript, cut).catch((cause: Error) => {
-          const repeat = LONG ? "POP3_TEST_LONG=1" : `POP3_TEST_SEED=${SEED}`;
-          throw new Error(`${leg} ${how} at ${at} (${repeat}): ${cause.message}`, { cause });
+          throw new Error(`${leg} ${how} at ${at} (${REPEAT}): ${cause.message}`, { cause });
         });
       }
     }),
