@@ -1,7 +1,7 @@
 /**
  * Random dialogues through a whole gateway, judged by a model of their own. Each play comes from one number. A run plays
- * the seeds of seeds.txt, and then new ones for POP3_FUZZ_SECONDS (20); POP3_FUZZ_SEED is the first of them. With
- * POP3_FUZZ_SECONDS=0 only that one is played.
+ * the seeds of seeds.txt, and then new ones for POP3_FUZZ_SECONDS (5, in the long form 60); POP3_FUZZ_SEED is the first
+ * of them. With POP3_FUZZ_SECONDS=0 only that one is played.
  */
 
 import assert from "node:assert/strict";
@@ -9,11 +9,12 @@ import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LONG } from "../stage/draws";
 import { play } from "./play";
 
 const KEPT = join(__dirname, "..", "..", "..", "test", "fuzz", "seeds.txt");
 
-const { POP3_FUZZ_SECONDS: seconds = "20", POP3_FUZZ_SEED: given } = process.env;
+const { POP3_FUZZ_SECONDS: seconds = LONG ? "60" : "5", POP3_FUZZ_SEED: given } = process.env;
 
 /** So many plays at once. */
 const AT_ONCE = 6;
