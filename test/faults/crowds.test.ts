@@ -19,7 +19,7 @@ import { until } from "../stage/waiting";
 import type { Heaps } from "./crowd";
 
 /** A crowd, and the octets that may be left of it: what is made once, and what is less than a session could leave. */
-const CROWD = LONG ? 2000 : 300;
+const CROWD = LONG ? 2000 : 200;
 const LEFT = 300_000 + 850 * CROWD;
 
 async function logIn(gateway: TestGateway, user: string): Promise<Peer> {
@@ -89,6 +89,7 @@ test(`R4: ${CROWD} idle sessions are held and released without a leak`, { timeou
   child.stdout?.on("data", (chunk: Buffer) => (told += chunk));
   await until(() => child.exitCode !== null || child.signalCode !== null, "the end of the crowd", {
     progress: () => readFileSync(`/proc/${child.pid}/stat`, "latin1"),
+    every: 50,
   });
   assert.equal(await ended(), 0, said());
   const { before, held, after } = JSON.parse(told) as Heaps;
