@@ -10,8 +10,8 @@ import { cert } from "../stage/localhost";
 import { Peer } from "../stage/peer";
 import { until } from "../stage/waiting";
 
-/** More than all buffers between the server and the client hold. */
-const LARGE = 31 * 1024 * 1024;
+/** A mail of more octets than all buffers between the server and the client hold. */
+const LARGE = Buffer.from(`+OK\r\n${"x".repeat(31 * 1024 * 1024)}\r\n.\r\n`);
 
 async function stage(t: TestContext, wishes: Wishes = {}): Promise<[TestGateway, Accepting]> {
   const accepting = new Accepting();
@@ -37,7 +37,7 @@ for (const verb of ["RETR 1", "TOP 1 100000"]) {
       const [client, server] = await connectLoggedIn(gateway.port, accepting);
       await client.say(verb, "DELE 1", "QUIT");
       assert.equal(await server.line(), verb);
-      const sent = server.write(`+OK\r\n${"x".repeat(LARGE)}\r\n.\r\n`);
+      const sent = server.write(LARGE);
       await client.peek(2000);
       client.pause();
       if (how === "resets") client.reset();
@@ -80,8 +80,9 @@ for (const tls of [false, true]) {
     test(`B22: many commands with QUIT at the end, ${tls ? "under TLS, " : ""}a client that ${how}, a slow server: all count`, async (t) => {
       const [gateway, accepting] = await stage(t, underTls({ client: tls, server: false }));
       const client = tls ? await Peer.connectTls(gateway.port, { ca: cert }) : await Peer.connect(gateway.port);
-      const count = 8000;
-      const commands = Array.from({ length: count }, (_, index) => `DELE ${index + 1}\r\n`).join("");
+      // Long lines: far more octets than the gateway reads ahead, in few commands.
+      const count = 800;
+      const commands = Array.from({ length: count }, (_, index) => `DELE ${`${index + 1}`.padStart(93)}\r\n`).join("");
       await client.say("USER joe", "PASS p");
       const server = await accepting.next();
       await server.say("+OK");

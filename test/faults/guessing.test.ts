@@ -79,7 +79,7 @@ test("B24: 20 connections that guess and reset, again and again: one guess for e
   const { gateway, guesses } = await scene(t, { limits: { refusal: 100, refusalMost: 400 } }, judge);
   let going = true;
   const guesser = async () => {
-    for (; going; await pause(10)) {
+    for (; going; await pause(40)) {
       const before = guesses.length;
       const client = await guess(t, gateway.port, "joe");
       await until(() => guesses.length > before || client.ended || !going, "a guess or an answer");

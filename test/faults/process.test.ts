@@ -93,14 +93,6 @@ test("B26: of three daemons that start at once with one pidfile, one serves", as
   assert.equal(await owner.ended(), 0);
 });
 
-test("SIGUSR1 opens no debugger", async (t) => {
-  const gateway = await startProcess(["127.0.0.1:1"], { t });
-  gateway.child.kill("SIGUSR1");
-  await pause(300);
-  assert.doesNotMatch(gateway.said(), /Debugger/);
-  assert.equal(await gateway.stop(), 0);
-});
-
 test("B26: a debugger that SIGUSR1 has opened before the first line is closed before the port is open", async (t) => {
   const preload = join(scratch(t), "preload.js");
   writeFileSync(
@@ -126,12 +118,14 @@ test("B26: a debugger that SIGUSR1 has opened before the first line is closed be
   assert.equal(await gateway.stop(), 0);
 });
 
-test("B26: SIGUSR2 is ignored, SIGQUIT ends as SIGTERM does", async (t) => {
+test("B26: SIGUSR1 opens no debugger, SIGUSR2 is ignored, SIGQUIT ends as SIGTERM does", async (t) => {
   const accepting = new Accepting();
   atEnd(t, () => accepting.close());
   const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
+  gateway.child.kill("SIGUSR1");
   gateway.child.kill("SIGUSR2");
+  await pause(300);
   gateway.child.kill("SIGQUIT");
   await gateway.saying(/ notice end signal=SIGQUIT/);
   await client.say("QUIT");
@@ -141,6 +135,7 @@ test("B26: SIGUSR2 is ignored, SIGQUIT ends as SIGTERM does", async (t) => {
   client.end();
   await until(() => gateway.child.exitCode !== null || gateway.child.signalCode !== null, gateway.said);
   assert.equal(gateway.child.exitCode, 0);
+  assert.doesNotMatch(gateway.said(), /Debugger/);
 });
 
 test("B26: 1,000 SIGHUP a second: few reloads, sessions are served, and the last signal is obeyed", async (t) => {
@@ -153,7 +148,7 @@ test("B26: 1,000 SIGHUP a second: few reloads, sessions are served, and the last
   const reloads = () => gateway.log.filter(({ event }) => event === "reload").length;
   const began = performance.now();
   let sessions = 0;
-  for (let sent = 0; sent < 2000; ) {
+  for (let sent = 0; sent < 1000; ) {
     // In bursts, since timers are coarse.
     for (let i = 0; i < 10; i++, sent++) gateway.child.kill("SIGHUP");
     if (sent % 200 === 0) {
@@ -164,7 +159,7 @@ test("B26: 1,000 SIGHUP a second: few reloads, sessions are served, and the last
     await pause(10);
   }
   const seconds = (performance.now() - began) / 1000;
-  assert.equal(sessions, 10);
+  assert.equal(sessions, 5);
   assert.ok(reloads() >= 1 && reloads() <= 1 + seconds * 10, `${reloads()} reloads in ${seconds} s`);
   writeFileSync(files.certFile, "garbage");
   gateway.child.kill("SIGHUP");

@@ -3,14 +3,14 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { logIn } from "../stage/dialogue";
+import { LONG } from "../stage/draws";
 import { CERT_FILE, cert, KEY_FILE } from "../stage/localhost";
 import { Peer } from "../stage/peer";
 import { startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 
-/** Clients that stall, and the memory that each may cost, in KiB. */
-const CLIENTS = 150;
-const BOUND = 300;
+/** Clients that stall, and the memory that each may cost, in KiB: a few bear more of what is used once. */
+const [CLIENTS, BOUND] = LONG ? [150, 300] : [30, 500];
 
 /** A server whose every mail has no end. @returns its port */
 async function endlessServer(t: TestContext): Promise<number> {

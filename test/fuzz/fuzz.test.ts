@@ -1,7 +1,7 @@
 /**
  * Random dialogues through a whole gateway, judged by a model of their own. Each play comes from one number. A run plays
- * the seeds of seeds.txt, and then new ones for POP3_FUZZ_SECONDS (20); POP3_FUZZ_SEED is the first of them. With
- * POP3_FUZZ_SECONDS=0 only that one is played.
+ * the seeds of seeds.txt, and then new ones: a number of them, in the long form for a minute, or for POP3_FUZZ_SECONDS.
+ * POP3_FUZZ_SEED is the first of them. With POP3_FUZZ_SECONDS=0 only that one is played.
  */
 
 import assert from "node:assert/strict";
@@ -9,11 +9,15 @@ import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LONG } from "../stage/draws";
 import { play } from "./play";
 
 const KEPT = join(__dirname, "..", "..", "..", "test", "fuzz", "seeds.txt");
 
-const { POP3_FUZZ_SECONDS: seconds = "20", POP3_FUZZ_SEED: given } = process.env;
+const { POP3_FUZZ_SECONDS: seconds = LONG ? "60" : null, POP3_FUZZ_SEED: given } = process.env;
+
+/** New dialogues where no time is given for them. */
+const COUNT = 80;
 
 /** So many plays at once. */
 const AT_ONCE = 6;
@@ -55,6 +59,7 @@ test("random dialogues: the gateway says and hears only what it may, and ends", 
   const first = given === undefined ? randomInt(2 ** 31) : Number(given);
   const until = performance.now() + Number(seconds) * 1000;
   let seed = first;
-  const count = await playAll(() => (seed === first || performance.now() < until ? seed++ : null));
+  const isDue = () => (seconds === null ? seed < first + COUNT : seed === first || performance.now() < until);
+  const count = await playAll(() => (isDue() ? seed++ : null));
   t.diagnostic(`${count} dialogues, seeds ${first} to ${seed - 1}`);
 });

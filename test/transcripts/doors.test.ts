@@ -22,7 +22,7 @@ import { said, type Transcript, transcripts } from "./transcript";
 const AT_ONCE = 4;
 
 /** Processes for one transcript each, of one door in the short form. */
-const PROCESSES = 4;
+const PROCESSES = 3;
 
 /** Makes a client that comes in there. */
 type Enter = () => Promise<Peer>;

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawn, REPEAT, tellDraw } from "../stage/draws";
+import { drawn, LONG, REPEAT, tellDraw } from "../stage/draws";
 import { cutsOf } from "./cuts";
 import { type Cut, type Legs, Stage, type Style } from "./play";
 import { boundaries, said, type Transcript, transcripts } from "./transcript";
@@ -19,8 +19,8 @@ const UNDER_TLS = [
   { name: "both legs", legs: { client: true, server: true } },
 ].flatMap((leg) => (["line by line", "as much as there is"] as const).map((style) => ({ ...leg, style })));
 
-/** Plays at once. */
-const AT_ONCE = 8;
+/** Plays at once: some of them wait for the inactivity limit. */
+const AT_ONCE = LONG ? 32 : 8;
 
 tellDraw("cuts and plays under TLS");
 
