@@ -12,6 +12,7 @@ import { delimiter, dirname, join } from "node:path";
 import { placeOf } from "../access/routing";
 import { isAddress, showHostPort } from "../base/address";
 import { now } from "../base/clock";
+import { inWords } from "../base/faults";
 import type { Service, Settings, TlsMode } from "../config/settings";
 import { isProgram, servers as serverList } from "../config/values";
 import type { Connection } from "../connection/connection";
@@ -54,7 +55,7 @@ export async function check(settings: Settings): Promise<Findings> {
       lines.push(...(await find()));
     } catch (thrown) {
       sound = false;
-      lines.push(`FAULT: ${what}: ${plain((thrown as Error).message, LINE_BOUND)}`);
+      lines.push(`FAULT: ${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
     }
   }
   return { lines, sound };

@@ -3,6 +3,7 @@
  */
 
 import { accessSync, constants } from "node:fs";
+import { inWords } from "../base/faults";
 import { UsageFault } from "../config/rules";
 import type { Service, Settings } from "../config/settings";
 import { startDemo } from "../demo/demo";
@@ -62,7 +63,7 @@ export async function run(settings: Settings, { stderrIsClient, started, exit }:
     await serving.acceptor.serve();
     return true;
   } catch (thrown) {
-    const reason = (thrown as Error).message;
+    const reason = inWords(thrown as Error);
     // Under a superserver the log is the only place for the fault.
     if (stderrIsClient) emit("start", { code: "start", reason });
     else if (thrown instanceof UsageFault) throw thrown;
@@ -132,7 +133,7 @@ function superserverOf(listener: Listener): Superserver {
   try {
     return new Superserver(listener, passedDescriptors());
   } catch (thrown) {
-    throw new UsageFault((thrown as Error).message);
+    throw new UsageFault(inWords(thrown as Error));
   }
 }
 
@@ -161,7 +162,7 @@ function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
     emit("reload", {});
     for (const warning of listener.gateway.warnings) emit("warning", warning);
   } catch (thrown) {
-    emit("reloadFailed", { code: "reload", reason: (thrown as Error).message });
+    emit("reloadFailed", { code: "reload", reason: inWords(thrown as Error) });
   }
 }
 

@@ -12,6 +12,7 @@ import { Routing } from "../access/routing";
 import { unthrottled } from "../access/throttle";
 import { type HostPort, showServer } from "../base/address";
 import { isWithin } from "../base/cidr";
+import { inWords } from "../base/faults";
 import type { Warning } from "../base/warning";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -119,7 +120,7 @@ export class Gateway implements Needs {
     const server = showServer(route.host, route.port);
     await recordClient(clientLog, clientAddress, route.user, server).catch((thrown: Error) => {
       const origin = { session: who.id, client: clientAddress };
-      this.emit("clientLogFailed", { code: "client-log", reason: thrown.message }, origin);
+      this.emit("clientLogFailed", { code: "client-log", reason: inWords(thrown) }, origin);
     });
   }
 

@@ -6,6 +6,7 @@
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { AT_ONCE, PIPES } from "../access/programs";
 import { plainAddress } from "../base/address";
+import { reasonOf } from "../base/faults";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
@@ -80,7 +81,7 @@ export class Listener {
       });
     });
     // Such as EMFILE: one client could not be accepted, and the listener goes on.
-    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: error.message }));
+    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: reasonOf(error) }));
     this.#servers.push(server);
     this.addOwn(addressOf(server));
   }

@@ -8,6 +8,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { userInfo } from "node:os";
+import { reasonOf } from "../base/faults";
 import type { Warning } from "../base/warning";
 
 /** The account that the process runs as without root. */
@@ -70,7 +71,7 @@ export function dropPrivileges(user: string): void {
     posix.setgid(account.gid);
     posix.setuid(account.uid);
   } catch (thrown) {
-    fail(`can't become ${user}: ${(thrown as Error).message}`);
+    fail(`can't become ${user}: ${reasonOf(thrown as Error)}`);
   }
   if (!hasDroppedRoot(account)) fail(`could not give up root for ${user}`);
   // Modules that a session needs are read later, by that user.

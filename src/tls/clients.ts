@@ -14,6 +14,7 @@ import {
 } from "node:tls";
 import type { Warning } from "../base/warning";
 import type { ClientSettings, TlsVersion } from "../config/settings";
+import { tlsReason } from "./faults";
 import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
 
@@ -75,7 +76,7 @@ export class ClientTls {
 
   /** Puts TLS over a client's connection. */
   over(raw: Duplex): TLSSocket {
-    return new TLSSocket(raw as ConstructorParameters<typeof TLSSocket>[0], {
+    const tls = new TLSSocket(raw as ConstructorParameters<typeof TLSSocket>[0], {
       isServer: true,
       secureContext: (this.#pairs[0] as Pair).context,
       SNICallback: (name, done) => done(null, this.#contextFor(name)),
@@ -83,6 +84,8 @@ export class ClientTls {
       requestCert: false,
       rejectUnauthorized: false,
     });
+    // Those who report the fault show its reason, as with OpenSSL's own faults.
+    return tls.prependOnceListener("error", (fault) => Object.assign(fault, { reason: tlsReason(fault) }));
   }
 
   /** The first certificate that has the name, else the first of all. */
@@ -93,12 +96,8 @@ export class ClientTls {
 
 /** @throws Error in one line, with the file */
 function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
-  const files = certificates.map(({ cert, key }) => ({
-    names: `${cert} with ${key}`,
-    chain: readPem(cert),
-    secret: readPem(key),
-  }));
-  const leaves = files.map((one) => naming(one.names, () => matching(one.chain, one.secret)));
+  const files = certificates.map((pair) => ({ pair, chain: readPem(pair.cert), secret: readPem(pair.key) }));
+  const leaves = files.map(({ pair, chain, secret }) => matching(pair, chain, secret));
   const [first, ...others] = leaves.map(keyKindOf);
   const mixed = others.some((kind) => kind !== first);
   return files.map((one, index) => {
@@ -112,7 +111,8 @@ function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
       // Renegotiation lets a client demand any number of handshakes, which cost the gateway more than the client.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     };
-    return { leaf: leaves[index] as X509Certificate, context: naming(one.names, () => createSecureContext(options)) };
+    const context = naming(one.pair.cert, () => createSecureContext(options));
+    return { leaf: leaves[index] as X509Certificate, context };
   });
 }
 

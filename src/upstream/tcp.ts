@@ -6,8 +6,9 @@
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { now } from "../base/clock";
+import { reasonOf } from "../base/faults";
 import { ReadBuffers } from "../connection/buffers";
-import { Connection, reasonOf } from "../connection/connection";
+import { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { ServerName, ServerTls } from "../tls/servers";

@@ -63,7 +63,7 @@ test("what would run is told, and what its server says", LIMITS, async (t) => {
   chmodSync(log, 0o555);
   const shut = await checked("-l", log, server);
   assert.equal(shut.status, 78, shut.said);
-  assert.match(shut.said, /^FAULT: client log: EACCES/m);
+  assert.match(shut.said, /^FAULT: client log: .+: permission denied$/m);
 });
 
 test("files that root alone can read are read as root, the rest is tried without it", {
@@ -86,7 +86,7 @@ test("files that root alone can read are read as root, the rest is tried without
   assert.match(nobody.said, /^FAULT: user: there is no user no\.such\.user$/m);
   const faulty = ["--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid"];
   const elsewhere = await inside(...faulty, ...BRIEFLY, "127.0.0.1:1");
-  assert.match(elsewhere.said, /^FAULT: listeners: .*EADDRNOTAVAIL/m);
+  assert.match(elsewhere.said, /^FAULT: listeners: .*this machine does not have that address/m);
   assert.match(elsewhere.said, /^FAULT: pidfile: /m);
 });
 
@@ -114,8 +114,8 @@ test("a server that is not there, not found, not willing or no POP3 server is a 
     return `127.0.0.1:${port}`;
   };
   for (const [server, fault] of [
-    ["127.0.0.1:1", /ECONNREFUSED/],
-    ["nobody.invalid", /not found|ENOTFOUND|EAI_AGAIN/],
+    ["127.0.0.1:1", /connection refused/],
+    ["nobody.invalid", /no such host|no name server answers/],
     [await says("-ERR go away\r\n"), /refuses service: -ERR go away/],
     [await says("220 smtp.example.org ESMTP\r\n"), /does not speak POP3: 220 smtp/],
   ] as const) {
@@ -172,7 +172,7 @@ test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking
     assert.match(good.said, /^server is reached at 127\.0\.0\.1, TLSv1\.3, verified$/m);
     const late = await inside(...options, `localhost:${(await fake(mode, "expired")).port}`);
     assert.ok(!late.sound, late.said);
-    assert.match(late.said, /certificate has expired/);
+    assert.match(late.said, /certificate of CN=expired.*: expired on /);
     const pins = ["--server-tls", mode, "--server-pin", pinOf(certified("expired"))];
     assert.ok((await inside(...pins, `localhost:${(await fake(mode, "expired")).port}`)).sound);
   }
