@@ -24,6 +24,7 @@ import {
   type Arrival,
   type Attempt,
   type Denial,
+  type Dialled,
   denial,
   type Needs,
   type Route,
@@ -60,9 +61,14 @@ export class Gateway implements Needs {
     if ((servers.tls ?? "none") !== "none" || servers.ca !== undefined || servers.certificate) this.#tls();
   }
 
+  /** A text for each certificate for clients: its file, its names, and its last day. */
+  get certificates(): readonly string[] {
+    return this.#clientTls?.names ?? [];
+  }
+
   /** The warnings for the start. */
   get warnings(): readonly Warning[] {
-    return this.#clientTls?.warnings ?? [];
+    return [...(this.#clientTls?.warnings ?? []), ...(this.#serverTls?.warnings ?? [])];
   }
 
   /** The files that were read; a reload reads them again. */
@@ -82,8 +88,8 @@ export class Gateway implements Needs {
     return attempt ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay);
   }
 
-  route(credentials: Credentials): Route | Denial {
-    return this.#routing.route(credentials);
+  route(credentials: Credentials, { defaultServers }: Arrival): Route | Denial {
+    return this.#routing.route(credentials, defaultServers);
   }
 
   async admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial> {
@@ -93,7 +99,7 @@ export class Gateway implements Needs {
     return this.#acp.admit(route, about, until);
   }
 
-  dial(who: Visitor, route: Route, until: AbortSignal): Promise<Connection | Denial> {
+  dial(who: Pick<Visitor, "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
     const { lookups, addresses: known, listeners } = this.memory;
     const guard = (address: string) => this.#routing.guard(address);

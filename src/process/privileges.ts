@@ -82,8 +82,9 @@ export function dropPrivileges(user: string): void {
   }
 }
 
-/** What is worth a warning about the groups of the user that this process has become; null: nothing. */
-export function groupWarning(user: string): Warning | null {
+/** What is worth a warning about the rights of this process, which root has started; null: nothing. */
+export function rootWarning(user: string): Warning | null {
+  if (isRoot()) return { code: "root", reason: `-u ${user}: the gateway stays root` };
   if (posix.getgid() !== ROOT && !posix.getgroups().includes(ROOT)) return null;
   const reason = `-u ${user}: the gateway stays in group 0, which is root's: files of that group are open to it`;
   return { code: "root-group", reason };

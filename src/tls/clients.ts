@@ -14,6 +14,7 @@ import {
 } from "node:tls";
 import type { Warning } from "../base/warning";
 import type { ClientSettings, TlsVersion } from "../config/settings";
+import { dateWarnings } from "./dates";
 import { tlsReason } from "./faults";
 import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
@@ -56,17 +57,12 @@ export class ClientTls {
     });
   }
 
-  /** The warnings for the start: certificates that are not valid now, and old TLS versions. */
+  /** The warnings for the start: certificates that are not valid now, or not much longer, and old TLS versions. */
   get warnings(): Warning[] {
     const { tlsMin, certificates } = this.#settings;
-    const now = Date.now();
-    const invalid = this.#pairs.flatMap(({ leaf }, index) => {
-      const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
-      const reason = `${certificates[index]?.cert}: not valid at this time, from ${leaf.validFrom} to ${leaf.validTo}`;
-      return valid ? [] : [{ code: "certificate-invalid", reason }];
-    });
-    if (tlsMin !== "1.0" && tlsMin !== "1.1") return invalid;
-    return [...invalid, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
+    const dates = this.#pairs.flatMap(({ leaf }, index) => dateWarnings(certificates[index]?.cert ?? "", leaf));
+    if (tlsMin !== "1.0" && tlsMin !== "1.1") return dates;
+    return [...dates, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
   }
 
   /** The files that were read. */

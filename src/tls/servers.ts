@@ -13,7 +13,9 @@ import { type ConnectionOptions, connect, createSecureContext, type SecureContex
 import { isAddress, showHostPort } from "../base/address";
 import type { SystemFault } from "../base/faults";
 import { Recent } from "../base/recent";
+import type { Warning } from "../base/warning";
 import type { ServerSettings } from "../config/settings";
+import { dateWarnings } from "./dates";
 import { notPinned, pinOf, serverReason } from "./faults";
 import { certificateIn, matching, naming, readPem } from "./pem";
 import { serverVersionOptions } from "./versions";
@@ -48,10 +50,12 @@ export class ServerTls {
   readonly #files: readonly string[];
   /** The file of the authorities, for messages. */
   readonly #authorities: string;
+  /** The client certificate. */
+  readonly #certificate: { readonly file: string; readonly leaf: X509Certificate } | null = null;
   #made: SecureContext | null = null;
 
   /** @throws Error in one line, with the file, if a file can't be read or used */
-  constructor({ ca, pins, certificate, tlsMin }: ServerSettings) {
+  constructor({ ca, pins, certificate, tlsMin }: Pick<ServerSettings, "ca" | "pins" | "certificate" | "tlsMin">) {
     this.#pins = new Set(pins);
     this.#files = [...(ca === undefined ? [] : [ca]), ...(certificate ? [certificate.cert, certificate.key] : [])];
     const trusted = ca ?? systemBundle();
@@ -65,13 +69,21 @@ export class ServerTls {
     const read = this.#options ?? {};
     // Node accepts a file of authorities without a certificate, and then trusts none.
     if (ca !== undefined) certificateIn(ca, read.ca as Buffer);
-    if (certificate) matching(certificate, read.cert as Buffer, read.key as Buffer);
+    if (certificate) {
+      const leaf = matching(certificate, read.cert as Buffer, read.key as Buffer);
+      this.#certificate = { file: certificate.cert, leaf };
+    }
     if (this.#files.length > 0) naming(this.#files[0] as string, () => this.#context);
   }
 
   /** The files that were read, without the system's authorities. */
   get files(): readonly string[] {
     return this.#files;
+  }
+
+  /** The warnings for the start: a client certificate that is not valid now, or not much longer. */
+  get warnings(): Warning[] {
+    return this.#certificate ? dateWarnings(this.#certificate.file, this.#certificate.leaf) : [];
   }
 
   /** Connects with TLS from the beginning. @param tcp the options of node:net, with an address of the server */

@@ -33,7 +33,7 @@ async function port(t: TestContext, kind?: Kind, place = { host: "127.0.0.1", po
 }
 
 function trusting(to: number): NonNullable<TcpTarget["tls"]> {
-  const by = new ServerTls({ demo: false, pipelining: true, pins: [], tlsMin: "1.2", ca: authority() });
+  const by = new ServerTls({ pins: [], tlsMin: "1.2", ca: authority() });
   return { by, server: { host: "localhost", port: to } };
 }
 
