@@ -54,7 +54,12 @@ test("certificates that can't be used are told at the start, with file and reaso
   const inside: readonly Unusable[] = [
     ["a missing key", pair(certFile, "/nowhere/a.key"), "/nowhere/a.key", /there is no such file/],
     ["a folder", pair("/tmp", keyFile), "/tmp", /it is a directory/],
-    ["a key of another certificate", pair(certFile, certified("ec").keyFile), certFile, /the key is not that of the certificate/],
+    [
+      "a key of another certificate",
+      pair(certFile, certified("ec").keyFile),
+      certFile,
+      /the key is not that of the certificate/,
+    ],
     [
       "a key of another one of the same kind",
       pair(certified("ec2").certFile, certified("ec").keyFile),
@@ -81,8 +86,18 @@ test("certificates that can't be used are told at the start, with file and reaso
     ["garbage as key", pair(certFile, garbage), garbage, /a key is needed here, and the file holds a certificate/],
     ["an empty certificate", pair(empty, keyFile), empty, /no certificate in PEM/],
     ["an empty key", pair(certFile, empty), empty, /no key in PEM/],
-    ["a key where the certificate should be", pair(keyFile, keyFile), keyFile, /a certificate is needed here, and the file holds a key/],
-    ["a key that wants a passphrase", pair(certFile, lockedKey(good)), "locked.key", /the key is encrypted; openssl pkey/],
+    [
+      "a key where the certificate should be",
+      pair(keyFile, keyFile),
+      keyFile,
+      /a certificate is needed here, and the file holds a key/,
+    ],
+    [
+      "a key that wants a passphrase",
+      pair(certFile, lockedKey(good)),
+      "locked.key",
+      /the key is encrypted; openssl pkey/,
+    ],
     [
       "an empty file of authorities",
       [...pair(certFile, keyFile), "--server-tls", "tls", "--server-ca", empty],
