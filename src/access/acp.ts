@@ -12,8 +12,8 @@ import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
 import { LOGIN_LIMIT } from "../protocol/command";
-import { withoutPasswords } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
+import { withoutPasswords } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
 import { type Denial, denial, type Route } from "../session/needs";
@@ -138,6 +138,7 @@ function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | nul
     else return null;
     // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
     if (host !== null) Object.assign(to, { guarded: false, selected: false });
+    if (host !== null || port !== null) Object.assign(to, { others: [] });
   }
   return to;
 }

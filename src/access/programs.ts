@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
+import { reasonOf } from "../base/faults";
 
 /** A program to run. */
 interface ProgramCall {
@@ -163,7 +164,7 @@ export class Programs {
           seconds: Math.round(performance.now() - began) / 1000,
         });
       };
-      child.once("error", (fault) => settle(null, fault.message));
+      child.once("error", (fault) => settle(null, reasonOf(fault)));
       child.once("exit", async (status, signal) => {
         void this.#cleanUp(child);
         const closed = new Promise<void>((done) => child.once("close", done));

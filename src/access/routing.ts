@@ -16,7 +16,7 @@ import {
 import type { AccessSettings, ServerSettings, Service, TlsMode } from "../config/settings";
 import { type Credentials, type ProxyLogin, splitProxy, splitServer } from "../protocol/credentials";
 import { replies } from "../protocol/replies";
-import { type Denial, denial, type Route } from "../session/needs";
+import { type Denial, denial, type Place, type Route } from "../session/needs";
 import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
 
 /**
@@ -24,10 +24,7 @@ import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
  *
  * @param serverTls the TLS mode of --server-tls; undefined: none
  */
-export function placeOf(
-  { host, port }: HostPort,
-  serverTls: TlsMode | undefined,
-): { host: string; port: number; tls: TlsMode } {
+export function placeOf({ host, port }: HostPort, serverTls: TlsMode | undefined): Place {
   const mode = serverTls ?? "none";
   const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
   return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
@@ -45,16 +42,20 @@ export class Routing {
     this.#list = access.selection?.servers ? new AllowList(access.selection.servers) : null;
   }
 
-  /** The server for this login, or why the login is denied. */
-  route({ user, password }: Credentials): Route | Denial {
+  /**
+   * The server for this login, or why the login is denied.
+   *
+   * @param defaultServers of the listener; undefined: those of the settings
+   */
+  route({ user, password }: Credentials, defaultServers = this.#servers.defaultServers): Route | Denial {
     const { selection, acp } = this.#access;
-    const { server: byDefault, tls } = this.#servers;
     const { name, server } = selection ? splitServer(user, selection.delimiters) : { name: user, server: null };
     const login = acp ? splitProxy(name, password) : { proxyUser: "", proxyPassword: "", user: name, password };
     if (login.user === "") return denial("no-user", "no user", replies.noUser);
     if (server !== null) return this.#selected(server, login);
-    if (!byDefault) return denial("no-server", "no server selected", replies.noServer);
-    return { kind: "route", ...login, ...placeOf(byDefault, tls), guarded: false, selected: false };
+    const [first, ...others] = defaultServers.map((one) => placeOf(one, this.#servers.tls));
+    if (!first) return denial("no-server", "no server selected", replies.noServer);
+    return { kind: "route", ...login, ...first, others, guarded: false, selected: false };
   }
 
   /** Why the address of a server that a client has selected may not be dialled; null if it may. */
@@ -71,7 +72,7 @@ export class Routing {
     if (verdict === "refused") {
       return { ...denial("not-listed", "not on the list", replies.notPermitted), server: showHostPort(host, port) };
     }
-    return { kind: "route", ...login, host, port, tls, guarded: verdict !== "permitted", selected: true };
+    return { kind: "route", ...login, host, port, tls, others: [], guarded: verdict !== "permitted", selected: true };
   }
 
   /** Without a list any public server may be selected, on the ports of POP3. */

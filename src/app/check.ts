@@ -10,19 +10,18 @@ import { accessSync, constants } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { placeOf } from "../access/routing";
-import { isAddress, showHostPort } from "../base/address";
-import { now } from "../base/clock";
+import { type HostPort, isAddress, showHostPort } from "../base/address";
+import { inWords, reasonOf } from "../base/faults";
+import { namedServers } from "../config/rules";
 import type { Service, Settings, TlsMode } from "../config/settings";
-import { isProgram, servers as serverList } from "../config/values";
-import type { Connection } from "../connection/connection";
+import { servers as allowed, isProgram } from "../config/values";
+import { Gateway } from "../gateway/gateway";
+import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
-import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
-import { greeted } from "../session/serverlogin";
-import { StatusLines } from "../session/statuslines";
-import { ClientTls } from "../tls/clients";
-import { ServerTls } from "../tls/servers";
+import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { systemResolve } from "../upstream/lookup";
-import { dialTcp } from "../upstream/tcp";
+import { checkServer } from "./servercheck";
+import { startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
@@ -38,23 +37,25 @@ interface Findings {
 export async function check(settings: Settings): Promise<Findings> {
   const { service } = settings;
   const lines = summary(settings);
+  const byRoot = isRoot();
   let sound = true;
-  const opened: { tls: ServerTls | null } = { tls: null };
+  const made: { gateway: Gateway | null } = { gateway: null };
   for (const [what, find] of [
     ["listeners", () => listeners(service)],
     ["pidfile", () => pidfile(settings)],
-    ["certificates", () => certificates(service)],
-    ["certificates for servers", () => serverCertificates(service, opened)],
+    ["files", () => filesOf(service, made)],
     ["user", () => becomeUser(settings)],
+    ["warnings", () => warnings(settings, made.gateway, byRoot)],
     ["client log", () => clientLog(service)],
     ["access control", () => accessControl(service)],
-    ["server", () => defaultServer(service, opened.tls)],
+    ["list", () => listedNames(service)],
+    ["server", () => defaultServers(service, made.gateway)],
   ] as const) {
     try {
       lines.push(...(await find()));
     } catch (thrown) {
       sound = false;
-      lines.push(`FAULT: ${what}: ${plain((thrown as Error).message, LINE_BOUND)}`);
+      lines.push(`FAULT: ${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
     }
   }
   return { lines, sound };
@@ -63,13 +64,20 @@ export async function check(settings: Settings): Promise<Findings> {
 /** The settings that decide where clients connect, and to which servers they get. */
 function summary({ process: own, service }: Settings): string[] {
   const { listen, clients, servers, access } = service;
-  const places = listen.map(({ host, port, tls }) => `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}`);
-  const to = servers.server && placeOf(servers.server, servers.tls);
-  const selectable = access.selection?.servers ? serverList.show(access.selection.servers) : "any that is public";
+  const shown = (list: readonly HostPort[]) =>
+    list
+      .map((one) => placeOf(one, servers.tls))
+      .map(({ host, port, tls }) => `${showHostPort(host, port)}${shownTls(tls)}`)
+      .join(", else ");
+  const places = listen.map(({ host, port, tls, servers: own }) => {
+    const after = own ? `, to ${shown(own)}` : "";
+    return `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}${after}`;
+  });
+  const selectable = access.selection?.servers ? allowed.show(access.selection.servers) : "any that is public";
   return [
-    places.length > 0 ? `listens on ${places.join(", ")}` : `is started by a superserver${shownTls(clients.tls)}`,
+    places.length > 0 ? `listens on ${places.join("; ")}` : `is started by a superserver${shownTls(clients.tls)}`,
     `runs as ${isRoot() ? own.user : "the user that starts it"}`,
-    `default server: ${servers.demo ? "the sample maildrop" : to ? `${showHostPort(to.host, to.port)}${shownTls(to.tls)}` : "none"}`,
+    `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
     `servers that clients may select: ${access.selection ? selectable : "none"}`,
   ];
 }
@@ -96,27 +104,47 @@ function pidfile({ process: { pidfile: file } }: Settings): string[] {
   return [];
 }
 
-/** Reads the files before root is dropped, as the gateway does. */
-function serverCertificates({ servers }: Service, opened: { tls: ServerTls | null }): string[] {
-  const { server, tls, ca, certificate } = servers;
-  const spoken = server !== undefined && placeOf(server, tls).tls !== "none";
-  if (spoken || ca !== undefined || certificate) opened.tls = new ServerTls(servers);
-  return [];
-}
-
-function certificates({ clients }: Service): string[] {
-  if (clients.certificates.length === 0) return [];
-  const { names, warnings } = new ClientTls(clients);
-  return [...names.map((name) => `certificate ${name}`), ...warnings.map(({ reason }) => `warning: ${reason}`)];
+/** Makes a gateway, which reads all files before root is dropped. A fault of one file leaves the rest to be checked. */
+function filesOf(service: Service, made: { gateway: Gateway | null }): string[] {
+  const make = (one: Service) => new Gateway(one, new Memory(), () => {});
+  try {
+    made.gateway = make(service);
+  } catch (thrown) {
+    if (service.clients.certificates.length > 0) {
+      made.gateway = make({ ...service, clients: { ...service.clients, certificates: [] } });
+    }
+    throw thrown;
+  }
+  return made.gateway.certificates.map((name) => `certificate ${name}`);
 }
 
 /** Drops root, so that the next checks have the rights of sessions. */
 function becomeUser({ process: { user } }: Settings): string[] {
-  if (!isRoot()) return [];
-  if (accountOf(user).uid === 0) return ["warning: -u root: the gateway stays root"];
-  dropPrivileges(user);
-  const warning = groupWarning(user);
-  return warning ? [`warning: ${warning.reason}`] : [];
+  if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
+  return [];
+}
+
+/** The warnings that a start would log. @param gateway null: its files have failed the check before */
+function warnings(settings: Settings, gateway: Gateway | null, byRoot: boolean): string[] {
+  if (!gateway) return [];
+  const { service, process: own } = settings;
+  const started = { byRoot, user: own.user, daemon: service.listen.length > 0 };
+  // That the client log can't be written is a fault here.
+  const told = startWarnings(gateway, started).filter(({ event }) => event !== "clientLogUnusable");
+  return told.map(({ reason }) => `warning: ${reason}`);
+}
+
+/** Looks up the names of the list that have no wildcards. */
+async function listedNames({ access }: Service): Promise<string[]> {
+  const names = (access.selection?.servers ?? []).filter(({ wild, pattern }) => !wild && !pattern.startsWith("["));
+  const unknown = names.map(async ({ pattern }) => {
+    if (isAddress(pattern)) return [];
+    return systemResolve(pattern).then(
+      () => [],
+      (thrown: Error) => [`warning: -s ${pattern}: ${reasonOf(thrown)}`],
+    );
+  });
+  return (await Promise.all(unknown)).flat();
 }
 
 function clientLog({ access: { clientLog: folder } }: Service): string[] {
@@ -133,36 +161,11 @@ function accessControl({ access: { acp } }: Service): string[] {
   return [`access control by ${acp.argv.join(" ")}`];
 }
 
-/**
- * Connects to the default server, as sessions do, and reads its greeting.
- *
- * @param by null: no server needs TLS, or its files have failed the check before
- */
-async function defaultServer({ servers, limits }: Service, by: ServerTls | null): Promise<string[]> {
-  if (!servers.server) return [];
-  const { host, port, tls } = placeOf(servers.server, servers.tls);
-  if (tls !== "none" && !by) return [];
-  const { source4, source6 } = servers;
-  const target = {
-    addresses: isAddress(host) ? [host] : await systemResolve(host),
-    port,
-    timeout: limits.server,
-    source4,
-    source6,
-    tls: tls === "tls" && by ? { by, server: { host, port } } : null,
-  };
-  let server: Connection | null = null;
-  try {
-    server = await dialTcp(target, new AbortController().signal);
-    const connection = server;
-    connection.deadline = now() + limits.server;
-    const secure = async () => connection.startTls((raw) => (by as ServerTls).over(raw, { host, port }));
-    const statuses = new StatusLines(connection, () => {});
-    const greeting = await greeted(connection, tls, statuses, secure);
-    const how = connection.tls ? `${connection.tls}, verified` : "in clear";
-    void connection.say("QUIT");
-    return [`server is reached at ${connection.peer.address}, ${how}`, `server says: ${plain(greeting, LINE_BOUND)}`];
-  } finally {
-    server?.close(0);
+/** Checks each server that the settings name. @param gateway null: its files have failed the check before */
+async function defaultServers(service: Service, gateway: Gateway | null): Promise<string[]> {
+  const lines: string[] = [];
+  for (const server of gateway ? namedServers(service) : []) {
+    lines.push(...(await checkServer(gateway as Gateway, server)));
   }
+  return lines;
 }

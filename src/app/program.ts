@@ -9,6 +9,7 @@ import { parseCommandLine } from "../config/commandline";
 import { defaults } from "../config/options";
 import { UsageFault } from "../config/rules";
 import type { Settings } from "../config/settings";
+import { refuseClient } from "../listen/refuse";
 import { openLog } from "../log/open";
 import { closeInherited, inBackground, launch, report } from "../process/background";
 import { check } from "./check";
@@ -30,6 +31,7 @@ export function main(argv: readonly string[], stderrIsClient: boolean): void {
   obey(argv, stderrIsClient).catch(async (thrown: Error) => {
     const usage = thrown instanceof UsageFault;
     await complain(usage ? thrown.message : (thrown.stack ?? thrown.message), stderrIsClient);
+    if (stderrIsClient) await refuseClient();
     process.exit(usage ? USAGE : SOFTWARE);
   });
 }
@@ -46,7 +48,10 @@ async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<v
   const exit = () => process.exit(SOFTWARE);
   const started = (fault: string | null) => complain(fault, stderrIsClient);
   if (!daemon || settings.log.debug || settings.process.foreground) {
-    return end(await run(settings, { stderrIsClient, started, exit }));
+    const served = await run(settings, { stderrIsClient, started, exit });
+    // A client that expects TLS can't read the answer.
+    if (!served && stderrIsClient && settings.service.clients.tls !== "tls") await refuseClient();
+    return end(served);
   }
   if (inBackground()) {
     closeInherited();

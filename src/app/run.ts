@@ -2,7 +2,8 @@
  * Runs the gateway with its settings: opens what only root can open, drops root, serves clients, and closes all.
  */
 
-import { accessSync, constants } from "node:fs";
+import type { HostPort } from "../base/address";
+import { inWords } from "../base/faults";
 import { UsageFault } from "../config/rules";
 import type { Service, Settings } from "../config/settings";
 import { startDemo } from "../demo/demo";
@@ -15,8 +16,9 @@ import type { Emit } from "../log/events";
 import { type OpenLog, openLog } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { Pidfile } from "../process/pidfile";
-import { accountOf, dropPrivileges, groupWarning, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { endOnSignal, reloadOnSignal } from "./signals";
+import { everyDay, startWarnings } from "./warnings";
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
 interface Acceptor {
@@ -28,6 +30,8 @@ interface Acceptor {
   close(): Promise<void>;
   /** The ports that it listens on. */
   readonly ports?: readonly number[];
+  /** Whether a superserver has passed a listening socket. */
+  readonly listens?: boolean;
 }
 
 /** What `run` needs of the process that has started the gateway. */
@@ -62,7 +66,7 @@ export async function run(settings: Settings, { stderrIsClient, started, exit }:
     await serving.acceptor.serve();
     return true;
   } catch (thrown) {
-    const reason = (thrown as Error).message;
+    const reason = inWords(thrown as Error);
     // Under a superserver the log is the only place for the fault.
     if (stderrIsClient) emit("start", { code: "start", reason });
     else if (thrown instanceof UsageFault) throw thrown;
@@ -90,14 +94,15 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   const { process: own, log } = settings;
   const demo = settings.service.servers.demo ? await startDemo() : null;
   if (demo) undo.push(() => demo.close());
-  const service = demo ? withServer(settings.service, demo.server) : settings.service;
+  const service = demo ? withDefault(settings.service, demo.server) : settings.service;
   const memory = new Memory();
   undo.push(() => memory.close());
   const gateway = () => new Gateway(service, memory, emit, log.debug);
   const listener = new Listener(gateway(), own.drain);
   const daemon = service.listen.length > 0;
   const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
-  const dropRoot = rootDropper(own.user, emit);
+  const byRoot = isRoot();
+  const dropRoot = byRoot ? rootDropper(own.user) : () => {};
   // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process. The pidfile
   // comes after this: whoever finds the process id in it may send the signal.
   const files = listener.gateway.files.length > 0;
@@ -115,7 +120,9 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   return {
     acceptor,
     announce() {
-      warn(listener.gateway, emit, daemon);
+      const started = { byRoot, user: own.user, daemon: daemon || acceptor.listens === true };
+      for (const { event, ...warning } of startWarnings(listener.gateway, started)) emit(event, warning);
+      undo.push(everyDay(() => warnOf(listener.gateway, emit)));
       closeDebuggerLater();
       // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
       if (demo && daemon) process.stdout.on("error", () => {}).write(demo.howTo(acceptor.ports?.[0] ?? 0));
@@ -123,8 +130,8 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   };
 }
 
-function withServer(service: Service, server: Service["servers"]["server"]): Service {
-  return { ...service, servers: { ...service.servers, server } };
+function withDefault(service: Service, server: HostPort): Service {
+  return { ...service, servers: { ...service.servers, defaultServers: [server] } };
 }
 
 /** @throws UsageFault if a passed descriptor can't be served, or the settings of TLS do not fit it */
@@ -132,7 +139,7 @@ function superserverOf(listener: Listener): Superserver {
   try {
     return new Superserver(listener, passedDescriptors());
   } catch (thrown) {
-    throw new UsageFault((thrown as Error).message);
+    throw new UsageFault(inWords(thrown as Error));
   }
 }
 
@@ -142,16 +149,8 @@ function superserverOf(listener: Listener): Superserver {
  * @returns drops root
  * @throws Error if there is no such account
  */
-function rootDropper(user: string, emit: Emit): () => void {
-  if (!isRoot()) return () => {};
-  if (accountOf(user).uid !== 0) {
-    return () => {
-      dropPrivileges(user);
-      const warning = groupWarning(user);
-      if (warning) emit("root", warning);
-    };
-  }
-  return () => emit("root", { code: "root", reason: "-u root: the gateway stays root" });
+function rootDropper(user: string): () => void {
+  return accountOf(user).uid === 0 ? () => {} : () => dropPrivileges(user);
 }
 
 /** Makes a new gateway for new clients, which reads its files again. After a fault the old gateway stays. */
@@ -159,32 +158,14 @@ function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
   try {
     listener.gateway = gateway();
     emit("reload", {});
-    for (const warning of listener.gateway.warnings) emit("warning", warning);
+    warnOf(listener.gateway, emit);
   } catch (thrown) {
-    emit("reloadFailed", { code: "reload", reason: (thrown as Error).message });
+    emit("reloadFailed", { code: "reload", reason: inWords(thrown as Error) });
   }
 }
 
-/** Logs warnings: faults that do not prevent the start. */
-function warn({ warnings, files, service }: Gateway, emit: Emit, daemon: boolean): void {
+function warnOf({ warnings }: Gateway, emit: Emit): void {
   for (const warning of warnings) emit("warning", warning);
-  const { clientLog } = service.access;
-  if (clientLog !== undefined && !isPermitted(clientLog, constants.W_OK | constants.X_OK)) {
-    emit("clientLogUnusable", { code: "client-log", reason: `${clientLog} can't be written: see -l and -u` });
-  }
-  for (const file of daemon ? files : []) {
-    if (isPermitted(file, constants.R_OK)) continue;
-    emit("warning", { code: "unreadable", reason: `${file}: SIGHUP can't read it again, since only root can` });
-  }
-}
-
-function isPermitted(file: string, mode: number): boolean {
-  try {
-    accessSync(file, mode);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Logs an uncaught exception, which is a fault in the gateway, and ends the process. The client gets no text of it. */

@@ -4,12 +4,12 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
-import { POP3_PORT, parseHostPort } from "../base/address";
+import { POP3_PORT } from "../base/address";
 import { quote } from "../base/quote";
 import { type Draft, defaults, OPTIONS, type OptionRow, type Options } from "./options";
 import { settingsOf, UsageFault } from "./rules";
 import type { ListenAddress, Settings } from "./settings";
-import { listenAddress } from "./values";
+import { listenAddress, serverList } from "./values";
 
 /** What to do, by the command line: print a text, check the settings, or run. */
 type Request =
@@ -45,7 +45,7 @@ export function parseCommandLine(argv: readonly string[], version: () => string)
 /** A command whose options fill the draft. */
 function commandOf(draft: Draft): Command {
   const program = new Command("pop3.proxy")
-    .usage("[options] [server[:port]]")
+    .usage("[options] [server[:port],...]")
     .helpOption(false)
     .allowExcessArguments(true)
     .exitOverride()
@@ -80,9 +80,11 @@ function operandsOf(draft: Draft, operands: readonly string[]): Pick<Options, "l
   const [server, ...excess] = rest;
   if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.map((text) => quote(text)).join(" ")}`);
   if (server === undefined || server === "-") return { listen };
-  const parsed = parseHostPort(server);
-  if (!parsed) throw new UsageFault(`not a server: ${quote(server)}; give host[:port], an IPv6 address in brackets`);
-  return { listen, server: parsed };
+  try {
+    return { listen, defaultServers: serverList.parse(server) };
+  } catch (thrown) {
+    throw new UsageFault((thrown as Error).message);
+  }
 }
 
 /** Takes the operand of -DD, if there is one, out of `operands`. */
@@ -95,7 +97,11 @@ function listenOf({ listen, daemon, clientTls }: Draft, operands: string[]): rea
   const tls = clientTls === "none" ? {} : { tls: clientTls };
   if (daemon === 1) return [{ host: null, port: POP3_PORT, ...tls }];
   const first = operands.shift();
-  if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand");
+  if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand, such as 8110");
+  // A server alone: the port was forgotten.
+  if (operands.length === 0 && !/^[0-9]+$|:[0-9]+$/.test(first)) {
+    throw new UsageFault(`-DD takes two operands, [interface:]port and server, such as 8110 ${quote(first)}`);
+  }
   try {
     return [{ ...listenAddress.parse(first), ...tls }];
   } catch (thrown) {

@@ -6,7 +6,7 @@
 import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { ServerEntry } from "./servers";
-import type { ListenAddress, TlsMode, TlsVersion } from "./settings";
+import type { ListenAddress, LogFormat, TlsMode, TlsVersion } from "./settings";
 import type { SyslogTarget } from "./syslog";
 import {
   address,
@@ -15,6 +15,7 @@ import {
   folder,
   greeting,
   type Kind,
+  LOG_FORMATS,
   listenAddress,
   networks,
   number,
@@ -51,6 +52,7 @@ export interface Options {
   readonly foreground: boolean;
   readonly greeting: string;
   readonly listen: readonly ListenAddress[];
+  readonly logFormat: LogFormat;
   readonly loginTimeout: number;
   readonly maxPerClient: number;
   readonly maxSessions: number;
@@ -59,7 +61,7 @@ export interface Options {
   readonly prefix: string;
   readonly select: boolean;
   /** The operand. */
-  readonly server?: HostPort;
+  readonly defaultServers: readonly HostPort[];
   readonly serverCa?: string;
   readonly serverCert?: string;
   readonly serverKey?: string;
@@ -88,6 +90,7 @@ export const defaults: Options = Object.freeze({
   clientTls: "none",
   daemon: 0,
   debug: false,
+  defaultServers: [],
   delimiters: "@",
   demo: false,
   exempt: [],
@@ -95,6 +98,7 @@ export const defaults: Options = Object.freeze({
   foreground: false,
   greeting: "POP3 server ready",
   listen: [],
+  logFormat: "text",
   loginTimeout: 180_000,
   maxPerClient: 50,
   maxSessions: 1000,
@@ -189,7 +193,12 @@ export const OPTIONS: readonly OptionRow[] = [
         draft.daemon++;
       },
     },
-    each("--listen <[interface:]port[/tls|/starttls]>", "listen", listenAddress, "a listener; may repeat; implies -D"),
+    each(
+      "--listen <[interface:]port[/tls|/starttls][=server]>",
+      "listen",
+      listenAddress,
+      "a listener, perhaps with a default server of its own; may repeat; implies -D",
+    ),
     flag("--foreground", "foreground", "a daemon that does not go into the background"),
     value("--pidfile <file>", "pidfile", path, "where the daemon leaves its process id"),
     value("-u, --user <name>", "user", user, "run as this user when started by root: a name, or uid[:gid]"),
@@ -253,5 +262,6 @@ export const OPTIONS: readonly OptionRow[] = [
     flag("-m, --brief", "brief", "fewer lines: neither connect nor login, nor the close of a health check"),
     value("--syslog <address>", "syslog", syslog, "log to udp://host[:port] or tcp://host[:port]"),
     value("--facility <name>", "facility", facility, "the syslog facility"),
+    value("--log-format <format>", "logFormat", oneOf(LOG_FORMATS), "text, or json: one object a line"),
   ),
 ];

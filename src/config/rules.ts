@@ -4,7 +4,7 @@
  */
 
 import { isIPv4 } from "node:net";
-import { POP3S_PORT } from "../base/address";
+import { type HostPort, POP3S_PORT } from "../base/address";
 import { defaults, type Options } from "./options";
 import {
   type AccessSettings,
@@ -24,16 +24,16 @@ export class UsageFault extends Error {}
 
 /** The settings that the options mean. @throws UsageFault if options contradict each other, or one has no effect */
 export function settingsOf(options: Options): Settings {
-  const { user, foreground, pidfile, debug, brief, syslog, facility } = options;
+  const { user, foreground, pidfile, debug, brief, syslog, facility, logFormat: format } = options;
   return {
     process: { user, foreground, pidfile, drain: DRAIN },
-    log: { debug, brief, syslog, facility },
+    log: { debug, brief, syslog, facility, format },
     service: serviceOf(options),
   };
 }
 
 function serviceOf(options: Options): Service {
-  const { listen, greeting, capa, select, demo, server, servers } = options;
+  const { listen, greeting, capa, select, demo, defaultServers, servers } = options;
   const service: Service = {
     listen,
     clients: clientsOf(options),
@@ -52,8 +52,12 @@ function serviceOf(options: Options): Service {
     // A gateway that offers STLS must answer CAPA, on all listeners (RFC 2595, 4).
     replies: { greeting, capa: capa || modesOf(options).includes("starttls") },
   };
-  if (demo && server) throw new UsageFault("--demo brings its own server: leave the operand out");
-  if (!demo && !server && !select) throw new UsageFault("no server: name one, or let the client select it with -e");
+  const named = defaultServers.length > 0;
+  if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
+  const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
+  if (!demo && !named && !listenersHave && !select) {
+    throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
+  }
   if (servers && !select) throw new UsageFault("-s needs -e");
   const fault = (saysHow(options) ? faultOfTls(service, modesOf(options)) : null) ?? faultOfServerTls(service);
   if (fault !== null) throw new UsageFault(fault);
@@ -77,9 +81,9 @@ function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Opt
 }
 
 function serversOf(options: Options): ServerSettings {
-  const { server, demo, sources, pipelining, serverTls, serverCa, serverPins, serverTlsMin } = options;
+  const { defaultServers, demo, sources, pipelining, serverTls, serverCa, serverPins, serverTlsMin } = options;
   return {
-    server,
+    defaultServers,
     demo,
     pipelining,
     source4: sources.findLast((source) => isIPv4(source)),
@@ -112,30 +116,40 @@ function accessOf({ select, delimiters, servers, acp, acpTimeout, prefix, client
  *
  * @param modes the TLS modes of all listeners
  */
-export function faultOfTls({ clients, servers, access }: Service, modes: readonly TlsMode[]): string | null {
+export function faultOfTls(service: Service, modes: readonly TlsMode[]): string | null {
+  const { clients, servers, access } = service;
   if (!modes.some((mode) => mode !== "none")) {
     return clients.certificates.length > 0 ? "--tls-cert is of no use: no listener has TLS" : null;
   }
   if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
-  const { server, demo, tls } = servers;
-  const near = demo || (server !== undefined && /^(?:localhost|127\.[0-9.]+|::1)$/.test(server.host));
-  const safe = !access.selection && (near || server?.port === POP3S_PORT);
+  const { demo, tls } = servers;
+  const near = ({ host }: HostPort) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
+  const named = namedServers(service);
+  const sure = (one: HostPort) => near(one) || one.port === POP3S_PORT;
+  const safe = !access.selection && (demo || named.length > 0) && named.every(sure);
   if (tls !== undefined || safe) return null;
   return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
+}
+
+/** All default servers, those of the listeners, too. */
+export function namedServers({ listen, servers }: Service): readonly HostPort[] {
+  return [...servers.defaultServers, ...listen.flatMap((one) => one.servers ?? [])];
 }
 
 /**
  * Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995.
  */
-function maySpeakTls({ servers, access }: Service): boolean {
+function maySpeakTls(service: Service): boolean {
+  const { servers, access } = service;
   const chosen = access.selection !== undefined || access.acp !== undefined;
-  return (servers.tls ?? "none") !== "none" || chosen || servers.server?.port === POP3S_PORT;
+  const secure = (servers.tls ?? "none") !== "none";
+  return secure || chosen || namedServers(service).some(({ port }) => port === POP3S_PORT);
 }
 
 /** The fault in the settings of TLS towards servers, in one line; null: none. */
 function faultOfServerTls(service: Service): string | null {
-  const { server, tls, ca, pins, certificate, tlsMin, demo } = service.servers;
-  if (pins.length > 0 && !server) return "--server-pin needs a fixed server";
+  const { tls, ca, pins, certificate, tlsMin, demo } = service.servers;
+  if (pins.length > 0 && namedServers(service).length === 0) return "--server-pin needs a fixed server";
   if (demo && !service.access.selection && (tls ?? "none") !== "none") return "--demo speaks no TLS";
   if (maySpeakTls(service)) return null;
   const [useless] = [

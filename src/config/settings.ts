@@ -43,7 +43,12 @@ export interface LogSettings {
   readonly syslog?: SyslogTarget | undefined;
   /** The number of the syslog facility. */
   readonly facility: number;
+  /** How an event is written; absent: as text. */
+  readonly format?: LogFormat;
 }
+
+/** How an event is written in the log: `event key=value ...`, or as a JSON object. */
+export type LogFormat = "text" | "json";
 
 /** A service: where clients connect, and which servers they get. */
 export interface Service {
@@ -64,6 +69,8 @@ export interface ListenAddress {
   readonly port: number;
   /** TLS towards clients; absent: none. */
   readonly tls?: TlsMode;
+  /** The default servers of this listener's clients; absent: those of all. */
+  readonly servers?: readonly HostPort[];
 }
 
 /** The files of a certificate chain and of its key. */
@@ -83,10 +90,10 @@ export interface ClientSettings {
   readonly cleartextLogin: boolean;
 }
 
-/** The default server, and how servers are connected to. */
+/** The default servers, and how servers are connected to. */
 export interface ServerSettings {
-  /** The default server; absent: the client has to select one. */
-  readonly server?: HostPort | undefined;
+  /** The default server, and those that are tried when it does not answer; empty: the client has to select one. */
+  readonly defaultServers: readonly HostPort[];
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
   /** Whether servers that list PIPELINING get commands before they have answered others. */

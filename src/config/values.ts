@@ -5,12 +5,21 @@
 
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { bracketed, isAddress, parseHost, parsePort, showHostPort } from "../base/address";
+import {
+  bracketed,
+  type HostPort,
+  isAddress,
+  parseHost,
+  parseHostPort,
+  parsePort,
+  showHostPort,
+} from "../base/address";
 import { type Cidr, parseCidr, showCidr } from "../base/cidr";
+import { quote } from "../base/quote";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
-import type { ListenAddress, TlsMode, TlsVersion } from "./settings";
+import type { ListenAddress, LogFormat, TlsMode, TlsVersion } from "./settings";
 import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
 /** A kind of value of options. */
@@ -26,6 +35,9 @@ export const TLS_MODES: readonly TlsMode[] = ["none", "starttls", "tls"];
 
 /** All versions of TLS that may be the lowest one. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["1.0", "1.1", "1.2", "1.3"];
+
+/** All formats of the log. */
+export const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 /** The greatest number that an option takes, of seconds, too. */
 const MOST = 1_000_000;
@@ -87,19 +99,49 @@ export const networks: Kind<readonly Cidr[]> = {
   show: (blocks) => blocks.map(showCidr).join(","),
 };
 
-/** `[interface:]port[/tls|/starttls]`; an IPv6 interface is written in brackets. */
+/** Comma-separated servers, each `host[:port]`, in the order in which they are tried; empty entries are skipped. */
+export const serverList: Kind<readonly HostPort[]> = {
+  parse(given) {
+    const entries = given.split(",").map((entry) => entry.trim());
+    const list = entries.filter(Boolean).map(parseServer);
+    if (list.length === 0) throw new Error("give a server, as host[:port]");
+    return list;
+  },
+  show: (list) => list.map(({ host, port }) => (port === null ? bracketed(host) : showHostPort(host, port))).join(","),
+};
+
+function parseServer(given: string): HostPort {
+  const parsed = parseHostPort(given);
+  if (parsed) return parsed;
+  const wrong = `${quote(given)} is not a server`;
+  const url = /^[a-z0-9+.-]+:\/\/([^/]*)/i.exec(given);
+  if (url) throw new Error(`${wrong} but a URL: give host[:port]${url[1] ? `, such as ${quote(url[1])}` : ""}`);
+  if (given.includes("@")) throw new Error(`${wrong}: give host[:port] without a user`);
+  if (isAddress(given)) throw new Error(`${wrong}: give an IPv6 address in brackets, [${given}]`);
+  const port = /^[^:]+:([0-9]+)$/.exec(given)?.[1];
+  if (port !== undefined && parsePort(port) === null) throw new Error(`${wrong}: a port is a number from 1 to 65535`);
+  if (/^[^:]+:.*$/.test(given)) throw new Error(`${wrong}: give host[:port], a port is a number from 1 to 65535`);
+  throw new Error(`${wrong}: give a name or an address, host[:port], an IPv6 address in brackets`);
+}
+
+const LISTEN = "[interface:]port[/tls|/starttls][=server]";
+
+/** `[interface:]port[/tls|/starttls][=server,...]`; an IPv6 interface is written in brackets. */
 export const listenAddress: Kind<ListenAddress> = {
   parse(given) {
-    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls))?$/.exec(given);
-    const port = parsePort(parts?.[3] ?? "", true);
-    if (!parts || port === null)
-      throw new Error("give [interface:]port[/tls|/starttls], an IPv6 interface in brackets");
+    const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(given) ?? [];
+    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?$/.exec(place);
+    if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
+    const port = parsePort(parts[3] as string, true);
+    if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
     const tls = parts[4] as TlsMode | undefined;
-    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }) };
+    const servers = after === undefined ? undefined : serverList.parse(after);
+    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...(servers && { servers }) };
   },
-  show({ host, port, tls }) {
+  show({ host, port, tls, servers }) {
     const before = host === null ? "" : `${bracketed(host)}:`;
-    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}`;
+    const after = servers === undefined ? "" : `=${serverList.show(servers)}`;
+    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}${after}`;
   },
 };
 

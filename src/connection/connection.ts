@@ -20,7 +20,6 @@ import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
 import { Writer } from "./writer";
 
 export { peerClosed } from "./failures";
-export { reasonOf } from "./handshake";
 export { OVERLONG } from "./reader";
 
 /** One end of a connection. */

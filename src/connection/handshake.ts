@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { reasonOf } from "../base/faults";
 import type { Failure } from "../protocol/failure";
 import { type Role, tlsFailed } from "./failures";
 
@@ -28,11 +29,6 @@ export function handshake(tls: TLSSocket, role: Role): Handshake {
     tls.once("close", () => failed("the connection was closed"));
   });
   return { done, fail };
-}
-
-/** OpenSSL's reason in words, without its numbers and file names; else the system's message. */
-export function reasonOf(fault: Error & { readonly reason?: string }): string {
-  return fault.reason ?? fault.message;
 }
 
 /**

@@ -12,6 +12,7 @@ import { Routing } from "../access/routing";
 import { unthrottled } from "../access/throttle";
 import { type HostPort, showServer } from "../base/address";
 import { isWithin } from "../base/cidr";
+import { inWords } from "../base/faults";
 import type { Warning } from "../base/warning";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -23,6 +24,7 @@ import {
   type Arrival,
   type Attempt,
   type Denial,
+  type Dialled,
   denial,
   type Needs,
   type Route,
@@ -59,9 +61,14 @@ export class Gateway implements Needs {
     if ((servers.tls ?? "none") !== "none" || servers.ca !== undefined || servers.certificate) this.#tls();
   }
 
+  /** A text for each certificate for clients: its file, its names, and its last day. */
+  get certificates(): readonly string[] {
+    return this.#clientTls?.names ?? [];
+  }
+
   /** The warnings for the start. */
   get warnings(): readonly Warning[] {
-    return this.#clientTls?.warnings ?? [];
+    return [...(this.#clientTls?.warnings ?? []), ...(this.#serverTls?.warnings ?? [])];
   }
 
   /** The files that were read; a reload reads them again. */
@@ -81,8 +88,8 @@ export class Gateway implements Needs {
     return attempt ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay);
   }
 
-  route(credentials: Credentials): Route | Denial {
-    return this.#routing.route(credentials);
+  route(credentials: Credentials, { defaultServers }: Arrival): Route | Denial {
+    return this.#routing.route(credentials, defaultServers);
   }
 
   async admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial> {
@@ -92,7 +99,7 @@ export class Gateway implements Needs {
     return this.#acp.admit(route, about, until);
   }
 
-  dial(who: Visitor, route: Route, until: AbortSignal): Promise<Connection | Denial> {
+  dial(who: Pick<Visitor, "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
     const { lookups, addresses: known, listeners } = this.memory;
     const guard = (address: string) => this.#routing.guard(address);
@@ -119,7 +126,7 @@ export class Gateway implements Needs {
     const server = showServer(route.host, route.port);
     await recordClient(clientLog, clientAddress, route.user, server).catch((thrown: Error) => {
       const origin = { session: who.id, client: clientAddress };
-      this.emit("clientLogFailed", { code: "client-log", reason: thrown.message }, origin);
+      this.emit("clientLogFailed", { code: "client-log", reason: inWords(thrown) }, origin);
     });
   }
 

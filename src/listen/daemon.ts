@@ -3,6 +3,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP, type ListenOptions } from "node:net";
 import type { ListenAddress } from "../config/settings";
+import type { Arrival } from "../session/needs";
 import type { Listener } from "./listener";
 
 /** The gateway as a daemon. */
@@ -27,7 +28,7 @@ export class Daemon {
   async open(): Promise<void> {
     const { listen } = this.#listener.gateway.service;
     const places = await Promise.all(listen.map(located));
-    await Promise.all(places.map((place, index) => this.#listener.listen(place, listen[index]?.tls)));
+    await Promise.all(places.map((place, index) => this.#listener.listen(place, arrivalOf(listen[index]))));
   }
 
   /** Serves; resolves after `close`. */
@@ -40,6 +41,10 @@ export class Daemon {
   close(): Promise<void> {
     return this.#listener.close();
   }
+}
+
+function arrivalOf(listen: ListenAddress | undefined): Arrival {
+  return { tls: listen?.tls ?? "none", defaultServers: listen?.servers };
 }
 
 /** What node:net needs to listen there. @throws the system's error if the name can't be looked up */

@@ -6,11 +6,14 @@
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { AT_ONCE, PIPES } from "../access/programs";
 import { plainAddress } from "../base/address";
-import type { TlsMode } from "../config/settings";
+import { reasonOf } from "../base/faults";
+import type { Warning } from "../base/warning";
+import type { Service, TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
+import type { Arrival } from "../session/needs";
 import type { OwnPlace } from "../upstream/own";
 import { SessionLimits, type TurnAway } from "./limits";
 
@@ -67,11 +70,11 @@ export class Listener {
    * Opens a listener.
    *
    * @param where a port, or a descriptor that listens already
-   * @param tls how TLS comes into the connections of this listener's clients
+   * @param arrival how its clients connect
    * @throws the system's error
    */
-  async listen(where: ListenOptions | { readonly fd: number }, tls: TlsMode = "none"): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, tls));
+  async listen(where: ListenOptions | { readonly fd: number }, arrival: Arrival): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, arrival));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ backlog: BACKLOG, ...where }, () => {
@@ -80,7 +83,7 @@ export class Listener {
       });
     });
     // Such as EMFILE: one client could not be accepted, and the listener goes on.
-    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: error.message }));
+    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: reasonOf(error) }));
     this.#servers.push(server);
     this.addOwn(addressOf(server));
   }
@@ -91,18 +94,10 @@ export class Listener {
     memory.listeners = [...memory.listeners, place];
   }
 
-  /** Logs each listener, and a warning if the limit of open files is too low for the limit of sessions. */
+  /** Logs each listener. */
   announce(): void {
     for (const { host, port } of this.#servers.map(addressOf)) {
       this.gateway.emit("listen", { interface: host, port });
-    }
-    const { limits, access } = this.gateway.service;
-    const needed = limits.sessions * DESCRIPTORS + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
-    const bound = descriptorBound();
-    // libuv closes new connections without an error when no descriptor is free.
-    if (this.#servers.length > 0 && bound !== null && bound < needed) {
-      const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
-      this.gateway.emit("fewDescriptors", { code: "open-files", reason });
     }
   }
 
@@ -147,16 +142,18 @@ export class Listener {
     }, LAST_REPLIES);
   }
 
-  #accept(socket: Socket, tls: TlsMode): void {
+  #accept(socket: Socket, arrival: Arrival): void {
     const client = clientOf(socket);
     if (!this.#isKnown(client)) return;
     const refused = this.#limits.admit(client, this.gateway.service.limits);
     if (refused !== null) {
-      this.#turnAway(client, refused, tls);
+      this.#turnAway(client, refused, arrival.tls);
       return;
     }
     const onLogin = () => this.#limits.loggedIn(client);
-    void this.#enter(client, this.gateway.serve(client, { tls, onLogin })).then(() => this.#limits.leave(client));
+    void this.#enter(client, this.gateway.serve(client, { ...arrival, onLogin })).then(() =>
+      this.#limits.leave(client),
+    );
   }
 
   /**
@@ -210,6 +207,18 @@ export class Listener {
   #resolveIfClosed(): void {
     if (this.#closing && this.#clients.size === 0) this.#resolveClosed();
   }
+}
+
+/**
+ * What is to be warned of if the limit of open files is too low for the limit of sessions; null: nothing. libuv closes
+ * new connections without an error when no descriptor is free.
+ */
+export function descriptorWarning({ limits, access }: Service): Warning | null {
+  const needed = limits.sessions * DESCRIPTORS + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
+  const bound = descriptorBound();
+  if (bound === null || bound >= needed) return null;
+  const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
+  return { code: "open-files", reason };
 }
 
 /** A client's connection on a socket; without a network both addresses are "". */

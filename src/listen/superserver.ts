@@ -98,7 +98,7 @@ export class Superserver {
   async serve(): Promise<void> {
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
-    for (const one of listeners) await this.#listener.listen({ fd: one.fd }, this.#tls(one));
+    for (const one of listeners) await this.#listener.listen({ fd: one.fd }, { tls: this.#tls(one) });
     this.#listener.announce();
     await Promise.all(sessions);
     if (listeners.length === 0) return;
@@ -106,6 +106,11 @@ export class Superserver {
       void this.#listener.untilIdle(this.#idle).then(() => this.#listener.close());
     }
     await this.#listener.closed;
+  }
+
+  /** Whether a listening socket was passed. */
+  get listens(): boolean {
+    return this.#passed.some(({ kind }) => kind === "listener");
   }
 
   /** As `Listener.close`. */

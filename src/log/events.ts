@@ -37,11 +37,11 @@ const ENDING = ["code", "reason", "seconds", "retrieved", "deleted", "octets"] a
 export const EVENTS = {
   // Events of a session. The fields `session` and `client` stand before these.
   connect: row("info", "connect", "port", "interface"),
-  login: row("info", "login", ...LOGIN, "tls?"),
+  login: row("info", "login", ...LOGIN, "address?", "tls?", "seconds"),
   denied: row("warning", "denied", "user", "proxy-user?", "server?", "code", "reason", "answer"),
   unsupported: row("notice", "unsupported", "command"),
   tolerated: row("notice", "tolerated", "code", "reason"),
-  failure: row("err", "failure", "blame", "server?", "code", "reason", "stack?"),
+  failure: row("err", "failure", "blame", "user?", "server?", "address?", "code", "reason", "stack?"),
   close: row("info", "close", ...MAYBE_LOGIN, ...ENDING),
   // The close of a session without a login and without a refusal, such as a health check.
   closeUnused: row("info", "close", ...ENDING),
@@ -79,6 +79,7 @@ export const EVENTS = {
 /** The codes of events that concern no session. The manual's section "Codes" has a line for each. */
 export const PROCESS_CODES = [
   "accept",
+  "certificate-ends",
   "certificate-invalid",
   "client-log",
   "max-per-client",

@@ -14,7 +14,14 @@ const STACK_BOUND = 2048;
  *
  * @param fields as `FieldsOf` has them
  */
-export function line(name: EventName, fields: Readonly<Record<string, Value | undefined>>, origin?: Origin): string {
+export type Render = (
+  name: EventName,
+  fields: Readonly<Record<string, Value | undefined>>,
+  origin?: Origin | undefined,
+) => string;
+
+/** The line of an event as text. */
+export const line: Render = (name, fields, origin) => {
   const { event, fields: keys } = EVENTS[name];
   let text: string = event;
   if (origin) text += ` session=${origin.session}`;
@@ -24,7 +31,7 @@ export function line(name: EventName, fields: Readonly<Record<string, Value | un
     if (value !== undefined) text += ` ${key}=${shown(key, value)}`;
   }
   return text;
-}
+};
 
 function shown(key: string, value: Value): Value {
   return typeof value === "number" ? value : quote(value, key === "stack" ? STACK_BOUND : undefined);

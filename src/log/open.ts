@@ -10,7 +10,8 @@ import type { LogSettings } from "../config/settings";
 import { SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities } from "./destination";
 import { type Emit, EVENTS, type EventName, type Level } from "./events";
-import { line } from "./line";
+import { jsonLine } from "./json";
+import { line, type Render } from "./line";
 import { loggerLine, loggerWire } from "./logger";
 import { type OpenWire, Outlet } from "./outlet";
 import { descriptorWire } from "./stderr";
@@ -51,11 +52,12 @@ const LINE_BOUND = 8192;
 /** Opens the log; see `openDestination`. */
 export function openLog(settings: LogSettings, start: Start, found?: Partial<Surroundings>): OpenLog {
   const destination = openDestination(settings, start, found);
+  const render = renderOf(settings);
   return {
     emit(name, fields, origin) {
       const { level } = EVENTS[name];
       if ((level === "debug" && !settings.debug) || (settings.brief && BRIEF.has(name))) return;
-      destination.write(level, line(name, fields, origin));
+      destination.write(level, render(name, fields, origin));
     },
     close: () => destination.close(),
   };
@@ -83,32 +85,39 @@ export function openDestination(settings: LogSettings, start: Start, found: Part
   };
 }
 
+function renderOf({ format }: Pick<LogSettings, "format">): Render {
+  return format === "json" ? jsonLine : line;
+}
+
 function choose(
-  { debug, syslog: target, facility }: LogSettings,
+  settings: LogSettings,
   { foreground, stderrIsClient }: Start,
   { stderr, environment, socket, logger }: Surroundings,
 ): () => Destination {
-  const syslog = (to: SyslogTarget) => () => openSyslog(to, facility);
-  if (debug && !stderrIsClient) return onDescriptor(stderr, timed);
+  const { debug, syslog: target, facility, format } = settings;
+  const render = renderOf(settings);
+  const syslog = (to: SyslogTarget) => () => openSyslog(to, facility, render);
+  const onDescriptor = (shape: Shape) => {
+    // The descriptor is opened anew at once, while the process has the rights for that.
+    const wire = descriptorWire(stderr);
+    return () => through(wire, shape, render);
+  };
+  const plainly = format === "json" ? bare : timed;
+  if (debug && !stderrIsClient) return onDescriptor(plainly);
   if (target) return syslog(target);
-  if (!stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) return onDescriptor(stderr, prefixed);
+  if (!stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) return onDescriptor(prefixed);
   if (statSync(socket, { throwIfNoEntry: false })?.isSocket()) {
-    return () => through(loggerWire(logger, socket), (level, text) => loggerLine(facility, level, text));
+    const shape: Shape = (level, text) => loggerLine(facility, level, text);
+    return () => through(loggerWire(logger, socket), shape, render);
   }
-  if (foreground && !stderrIsClient) return onDescriptor(stderr, timed);
+  if (foreground && !stderrIsClient) return onDescriptor(plainly);
   return syslog({ transport: "udp", host: "127.0.0.1", port: SYSLOG_PORT });
 }
 
 type Shape = (level: Level, text: string) => Buffer;
 
-/** Lines on a descriptor. It is opened anew at once, while the process has the rights for that. */
-function onDescriptor(descriptor: number, shape: Shape): () => Destination {
-  const wire = descriptorWire(descriptor);
-  return () => through(wire, shape);
-}
-
-function through(wire: OpenWire, shape: Shape): Destination {
-  const outlet = new Outlet(wire, (messages) => shape("warning", line("lost", { messages })));
+function through(wire: OpenWire, shape: Shape, render: Render): Destination {
+  const outlet = new Outlet(wire, (messages) => shape("warning", render("lost", { messages })));
   return {
     write: (level, text) => outlet.push(shape(level, text)),
     close: () => outlet.close(),
@@ -117,6 +126,11 @@ function through(wire: OpenWire, shape: Shape): Destination {
 
 function timed(level: Level, text: string): Buffer {
   return Buffer.from(`${new Date().toISOString()} ${level} ${plain(text, LINE_BOUND)}\n`, "latin1");
+}
+
+/** A line that has its time and level in it. */
+function bare(_level: Level, text: string): Buffer {
+  return Buffer.from(`${plain(text, LINE_BOUND)}\n`, "latin1");
 }
 
 /** The priority prefix of sd-daemon(3); the journal sets the facility itself. */

@@ -9,7 +9,7 @@ import { Client, type MessageOptions, Transport, type Transport as Way } from "s
 import type { SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities, TAG } from "./destination";
 import type { Level } from "./events";
-import { line } from "./line";
+import { line, type Render } from "./line";
 import { Outlet } from "./outlet";
 import { tcpWire } from "./tcp";
 import { udpWire } from "./udp";
@@ -17,8 +17,13 @@ import { udpWire } from "./udp";
 /** The most octets of a message (RFC 3164, 4.1), over TCP without its line end. */
 const MESSAGE_BOUND = 1024;
 
-/** A syslog daemon as a destination. @param facility the facility's number (RFC 3164, 4.1.1) */
-export function openSyslog(target: SyslogTarget, facility: number): Destination {
+/**
+ * A syslog daemon as a destination.
+ *
+ * @param facility the facility's number (RFC 3164, 4.1.1)
+ * @param render makes the lines of its own events
+ */
+export function openSyslog(target: SyslogTarget, facility: number, render: Render = line): Destination {
   const tcp = target.transport === "tcp";
   const open = tcp ? tcpWire(target.host, target.port) : udpWire(target.host, target.port);
   // New options for each message, since the package changes them. The package takes the facility 0 from here only.
@@ -47,7 +52,7 @@ export function openSyslog(target: SyslogTarget, facility: number): Destination 
   // The outlet reports no "error" to the package; without a listener one would end the process.
   client.on("error", () => {});
   const outlet = new Outlet(open, (messages) =>
-    client.buildFormattedMessage(line("lost", { messages }), fresh("warning")),
+    client.buildFormattedMessage(render("lost", { messages }), fresh("warning")),
   );
   return {
     write: (level, text) => void client.log(text, fresh(level)),

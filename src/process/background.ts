@@ -6,6 +6,7 @@
 
 import { spawn } from "node:child_process";
 import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { inWords } from "../base/faults";
 import { vacate } from "./descriptor";
 
 /** The variable by which the child knows that it is the daemon. */
@@ -73,7 +74,7 @@ export function launch(argv: readonly string[]): Promise<string | null> {
   });
   return new Promise((resolve) => {
     child.once("message", (message) => resolve((message as Report).fault));
-    child.once("error", (error) => resolve(error.message));
+    child.once("error", (error) => resolve(inWords(error)));
     child.once("close", (code, signal) =>
       resolve(stderr.trim() || `the daemon ended: ${signal ?? `exit status ${code}`}`),
     );

@@ -25,6 +25,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { reasonOf } from "../base/faults";
 
 /** No symbolic link is followed, and opening a named pipe does not block. */
 const FLAGS = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -53,8 +54,8 @@ export class Pidfile {
       }
     } catch (thrown) {
       this.#close();
-      const { code, message } = thrown as NodeJS.ErrnoException;
-      throw new Error(`pidfile ${path}: ${code === "ELOOP" ? "is a symbolic link" : message}`);
+      const fault = thrown as NodeJS.ErrnoException;
+      throw new Error(`pidfile ${path}: ${fault.code === "ELOOP" ? "is a symbolic link" : reasonOf(fault)}`);
     }
   }
 
@@ -65,7 +66,7 @@ export class Pidfile {
       writeSync(this.#fd, line, 0);
       ftruncateSync(this.#fd, line.length);
     } catch (thrown) {
-      throw new Error(`pidfile ${this.#path}: ${(thrown as Error).message}`);
+      throw new Error(`pidfile ${this.#path}: ${reasonOf(thrown as Error)}`);
     }
   }
 

@@ -8,6 +8,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { userInfo } from "node:os";
+import { reasonOf } from "../base/faults";
 import type { Warning } from "../base/warning";
 
 /** The account that the process runs as without root. */
@@ -70,7 +71,7 @@ export function dropPrivileges(user: string): void {
     posix.setgid(account.gid);
     posix.setuid(account.uid);
   } catch (thrown) {
-    fail(`can't become ${user}: ${(thrown as Error).message}`);
+    fail(`can't become ${user}: ${reasonOf(thrown as Error)}`);
   }
   if (!hasDroppedRoot(account)) fail(`could not give up root for ${user}`);
   // Modules that a session needs are read later, by that user.
@@ -81,8 +82,9 @@ export function dropPrivileges(user: string): void {
   }
 }
 
-/** What is worth a warning about the groups of the user that this process has become; null: nothing. */
-export function groupWarning(user: string): Warning | null {
+/** What is worth a warning about the rights of this process, which root has started; null: nothing. */
+export function rootWarning(user: string): Warning | null {
+  if (isRoot()) return { code: "root", reason: `-u ${user}: the gateway stays root` };
   if (posix.getgid() !== ROOT && !posix.getgroups().includes(ROOT)) return null;
   const reason = `-u ${user}: the gateway stays in group 0, which is root's: files of that group are open to it`;
   return { code: "root-group", reason };

@@ -51,29 +51,3 @@ export function splitProxy(name: string, password: string): ProxyLogin {
   if (colon < 0) return { proxyUser, proxyPassword: "", user, password };
   return { proxyUser, proxyPassword: password.slice(0, colon), user, password: password.slice(colon + 1) };
 }
-
-/**
- * A text of a server or of an access control program for the log. If the text has one of these passwords in it, or ends
- * in the beginning of one, only its length is shown: with the password masked, the rest of the text could give the
- * password away.
- */
-export function withoutPasswords(
-  text: string,
-  { password, proxyPassword }: Pick<ProxyLogin, "password" | "proxyPassword">,
-): string {
-  const secret = [password, proxyPassword].some((one) => shows(text, one));
-  return secret ? `(${text.length} octets with a password in them)` : text;
-}
-
-/** How much of a password a text may end in without being hidden, in octets. */
-const SHOWN = 3;
-
-/** Whether a text has a secret in it, or ends in its beginning: long lines are cut, and the end of input cuts others. */
-function shows(text: string, secret: string): boolean {
-  if (secret === "") return false;
-  if (text.includes(secret)) return true;
-  for (let length = Math.min(secret.length, text.length); length > SHOWN; length--) {
-    if (text.endsWith(secret.slice(0, length))) return true;
-  }
-  return false;
-}

@@ -4,7 +4,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { NEVER } from "../base/clock";
-import { Connection, peerClosed } from "../connection/connection";
+import { type Connection, peerClosed } from "../connection/connection";
 import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
@@ -53,16 +53,20 @@ async function attemptLogin(
   until: AbortSignal,
 ): Promise<StatusLines | null> {
   const { needs, client } = session;
-  const asked = needs.route(credentials);
+  const asked = needs.route(credentials, session.arrival);
   if (asked.kind === "denial") return deny(session, attempt, { user: credentials.user, server: asked.server }, asked);
   session.route = asked;
   attempt.judging = true;
-  const route = await needs.admit(session, asked, until);
-  if (route.kind === "denial") return deny(session, attempt, loginFields(asked), route);
+  const admitted = await needs.admit(session, asked, until);
+  if (admitted.kind === "denial") return deny(session, attempt, loginFields(asked), admitted);
   attempt.judging = false;
+  session.route = admitted;
+  const dialled = await needs.dial(session, admitted, until);
+  if (dialled.kind === "denial") return deny(session, attempt, loginFields(admitted), dialled);
+  const { server, place } = dialled;
+  const route = { ...admitted, ...place };
   session.route = route;
-  const server = await needs.dial(session, route, until);
-  if (!(server instanceof Connection)) return deny(session, attempt, loginFields(route), server);
+  session.address = server.peer.address;
   whenOver(client, (failure) => server.fail(failure));
   if (needs.trace) session.trace(server);
   try {

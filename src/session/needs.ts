@@ -12,20 +12,26 @@ import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
 import type { Credentials } from "../protocol/credentials";
 
-/** The server and the credentials of a login. */
-export interface Route {
-  readonly kind: "route";
+/** A server as it is dialled. */
+export interface Place {
   /** A name, or an IP address without brackets. */
   readonly host: string;
   readonly port: number;
+  /** How TLS comes into the connection to the server. */
+  readonly tls: TlsMode;
+}
+
+/** The server and the credentials of a login. */
+export interface Route extends Place {
+  readonly kind: "route";
+  /** The servers that are tried, in this order, when this one does not answer. */
+  readonly others: readonly Place[];
   /** The user and the password for the server. */
   readonly user: string;
   readonly password: string;
   /** The user and the password for the gateway itself; "" if there are none. */
   readonly proxyUser: string;
   readonly proxyPassword: string;
-  /** How TLS comes into the connection to the server. */
-  readonly tls: TlsMode;
   /** Whether the client has selected the server. */
   readonly selected: boolean;
   /** Whether only addresses that are public, or on the allow list, may be dialled. */
@@ -108,8 +114,8 @@ export interface Needs {
    * @throws the reason of `until`
    */
   attempt(who: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial>;
-  /** The server for this login, or why the login is denied. */
-  route(credentials: Credentials): Route | Denial;
+  /** The server for this login, or why the login is denied. @param arrival how the client has connected */
+  route(credentials: Credentials, arrival: Arrival): Route | Denial;
   /**
    * Asks the acp, if there is one.
    *
@@ -118,8 +124,13 @@ export interface Needs {
    * @throws the reason of `until`, or a Failure
    */
   admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial>;
-  /** Connects to a server. @param until aborts, with the signal's reason @throws the reason of `until`, or a Failure */
-  dial(who: Visitor, route: Route, until: AbortSignal): Promise<Connection | Denial>;
+  /**
+   * Connects to the server of a route, or to one of the others.
+   *
+   * @param until aborts, with the signal's reason
+   * @throws the reason of `until`, or a Failure
+   */
+  dial(who: Pick<Visitor, "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial>;
   /** TLS over the stream of a client. */
   clientTls(raw: Duplex): TLSSocket;
   /** TLS over the stream of a server; verifies the server. */
@@ -132,10 +143,20 @@ export interface Needs {
   learned(server: HostPort, capabilities: Capabilities): void;
 }
 
+/** A server that was reached. */
+export interface Dialled {
+  readonly kind: "dialled";
+  readonly server: Connection;
+  /** Which of the servers of the route it is. */
+  readonly place: Place;
+}
+
 /** How a client has connected. */
 export interface Arrival {
   /** How TLS comes into the client's connection. */
   readonly tls: TlsMode;
+  /** The default servers of the listener; absent: those of all listeners. */
+  readonly defaultServers?: readonly HostPort[] | undefined;
   /** Called when the client has logged in. */
   readonly onLogin?: () => void;
 }

@@ -2,6 +2,7 @@
  * One session from the greeting to its end: the states of RFC 1939 in order, one catch and one finally.
  */
 
+import { showHostPort } from "../base/address";
 import { now } from "../base/clock";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
@@ -76,7 +77,9 @@ function reportFailure(session: Session, failure: Failure): SessionEnd {
   }
   if (blame === "server" || blame === "gateway") {
     const stack = failure.cause instanceof Error ? failure.cause.stack : undefined;
-    session.emit("failure", { blame, server: session.route?.host, code, reason, stack });
+    const { route, address } = session;
+    const server = route && showHostPort(route.host, route.port);
+    session.emit("failure", { blame, user: route?.user, server: server ?? undefined, address, code, reason, stack });
   }
   return { code, reason };
 }

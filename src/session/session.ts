@@ -6,8 +6,8 @@ import type { TlsMode } from "../config/settings";
 import { type Connection, OVERLONG } from "../connection/connection";
 import type { EventName, FieldsOf } from "../log/events";
 import type { Command, Optional, Rejection, State } from "../protocol/command";
-import { withoutPasswords } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
+import { withoutPasswords } from "../protocol/quotation";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
@@ -35,6 +35,8 @@ export class Session implements Visitor {
   readonly unsupported = new Unsupported((command) => this.emit("unsupported", { command }));
   /** Where the login goes; null: the login has no route yet. */
   route: Route | null = null;
+  /** The address of the server that was reached; undefined: none was. */
+  address: string | undefined;
   /** Whether the client waits for an answer, so that a failure may be reported to it. */
   owed = false;
   /** Whether a multi-line response is being sent: an -ERR would become a part of a mail. */
@@ -51,7 +53,7 @@ export class Session implements Visitor {
   constructor(
     readonly client: Connection,
     readonly needs: Needs,
-    private readonly arrival: Arrival,
+    readonly arrival: Arrival,
   ) {
     this.tls = arrival.tls;
     // A client that reads slowly is not inactive: octets in the system's send buffer may take longer than `inactivity`.
@@ -137,7 +139,8 @@ export class Session implements Visitor {
   async loggedIn(route: Route): Promise<void> {
     this.arrival.onLogin?.();
     await this.needs.loggedIn(this, route);
-    this.emit("login", { ...loginFields(route), tls: this.client.tls || undefined });
+    const seconds = Math.round((now() - this.began) / 1000);
+    this.emit("login", { ...loginFields(route), address: this.address, tls: this.client.tls || undefined, seconds });
   }
 }
 

@@ -14,6 +14,8 @@ import {
 } from "node:tls";
 import type { Warning } from "../base/warning";
 import type { ClientSettings, TlsVersion } from "../config/settings";
+import { dateWarnings } from "./dates";
+import { tlsReason } from "./faults";
 import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
 
@@ -55,17 +57,12 @@ export class ClientTls {
     });
   }
 
-  /** The warnings for the start: certificates that are not valid now, and old TLS versions. */
+  /** The warnings for the start: certificates that are not valid now, or not much longer, and old TLS versions. */
   get warnings(): Warning[] {
     const { tlsMin, certificates } = this.#settings;
-    const now = Date.now();
-    const invalid = this.#pairs.flatMap(({ leaf }, index) => {
-      const valid = Date.parse(leaf.validFrom) <= now && now <= Date.parse(leaf.validTo);
-      const reason = `${certificates[index]?.cert}: not valid at this time, from ${leaf.validFrom} to ${leaf.validTo}`;
-      return valid ? [] : [{ code: "certificate-invalid", reason }];
-    });
-    if (tlsMin !== "1.0" && tlsMin !== "1.1") return invalid;
-    return [...invalid, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
+    const dates = this.#pairs.flatMap(({ leaf }, index) => dateWarnings(certificates[index]?.cert ?? "", leaf));
+    if (tlsMin !== "1.0" && tlsMin !== "1.1") return dates;
+    return [...dates, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
   }
 
   /** The files that were read. */
@@ -75,7 +72,7 @@ export class ClientTls {
 
   /** Puts TLS over a client's connection. */
   over(raw: Duplex): TLSSocket {
-    return new TLSSocket(raw as ConstructorParameters<typeof TLSSocket>[0], {
+    const tls = new TLSSocket(raw as ConstructorParameters<typeof TLSSocket>[0], {
       isServer: true,
       secureContext: (this.#pairs[0] as Pair).context,
       SNICallback: (name, done) => done(null, this.#contextFor(name)),
@@ -83,6 +80,8 @@ export class ClientTls {
       requestCert: false,
       rejectUnauthorized: false,
     });
+    // Those who report the fault show its reason, as with OpenSSL's own faults.
+    return tls.prependOnceListener("error", (fault) => Object.assign(fault, { reason: tlsReason(fault) }));
   }
 
   /** The first certificate that has the name, else the first of all. */
@@ -93,12 +92,8 @@ export class ClientTls {
 
 /** @throws Error in one line, with the file */
 function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
-  const files = certificates.map(({ cert, key }) => ({
-    names: `${cert} with ${key}`,
-    chain: readPem(cert),
-    secret: readPem(key),
-  }));
-  const leaves = files.map((one) => naming(one.names, () => matching(one.chain, one.secret)));
+  const files = certificates.map((pair) => ({ pair, chain: readPem(pair.cert), secret: readPem(pair.key) }));
+  const leaves = files.map(({ pair, chain, secret }) => matching(pair, chain, secret));
   const [first, ...others] = leaves.map(keyKindOf);
   const mixed = others.some((kind) => kind !== first);
   return files.map((one, index) => {
@@ -112,7 +107,8 @@ function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
       // Renegotiation lets a client demand any number of handshakes, which cost the gateway more than the client.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     };
-    return { leaf: leaves[index] as X509Certificate, context: naming(one.names, () => createSecureContext(options)) };
+    const context = naming(one.pair.cert, () => createSecureContext(options));
+    return { leaf: leaves[index] as X509Certificate, context };
   });
 }
 

@@ -6,14 +6,18 @@
  * at the first use and serves all sessions. TLS sessions are kept for resumption, by server.
  */
 
-import { createHash, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { isAddress, showHostPort } from "../base/address";
+import type { SystemFault } from "../base/faults";
 import { Recent } from "../base/recent";
+import type { Warning } from "../base/warning";
 import type { ServerSettings } from "../config/settings";
-import { matching, naming, readPem } from "./pem";
+import { dateWarnings } from "./dates";
+import { notPinned, pinOf, serverReason } from "./faults";
+import { certificateIn, matching, naming, readPem } from "./pem";
 import { serverVersionOptions } from "./versions";
 
 /** The files of the system's authorities on Debian, Red Hat and Alpine. */
@@ -44,31 +48,42 @@ export class ServerTls {
   readonly #options: Parameters<typeof createSecureContext>[0];
   readonly #sessions = new Recent<Resumable>(SESSIONS_BOUND, VERIFIED_AGE);
   readonly #files: readonly string[];
+  /** The file of the authorities, for messages. */
+  readonly #authorities: string;
+  /** The client certificate. */
+  readonly #certificate: { readonly file: string; readonly leaf: X509Certificate } | null = null;
   #made: SecureContext | null = null;
 
   /** @throws Error in one line, with the file, if a file can't be read or used */
-  constructor({ ca, pins, certificate, tlsMin }: ServerSettings) {
+  constructor({ ca, pins, certificate, tlsMin }: Pick<ServerSettings, "ca" | "pins" | "certificate" | "tlsMin">) {
     this.#pins = new Set(pins);
     this.#files = [...(ca === undefined ? [] : [ca]), ...(certificate ? [certificate.cert, certificate.key] : [])];
+    const trusted = ca ?? systemBundle();
+    this.#authorities = trusted ?? "Node's own list of authorities";
     this.#options = {
       ...serverVersionOptions(tlsMin),
-      ...authorities(ca),
+      ...(trusted !== undefined && { ca: readPem(trusted) }),
       ...(certificate && { cert: readPem(certificate.cert), key: readPem(certificate.key) }),
     };
     // Files that the settings name are tried now, so that a fault in them prevents the start.
-    if (this.#files.length > 0) naming(this.#files[0] as string, () => this.#context);
     const read = this.#options ?? {};
     // Node accepts a file of authorities without a certificate, and then trusts none.
-    if (ca !== undefined) naming(ca, () => new X509Certificate(read.ca as Buffer));
+    if (ca !== undefined) certificateIn(ca, read.ca as Buffer);
     if (certificate) {
-      const names = `${certificate.cert} with ${certificate.key}`;
-      naming(names, () => matching(read.cert as Buffer, read.key as Buffer));
+      const leaf = matching(certificate, read.cert as Buffer, read.key as Buffer);
+      this.#certificate = { file: certificate.cert, leaf };
     }
+    if (this.#files.length > 0) naming(this.#files[0] as string, () => this.#context);
   }
 
   /** The files that were read, without the system's authorities. */
   get files(): readonly string[] {
     return this.#files;
+  }
+
+  /** The warnings for the start: a client certificate that is not valid now, or not much longer. */
+  get warnings(): Warning[] {
+    return this.#certificate ? dateWarnings(this.#certificate.file, this.#certificate.leaf) : [];
   }
 
   /** Connects with TLS from the beginning. @param tcp the options of node:net, with an address of the server */
@@ -97,29 +112,29 @@ export class ServerTls {
   #verified(tls: TLSSocket, { host, port }: ServerName): TLSSocket {
     const name = showHostPort(host, port);
     let until = 0;
+    let presented: Buffer | undefined;
+    // Node verifies after this listener. What it finds wrong destroys the socket, and its certificate is unknown then.
+    // getPeerX509Certificate would take the certificate away from that verification.
+    tls.prependOnceListener("secure", () => {
+      if (!tls.isSessionReused()) presented = tls.getPeerCertificate().raw;
+    });
     tls.once("secureConnect", () => {
       // A resumed session keeps the time of the first one's verification.
       if (tls.isSessionReused()) until = this.#sessions.get(name)?.until ?? 0;
-      else if (this.#pins.size === 0 || this.#pinned(tls)) until = this.#verifiedUntil(tls);
-      else tls.destroy(new Error("the server's public key is not the one that was pinned"));
+      else if (this.#pins.size === 0) until = verifiedUntil(tls.getPeerX509Certificate());
+      else if (presented && this.#pins.has(pinOf(presented))) until = Date.now() + VERIFIED_AGE;
+      else tls.destroy(new Error(notPinned(presented)));
+    });
+    // Those who report the fault show its reason, as with OpenSSL's own faults.
+    tls.prependOnceListener("error", (fault: SystemFault) => {
+      const refused = tls.authorizationError ? presented : undefined;
+      const reason = serverReason(fault, { host, presented: refused, authorities: this.#authorities });
+      Object.assign(fault, { reason });
     });
     tls.on("session", (session) => {
       if (Date.now() < until) this.#sessions.set(name, { session, until });
     });
     return tls;
-  }
-
-  /** Until when sessions may be resumed, by Date.now(): without a pin not beyond the certificate's last day. */
-  #verifiedUntil(tls: TLSSocket): number {
-    const until = Date.now() + VERIFIED_AGE;
-    const last = Date.parse(tls.getPeerX509Certificate()?.validTo ?? "");
-    return this.#pins.size === 0 && last < until ? last : until;
-  }
-
-  /** Whether the SHA-256 of the server's public key (SPKI) is a pin. */
-  #pinned(tls: TLSSocket): boolean {
-    const key = tls.getPeerX509Certificate()?.publicKey.export({ type: "spki", format: "der" });
-    return key !== undefined && this.#pins.has(createHash("sha256").update(key).digest("hex"));
   }
 
   /** The context of all sessions, made at the first use. */
@@ -129,9 +144,14 @@ export class ServerTls {
   }
 }
 
-/** The authorities of --server-ca, else those of SSL_CERT_FILE, else the system's; none: Node's own are used. */
-function authorities(file: string | undefined): { ca?: Buffer } {
-  if (file !== undefined) return { ca: readPem(file) };
-  const bundle = [process.env.SSL_CERT_FILE, ...BUNDLES].find((one) => one && existsSync(one));
-  return bundle ? { ca: readPem(bundle) } : {};
+/** Until when a verified session may be resumed, by Date.now(): not beyond the certificate's last day. */
+function verifiedUntil(certificate: X509Certificate | undefined): number {
+  const until = Date.now() + VERIFIED_AGE;
+  const last = Date.parse(certificate?.validTo ?? "");
+  return last < until ? last : until;
+}
+
+/** The file of the authorities when no option names one: that of SSL_CERT_FILE, else the system's; undefined: none. */
+function systemBundle(): string | undefined {
+  return [process.env.SSL_CERT_FILE, ...BUNDLES].find((one) => one && existsSync(one));
 }

@@ -3,13 +3,15 @@
  * addresses that were checked. The gateway never connects to itself.
  */
 
-import { isAddress, parseHost } from "../base/address";
+import { isAddress, parseHost, showHostPort } from "../base/address";
+import { reasonOf } from "../base/faults";
 import type { Limits, ServerSettings } from "../config/settings";
-import type { Connection } from "../connection/connection";
+import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
-import { type Denial, denial, type Route } from "../session/needs";
+import { type Denial, type Dialled, denial, type Place, type Route } from "../session/needs";
 import type { ServerTls } from "../tls/servers";
 import type { KnownAddresses } from "./addresses";
+import { type FailedAddress, type Reports, race } from "./attempts";
 import type { Lookups } from "./lookup";
 import { isOwn, type OwnPlace } from "./own";
 import { dialTcp } from "./tcp";
@@ -29,29 +31,78 @@ export interface DialTerms {
 }
 
 /**
- * Connects to the server of a route.
+ * Connects to the server of a route, or to one of the others: the next one is tried when one has not answered for as
+ * long as an address may be silent, or has failed.
  *
  * @param client the address on whose behalf the name is looked up
  * @param until gives up, with its reason
  * @throws the reason of `until`, or a Failure
  */
 export async function dial(
-  { host, port, ...route }: Route,
+  route: Route,
   client: string,
   terms: DialTerms,
   until: AbortSignal,
-): Promise<Connection | Denial> {
+): Promise<Dialled | Denial> {
+  if (route.others.length === 0) return dialPlace(route, route, client, terms, until);
+  const { known, limits } = terms;
+  const places = new Map([route, ...route.others].map((place) => [showHostPort(place.host, place.port), place]));
+  const denied = new Map<string, Denial>();
+  const start = (name: string, reports: Reports<Dialled>) => {
+    const stop = new AbortController();
+    const place = places.get(name) as Place;
+    const settle = (outcome: Dialled | Denial) => {
+      if (outcome.kind === "dialled") {
+        if (stop.signal.aborted) outcome.server.destroy();
+        else reports.won(outcome);
+        return;
+      }
+      denied.set(name, outcome);
+      reports.failed(new Error(outcome.reason));
+    };
+    dialPlace(place, route, client, terms, stop.signal, reports.answered).then(settle, reports.failed);
+    return () => stop.abort(new Error("not needed any more"));
+  };
+  // A server as a whole has no port of its own among the known addresses.
+  const outcome = await race(known.inOrder([...places.keys()], 0), start, limits.lookup + limits.server, until);
+  known.note(outcome, 0);
+  if (outcome.won) return outcome.won;
+  const first = outcome.failed.find(({ address }) => denied.has(address));
+  if (first && denied.size === places.size) return denied.get(first.address) as Denial;
+  throw allFailed(outcome.failed);
+}
+
+/** The Failure for several servers: that of the first one, with what became of each. */
+function allFailed(failed: readonly FailedAddress[]): Failure {
+  const message = failed.map(({ address, fault }) => `${address}: ${reasonOf(fault)}`).join("; ");
+  const told = failed.map(({ fault }) => fault).find((fault) => fault instanceof Failure);
+  if (told) return new Failure(told.blame, told.code, message, told.reply);
+  return new Failure("server", "unreachable", message, replies.serverUnreachable);
+}
+
+/** Connects to one server. @param progress called when a part of it is done, and the rest may take its time again */
+async function dialPlace(
+  place: Place,
+  { selected, guarded }: Route,
+  client: string,
+  terms: DialTerms,
+  until: AbortSignal,
+  progress = () => {},
+): Promise<Dialled | Denial> {
+  const { host, port } = place;
   const { lookups, known, limits, servers, listeners } = terms;
-  const wanted = { host, client, chosen: route.selected };
+  const wanted = { host, client, chosen: selected };
   const found = isAddress(host) ? [host] : await lookups.addresses(wanted, limits.lookup, until);
+  progress();
   const addresses = found.map((address) => parseHost(address) ?? address);
   for (const address of addresses) {
-    const reply = route.selected ? replies.notPermitted : replies.misconfigured;
+    const reply = selected ? replies.notPermitted : replies.misconfigured;
     if (await isOwn(listeners, address, port)) return denial("own-address", "that is this gateway itself", reply);
-    const reason = route.guarded ? terms.guard(address) : null;
+    const reason = guarded ? terms.guard(address) : null;
     if (reason !== null) return denial("not-public", reason, reply);
   }
   const { source4, source6 } = servers;
-  const tls = route.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
-  return dialTcp({ addresses, port, timeout: limits.server, source4, source6, tls, known }, until);
+  const tls = place.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
+  const to = { addresses, port, timeout: limits.server, source4, source6, tls, known, progress };
+  return { kind: "dialled", server: await dialTcp(to, until), place };
 }

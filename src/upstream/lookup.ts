@@ -6,6 +6,7 @@
 
 import { lookup as getaddrinfo } from "node:dns";
 import { network } from "../base/address";
+import { reasonOf } from "../base/faults";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 
@@ -83,7 +84,7 @@ export class Lookups {
         client: network(wanted.client),
         start: () => {
           const found = chosen ? this.#inPlace(waiting.client, host) : this.#together(host);
-          found.then(settle, (thrown: Error) => unknown(thrown.message));
+          found.then(settle, (thrown: Error) => unknown(reasonOf(thrown)));
         },
       };
       const late = () => unknown(this.#queue.has(waiting) ? "too many lookups at once" : "no answer in time");

@@ -6,8 +6,9 @@
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { now } from "../base/clock";
+import { reasonOf } from "../base/faults";
 import { ReadBuffers } from "../connection/buffers";
-import { Connection, reasonOf } from "../connection/connection";
+import { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { ServerName, ServerTls } from "../tls/servers";
@@ -33,6 +34,8 @@ export interface TcpTarget {
   readonly tls: { readonly by: ServerTls; readonly server: ServerName } | null;
   /** What is known of addresses, and learns more; absent: nothing is. */
   readonly known?: KnownAddresses;
+  /** Called when a peer has answered, and TLS is still to come. */
+  readonly progress?: () => void;
 }
 
 /**
@@ -89,7 +92,7 @@ function sourceFor(address: string, { source4, source6 }: TcpTarget): string | u
 
 /** One attempt, as race() starts it. @throws Error if TLS itself can't be set up */
 function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): () => void {
-  const { port, tls } = to;
+  const { port, tls, progress } = to;
   const source = sourceFor(address, to);
   const buffers = new ReadBuffers(tls !== null);
   const tcp: TcpNetConnectOpts = {
@@ -104,7 +107,12 @@ function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): 
   const closed = () => reports.failed(new Error("the connection was closed"));
   socket.once("error", reports.failed);
   socket.once("close", closed);
-  if (tls) socket.once("connect", reports.answered);
+  if (tls) {
+    socket.once("connect", () => {
+      reports.answered();
+      progress?.();
+    });
+  }
   socket.once(tls ? "secureConnect" : "connect", () => {
     // A pin that does not match has destroyed the socket by now; the reason comes with its "error".
     if (socket.destroyed) return;

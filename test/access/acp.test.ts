@@ -23,6 +23,7 @@ const route: Route = {
   selected: true,
   guarded: true,
   tls: "none",
+  others: [],
 };
 const about = { interface: { host: "192.0.2.9", port: 110 }, client: "2001:db8::1", session: "s.1" };
 const patient = new AbortController().signal;

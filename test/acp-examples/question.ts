@@ -49,6 +49,7 @@ export function routed(asked: Asked): Route {
     selected: true,
     guarded: true,
     tls: "none",
+    others: [],
   };
 }
 

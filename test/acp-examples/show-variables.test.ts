@@ -28,10 +28,8 @@ test("G2: an empty password is shown as such, any other is masked to its end", a
   const shown = async (proxyPassword: string) =>
     (await ask(["show-variables"], { proxyPassword })).said.filter((line) => line.includes("PASSWD"));
   assert.deepEqual(await shown(""), ["PROXY_PASSWD="]);
-  for (const password of ["a/b", "****", "日本語 \u0085x", "PROXY_PASSWD=x", "a\\"])
+  for (const password of ["a/b", "****", "日本語 \u0085x", "PROXY_PASSWD=x", "a\\", "="])
     assert.deepEqual(await shown(password), ["PROXY_PASSWD=***"], password);
-  // The gateway hides lines that have the password in them, and this one is in every line.
-  assert.deepEqual(await shown("="), []);
 });
 
 test("another prefix is written in one place", async (t) => {

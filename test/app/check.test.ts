@@ -46,16 +46,27 @@ test("what would run is told, and what its server says", LIMITS, async (t) => {
   const server = await upstream(t);
   const log = scratch(t);
   chmodSync(log, 0o777);
-  const { status, said } = await checked("-e", "-s", "mail.*", "-l", log, "--listen", "[::1]:1110", server);
+  const { status, said } = await checked(
+    "-e",
+    "-s",
+    "mail.*,nobody.invalid",
+    "-l",
+    log,
+    "--listen",
+    "[::1]:1110",
+    server,
+  );
   assert.equal(status, 0, said);
   for (const line of [
     /^listens on \[::1\]:1110$/m,
     /^runs as /m,
     new RegExp(`^default server: ${server}$`, "m"),
-    /^servers that clients may select: mail\.\*$/m,
+    /^servers that clients may select: mail\.\*,nobody\.invalid$/m,
     /^client log in /m,
-    /^server is reached at 127\.0\.0\.1, in clear$/m,
+    /^server 127\.0\.0\.1:\d+ is reached at 127\.0\.0\.1, in clear$/m,
     /^server says: \+OK /m,
+    /^server offers: .*UIDL/m,
+    /^warning: -s nobody\.invalid: no /m,
   ]) {
     assert.match(said, line);
   }
@@ -63,7 +74,7 @@ test("what would run is told, and what its server says", LIMITS, async (t) => {
   chmodSync(log, 0o555);
   const shut = await checked("-l", log, server);
   assert.equal(shut.status, 78, shut.said);
-  assert.match(shut.said, /^FAULT: client log: EACCES/m);
+  assert.match(shut.said, /^FAULT: client log: .+: permission denied$/m);
 });
 
 test("files that root alone can read are read as root, the rest is tried without it", {
@@ -86,7 +97,7 @@ test("files that root alone can read are read as root, the rest is tried without
   assert.match(nobody.said, /^FAULT: user: there is no user no\.such\.user$/m);
   const faulty = ["--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid"];
   const elsewhere = await inside(...faulty, ...BRIEFLY, "127.0.0.1:1");
-  assert.match(elsewhere.said, /^FAULT: listeners: .*EADDRNOTAVAIL/m);
+  assert.match(elsewhere.said, /^FAULT: listeners: .*this machine does not have that address/m);
   assert.match(elsewhere.said, /^FAULT: pidfile: /m);
 });
 
@@ -114,8 +125,8 @@ test("a server that is not there, not found, not willing or no POP3 server is a 
     return `127.0.0.1:${port}`;
   };
   for (const [server, fault] of [
-    ["127.0.0.1:1", /ECONNREFUSED/],
-    ["nobody.invalid", /not found|ENOTFOUND|EAI_AGAIN/],
+    ["127.0.0.1:1", /connection refused/],
+    ["nobody.invalid", /no such host|no name server answers/],
     [await says("-ERR go away\r\n"), /refuses service: -ERR go away/],
     [await says("220 smtp.example.org ESMTP\r\n"), /does not speak POP3: 220 smtp/],
   ] as const) {
@@ -144,7 +155,7 @@ test("certificates for clients are told, with their faults", { ...LIMITS, skip: 
   const listen = ["--listen", "995/tls", "--listen", "110/starttls"];
   const good = await inside(...listen, ...withCertificates(certified("one.example")), server);
   assert.ok(good.sound, good.said);
-  assert.match(good.said, /^listens on \*:995 with TLS, \*:110 with STLS$/m);
+  assert.match(good.said, /^listens on \*:995 with TLS; \*:110 with STLS$/m);
   assert.match(good.said, /^certificate .*one\.example\.pem: DNS:one\.example, until /m);
   const late = await inside(...listen, ...withCertificates(certified("expired")), server);
   assert.ok(late.sound, late.said);
@@ -152,7 +163,7 @@ test("certificates for clients are told, with their faults", { ...LIMITS, skip: 
   const { certFile } = certified("ec2");
   const wrong = await inside(...listen, ...withCertificates({ certFile, keyFile: certified("ec").keyFile }), server);
   assert.ok(!wrong.sound, wrong.said);
-  assert.match(wrong.said, /^FAULT: certificates: .*ec2\.pem/m);
+  assert.match(wrong.said, /^FAULT: files: .*ec2\.pem/m);
   assert.match(wrong.said, /^server says: /m, "the rest is checked all the same");
 });
 
@@ -169,10 +180,10 @@ test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking
     const options = ["--server-tls", mode, "--server-ca", authority()];
     const good = await inside(...options, `localhost:${(await fake(mode, "good")).port}`);
     assert.ok(good.sound, good.said);
-    assert.match(good.said, /^server is reached at 127\.0\.0\.1, TLSv1\.3, verified$/m);
+    assert.match(good.said, /^server localhost:\d+ is reached at 127\.0\.0\.1, TLSv1\.3, verified$/m);
     const late = await inside(...options, `localhost:${(await fake(mode, "expired")).port}`);
     assert.ok(!late.sound, late.said);
-    assert.match(late.said, /certificate has expired/);
+    assert.match(late.said, /certificate of CN=expired.*: expired on /);
     const pins = ["--server-tls", mode, "--server-pin", pinOf(certified("expired"))];
     assert.ok((await inside(...pins, `localhost:${(await fake(mode, "expired")).port}`)).sound);
   }

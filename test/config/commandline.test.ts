@@ -10,7 +10,7 @@ function settings(line: string): Settings {
 }
 
 const listen = (line: string) => settings(line).service.listen;
-const server = (line: string) => settings(line).service.servers.server;
+const server = (line: string) => settings(line).service.servers.defaultServers[0];
 
 function fault(argv: string[]): string {
   try {
@@ -55,6 +55,21 @@ test("long options, and listeners that repeat", () => {
   assert.equal(settings("-D --demo").service.servers.demo, true);
 });
 
+test("several servers, and servers of a listener", () => {
+  const mail = { host: "mail", port: null };
+  const spare = { host: "spare.example.org", port: 1110 };
+  assert.deepEqual(settings("-D mail,spare.example.org:1110").service.servers.defaultServers, [mail, spare]);
+  const own = settings(
+    "--listen 8110=mail --listen [::1]:8995/tls=spare.example.org:1110,mail --tls-cert a --tls-key b --server-tls none",
+  );
+  assert.deepEqual(own.service.listen, [
+    { host: null, port: 8110, servers: [mail] },
+    { host: "::1", port: 8995, tls: "tls", servers: [spare, mail] },
+  ]);
+  assert.deepEqual(own.service.servers.defaultServers, []);
+  assert.equal(listen("--listen 8110/none=mail")[0]?.tls, "none");
+});
+
 test("server selection, access control, client log", () => {
   const { access, servers } = settings(
     "-DD 0 -e -s mail.*,[2001:db8::*]:* -c @% -q 192.0.2.1 -q 2001:db8::1 -a /bin/sh -v ACP_ --acp-timeout 5 -l /tmp -",
@@ -68,7 +83,7 @@ test("server selection, access control, client log", () => {
   });
   assert.deepEqual(access.acp, { argv: ["/bin/sh"], timeout: 5000, prefix: "ACP_" });
   assert.deepEqual([servers.source4, servers.source6, access.clientLog], ["192.0.2.1", "2001:db8::1", "/tmp"]);
-  assert.equal(servers.server, undefined);
+  assert.deepEqual(servers.defaultServers, []);
   assert.equal(server("-eD"), undefined);
   assert.equal(settings("-q 192.0.2.1 -q 192.0.2.2 mail").service.servers.source4, "192.0.2.2", "the last one wins");
   const request = parseCommandLine(["-Da", "/bin/sh -c  exit", "mail"], () => "");
@@ -140,13 +155,22 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
     [["-D", "--exempt", "", "mail"], /^--exempt "": give addresses, or networks/],
     [["-D", "--exempt", "10.0.0.0/8,10/8", "mail"], /^--exempt 10\.0\.0\.0\/8,10\/8: give addresses, or networks/],
     [["-D", "a", "b"], /too many operands: b/],
-    [["-DD"], /first operand/],
-    [["-DD", "mail"], /^-DD mail: give \[interface:\]port/],
-    [["-DD", "99999", "mail"], /99999/],
+    [["-DD"], /-DD takes \[interface:\]port as first operand, such as 8110/],
+    [["-DD", "mail"], /^-DD takes two operands, \[interface:\]port and server, such as 8110 mail$/],
+    [["-DD", "mail", "110"], /^-DD mail: give \[interface:\]port/],
+    [["-DD", "99999", "mail"], /^-DD 99999: give a port from 1 to 65535, or 0 for any free one$/],
     [["-DD", "110", "--listen", "111", "mail"], /exclude/],
-    [["-D", "mail:0"], /not a server: mail:0/],
-    [["-D", "mail:110x"], /not a server/],
-    [["-D", "2130706433"], /not a server/],
+    [["-D", "mail:0"], /^mail:0 is not a server: a port is a number from 1 to 65535$/],
+    [["-D", "mail:110x"], /^mail:110x is not a server: give host\[:port\], a port is a number/],
+    [["-D", "2130706433"], /^2130706433 is not a server: give a name or an address/],
+    [["-D", "2001:db8::1"], /^2001:db8::1 is not a server: give an IPv6 address in brackets, \[2001:db8::1\]$/],
+    [["-D", "pop3s://mail.example.org:995/x"], /a URL: give host\[:port\], such as mail\.example\.org:995$/],
+    [["-D", "joe@mail.example.org"], /is not a server: give host\[:port\] without a user$/],
+    [["-D", "mail,,other:99999"], /^other:99999 is not a server: a port is a number from 1 to 65535$/],
+    [["-D", ","], /^give a server, as host\[:port\]$/],
+    [["--listen", "110=", "mail"], /^--listen 110=: give a server/],
+    [["--listen", "110=joe@mail"], /^--listen 110=joe@mail: joe@mail is not a server/],
+    [["--listen", "110=mail", "--listen", "111"], /^no server/],
     [["-D", "--demo", "mail"], /--demo/],
     [["-D", "-t", "0", "mail"], /^-t \S+: give a whole number/],
     [["-D", "-t", "1.5", "mail"], /^-t \S+: give a whole number/],

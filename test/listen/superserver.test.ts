@@ -242,6 +242,33 @@ test("what can't be served under inetd is told to the log that was named, and no
   assert.equal(client.heard, "");
 });
 
+test("under inetd the client of a gateway that is not set up hears so, and nothing else", async (t) => {
+  const log = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(log, "listening");
+  t.after(() => log.close());
+  const syslog = ["--syslog", `udp://127.0.0.1:${log.address().port}`];
+  const certificate = ["--client-tls", "starttls", "--tls-cert", "/nowhere/cert", "--tls-key", "/nowhere/key"];
+  for (const [argv, status] of [
+    [[...syslog, "--no-such-option", "127.0.0.1"], 64],
+    [[...syslog, ...certificate, "127.0.0.1"], 69],
+  ] as const) {
+    const { client, socket } = await pair(t);
+    const gateway = start(t, [socket, socket, socket], MAIN, ...argv);
+    socket.destroy();
+    await client.untilEnd();
+    assert.equal(client.heard, "-ERR [SYS/PERM] gateway is not set up for this\r\n");
+    assert.equal(await gateway.ended(), status);
+  }
+  const waiting = await listener(t, { host: "127.0.0.1", port: 0 });
+  const [fd, port] = [fdOf(waiting), portOf(waiting)];
+  const gateway = start(t, [fd, fd, fd], MAIN, ...syslog, "--no-such-option", "127.0.0.1");
+  waiting.close();
+  const client = await Peer.connect(port, t);
+  await client.untilEnd();
+  assert.equal(client.heard, "-ERR [SYS/PERM] gateway is not set up for this\r\n");
+  assert.equal(await gateway.ended(), 64);
+});
+
 test("datagrams on standard input and output are no client, told in one line", async (t) => {
   const socket = createSocket("udp4").bind(0, "127.0.0.1");
   await once(socket, "listening");

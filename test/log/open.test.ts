@@ -18,7 +18,7 @@ const failing: FieldsOf<"failure"> = { blame: "server", code: "lookup", reason: 
 /** Logs a few events, in turn. */
 function logSome(emit: Emit): void {
   emit("connect", { port: 40_000, interface: "192.0.2.1" });
-  emit("login", { user: "joe", server: "mail" });
+  emit("login", { user: "joe", server: "mail", seconds: 0 });
   emit("close", closing);
   emit("clientTold", { line: "STAT" });
   emit("failure", failing);
@@ -51,7 +51,7 @@ async function onStderr(
 
 const [CONNECT, LOGIN, CLOSE, FAILURE] = [
   "connect port=40000 interface=192.0.2.1\n",
-  "login user=joe server=mail\n",
+  "login user=joe server=mail seconds=0\n",
   "close code=quit reason=quit seconds=1 retrieved=0 deleted=0 octets=0\n",
   "failure blame=server code=lookup reason=x\n",
 ];

@@ -15,7 +15,7 @@ const PRIVILEGES = join(__dirname, "..", "..", "src", "process", "privileges.js"
 /** Runs a script that has all of privileges.ts and `threads` at hand; what it has printed as JSON. */
 function scripted(script: string, env: NodeJS.ProcessEnv = {}): unknown {
   const head = `
-    const { accountOf, dropPrivileges, groupWarning, isRoot } = require(${JSON.stringify(PRIVILEGES)});
+    const { accountOf, dropPrivileges, rootWarning, isRoot } = require(${JSON.stringify(PRIVILEGES)});
     const { threads } = require(${JSON.stringify(join(__dirname, "..", "listen", "handing.js"))});
     const fault = (act) => { try { act(); return null; } catch (thrown) { return thrown.message; } };
     const print = (value) => process.stdout.write(JSON.stringify(value));`;
@@ -53,7 +53,7 @@ test(
         process.setgroups([0, 4, 42]);
         dropPrivileges("${user}");
         const faults = [${ways}, fault(() => process.setgroups([0]))];
-        print([isRoot(), groupWarning("${user}"), faults, threads(process.pid)]);`);
+        print([isRoot(), rootWarning("${user}"), faults, threads(process.pid)]);`);
       const four = (id: string) => Array(4).fill(id).join(" ");
       const one = { Uid: four(itsUid), Gid: four(itsGid), Groups: itsGid, CapPrm: NONE, CapEff: NONE };
       const [root, warning, faults, all] = said as [boolean, unknown, (string | null)[], unknown[]];

@@ -30,7 +30,7 @@ async function legacyServer(t: TestContext): Promise<number> {
 
 /** Does TLS with the server. @returns "secured", or why not */
 async function handshake(port: number, tlsMin: TlsVersion): Promise<string> {
-  const by = new ServerTls({ demo: false, pipelining: true, pins: [], tlsMin, ca: authority() });
+  const by = new ServerTls({ pins: [], tlsMin, ca: authority() });
   const socket = by.dial({ port, host: "127.0.0.1" }, { host: "localhost", port });
   const failed = once(socket, "error").then(([fault]) => `${(fault as Error).message}`);
   const outcome = await Promise.race([once(socket, "secureConnect").then(() => "secured"), failed]);

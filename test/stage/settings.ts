@@ -9,9 +9,9 @@ import { settingsOf } from "../../src/config/rules";
 import { parseServers } from "../../src/config/servers";
 import type { Limits, Settings } from "../../src/config/settings";
 
-export interface Wishes extends Partial<Omit<Options, "server" | "servers">> {
-  /** null: there is no default server. */
-  readonly server?: HostPort | null;
+export interface Wishes extends Partial<Omit<Options, "defaultServers" | "servers">> {
+  /** The default server, or several; null: there is none. */
+  readonly server?: HostPort | readonly HostPort[] | null;
   /** As in -s. */
   readonly servers?: string;
   readonly limits?: Partial<Limits>;
@@ -23,7 +23,7 @@ export function settingsFor({ server, servers, limits, drain, ...options }: Wish
   const settings = settingsOf({
     ...defaults,
     ...options,
-    ...(server && { server }),
+    ...(server && { defaultServers: [server].flat() }),
     ...(servers !== undefined && { servers: parseServers(servers) }),
   });
   const { service, process: own } = settings;

@@ -20,7 +20,7 @@ async function server(t: TestContext, kind: Kind, maxVersion: SecureVersion, set
   t.after(() => listening.close());
   await once(listening.listen(0, "127.0.0.1"), "listening");
   const { port } = listening.address() as { port: number };
-  const by = new ServerTls({ demo: false, pipelining: true, pins: [], tlsMin: "1.2", ...settings });
+  const by = new ServerTls({ pins: [], tlsMin: "1.2", ...settings });
   return async (): Promise<boolean> => {
     const socket: TLSSocket = by.dial({ port, host: "127.0.0.1" }, { host: "localhost", port });
     await once(socket, "secureConnect");

@@ -117,12 +117,20 @@ async function closeAt(peer: Peer, line: "CAPA" | "STLS", answer = ""): Promise<
 }
 
 const TLS: readonly (readonly [string, Script, RegExp])[] = [
-  ["speaks plain POP3", opening("+OK ready\r\n"), /no connection: .*wrong version number/i],
+  [
+    "speaks plain POP3",
+    opening("+OK ready\r\n"),
+    /no connection: the answer is not TLS: if it is POP3 in clear, say --server-tls none or starttls/,
+  ],
   ["closes at once", async (peer) => peer.end(), /no connection: /],
   ["resets at once", async (peer) => peer.reset(), /no connection: /],
   ["closes in the handshake", (peer) => hearHello(peer).then(() => peer.end()), /no connection: /],
   ["resets in the handshake", (peer) => hearHello(peer).then(() => peer.reset()), /no connection: /],
-  ["refuses with an alert", opening("\x15\x03\x03\x00\x02\x02\x28"), /no connection: .*handshake failure/i],
+  [
+    "refuses with an alert",
+    opening("\x15\x03\x03\x00\x02\x02\x28"),
+    /no connection: the peer finds no version, cipher or certificate that both sides permit/,
+  ],
 ];
 
 test("servers that are not under TLS", { skip: lacking, concurrency: 4, timeout: 300_000 }, async (t) => {

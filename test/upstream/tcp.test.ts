@@ -33,7 +33,7 @@ async function port(t: TestContext, kind?: Kind, place = { host: "127.0.0.1", po
 }
 
 function trusting(to: number): NonNullable<TcpTarget["tls"]> {
-  const by = new ServerTls({ demo: false, pipelining: true, pins: [], tlsMin: "1.2", ca: authority() });
+  const by = new ServerTls({ pins: [], tlsMin: "1.2", ca: authority() });
   return { by, server: { host: "localhost", port: to } };
 }
 
@@ -50,10 +50,10 @@ test("what each address said is told; that of one alone without the address", as
     failure({ ...nowhere, addresses, port: closed }),
   );
   const [both, one, none] = (await Promise.all(told)) as [Failure, Failure, Failure];
-  assert.match(both.message, /^no connection: 127\.0\.0\.2: .*ECONNREFUSED.*; 127\.0\.0\.3: .*ECONNREFUSED/);
+  assert.match(both.message, /^no connection: 127\.0\.0\.2: connection refused.*; 127\.0\.0\.3: connection refused/);
   assert.equal(both.blame, "server");
   assert.match(both.reply ?? "", /not reachable/);
-  assert.match(one.message, /^no connection: connect ECONNREFUSED/);
+  assert.match(one.message, /^no connection: connection refused/);
   assert.match(none.message, /no address/);
 });
 
@@ -65,8 +65,8 @@ test("a certificate that is refused is told, though other addresses refuse, too"
     ["127.0.0.2", "127.0.0.1"],
   ]) {
     const { message, reply } = await failure({ ...nowhere, addresses, port: to, tls });
-    assert.match(message, /127\.0\.0\.1: certificate has expired/);
-    assert.match(message, /127\.0\.0\.2: .*ECONNREFUSED/);
+    assert.match(message, /127\.0\.0\.1: certificate of CN=expired, issued by CN=ca: expired on /);
+    assert.match(message, /127\.0\.0\.2: connection refused/);
     assert.match(reply ?? "", /no secure connection/);
   }
   const unreached = await failure({ ...nowhere, addresses: ["127.0.0.2"], port: to, tls });
@@ -118,7 +118,7 @@ test("B2: when all refuse, a server that is back soon is reached", async () => {
 test("B2: when all refuse, the client is told after three more attempts, and at once when nobody waits", async () => {
   const to = { ...nowhere, addresses: ["127.0.0.1"], port: await freePort() };
   const began = performance.now();
-  assert.match((await failure(to)).message, /^no connection: connect ECONNREFUSED [0-9.:]+$/);
+  assert.match((await failure(to)).message, /^no connection: connection refused, nothing listens there$/);
   assert.ok(performance.now() - began >= 3400, "pauses of 0.5, 1 and 2 s");
   const gone = new Failure("client", "closed", "client closed the connection");
   const leaving = new AbortController();
@@ -132,7 +132,7 @@ test("one address that fails otherwise is no server that restarts", async (t) =>
   await silence(t, "127.0.0.2", to);
   const mixed = { ...nowhere, addresses: ["127.0.0.1", "127.0.0.2"], port: to, timeout: 1500 };
   const { message } = await failure(mixed);
-  assert.match(message, /127\.0\.0\.1: connect ECONNREFUSED.*; 127\.0\.0\.2: connection timed out$/);
+  assert.match(message, /127\.0\.0\.1: connection refused.*; 127\.0\.0\.2: connection timed out$/);
 });
 
 test("a TLS handshake that fails, or stands still, leaves the login to the next address", {

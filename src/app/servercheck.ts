@@ -1,0 +1,104 @@
+/**
+ * The part of --check that connects to a server as sessions do: it shows the greeting and what the server offers, and
+ * says what is likely wrong and which option mends it. There is no login.
+ */
+
+import { connect as connectTcp } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { bracketed, type HostPort, showHostPort } from "../base/address";
+import { now } from "../base/clock";
+import type { Connection } from "../connection/connection";
+import type { Gateway } from "../gateway/gateway";
+import { plain } from "../log/destination";
+import { parseCapabilities } from "../protocol/capability";
+import { Failure } from "../protocol/failure";
+import { isPositive } from "../protocol/response";
+import type { Place } from "../session/needs";
+import { greeted, list } from "../session/serverlogin";
+import { StatusLines } from "../session/statuslines";
+
+/** The longest text of a server that is shown, in characters. */
+const LINE_BOUND = 512;
+
+/** How long a server may take to answer CAPA, or a handshake that only shows that it speaks TLS, in milliseconds. */
+const PATIENCE = 5000;
+
+/** Checks one server. @returns what was found, in lines @throws Error in one line, with what may mend it */
+export async function checkServer(gateway: Gateway, server: HostPort): Promise<string[]> {
+  const route = gateway.route(
+    { kind: "password", user: "check", password: "" },
+    { tls: "none", defaultServers: [server] },
+  );
+  if (route.kind === "denial") throw new Error(route.reason);
+  const never = new AbortController().signal;
+  const dialled = await gateway.dial({ clientAddress: "" }, route, never);
+  if (dialled.kind === "denial") throw new Error(dialled.reason);
+  const { server: connection, place } = dialled;
+  const name = showHostPort(place.host, place.port);
+  try {
+    connection.deadline = now() + gateway.service.limits.server;
+    const statuses = new StatusLines(connection, () => {});
+    const secure = () => connection.startTls((raw) => gateway.serverTls(raw, route));
+    const greeting = await greeted(connection, place.tls, statuses, secure).catch(async (thrown: Error) => {
+      throw new Error(`${thrown.message}${await hint(thrown, connection, place)}`);
+    });
+    const how = connection.tls ? `${connection.tls}, verified` : "in clear";
+    const lines = [
+      `server ${name} is reached at ${bracketed(connection.peer.address)}, ${how}`,
+      `server says: ${plain(greeting, LINE_BOUND)}`,
+    ];
+    return [...lines, ...(await offers(connection, statuses, name))];
+  } finally {
+    connection.close(0);
+  }
+}
+
+/** What the server answers to CAPA, and what is to be said of it. A server without CAPA is in order. */
+async function offers(server: Connection, statuses: StatusLines, name: string): Promise<string[]> {
+  server.deadline = now() + PATIENCE;
+  try {
+    await server.say("CAPA");
+    const answer = await statuses.next(() => false);
+    if (typeof answer !== "string" || !isPositive(answer)) return ["server has no CAPA"];
+    const lines = await list(server);
+    const capabilities = parseCapabilities(lines);
+    const found = [`server offers: ${plain(lines.map((line) => line.trim()).join(", "), LINE_BOUND)}`];
+    void server.say("QUIT");
+    if (server.tls !== "" || !capabilities.has("STLS")) return found;
+    const must = !capabilities.has("USER") && !capabilities.has("SASL");
+    const why = must ? "wants STLS before a login" : "offers STLS, and is spoken to in clear";
+    return [...found, `warning: ${name} ${why}: say --server-tls starttls`];
+  } catch (thrown) {
+    return [`server does not answer CAPA: ${plain((thrown as Error).message, LINE_BOUND)}`];
+  }
+}
+
+/** What may mend a fault before the greeting. */
+async function hint(fault: Error, { peer }: Connection, { host, tls }: Place): Promise<string> {
+  if (!(fault instanceof Failure)) return "";
+  const silent = fault.code === "server-silent" || fault.code === "server-closed" || fault.code === "server-protocol";
+  if (silent && tls !== "tls" && (await speaksTls(peer, host))) {
+    return ": it answers TLS on this port, so say --server-tls tls";
+  }
+  if (fault.code === "server-tls" && tls === "starttls" && /STLS|CAPA/.test(fault.message)) {
+    return ": try port 995, or --server-tls none";
+  }
+  return "";
+}
+
+/** Whether a server answers a handshake; its certificate is of no interest here. */
+function speaksTls({ address, port }: Connection["peer"], host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTcp({ host: address, port });
+    const tls = connectTls({ socket, servername: /^[0-9.]+$|:/.test(host) ? "" : host, rejectUnauthorized: false });
+    const over = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => over(false), PATIENCE);
+    tls.once("secureConnect", () => over(true));
+    tls.on("error", () => over(false));
+    socket.on("error", () => over(false));
+  });
+}
