@@ -27,6 +27,14 @@ const ways = [
   ["/dev/log", "imuxsock", (to: Rsyslogd) => ({ options: plainly, found: { socket: to.socket } })],
 ] as const;
 
+type Way = ReturnType<(typeof ways)[number][2]>;
+
+/** A way as a task of a chatter has it. */
+const task = ({ options, ...rest }: Way): Pick<Task, "options" | "founds"> => ({
+  options,
+  founds: "found" in rest ? [rest.found] : [{}],
+});
+
 /** For about a second and a half. */
 const load = { count: 12_000, perTurn: 50, pause: 5, more: 100 } satisfies Partial<Task>;
 
@@ -56,7 +64,7 @@ describe("rsyslogd", { skip: lacking("rsyslogd", "logger"), concurrency: 9 }, ()
     test(`${way}: a daemon that stands still for a while`, async (t) => {
       const rsyslogd = await startRsyslogd(t);
       const [all, leave] = [join(folder(t), "all"), join(folder(t), "leave")];
-      const { child, ended } = chatter(t, { ...load, ...how(rsyslogd), said: all, leave, knock: true });
+      const { child, ended } = chatter(t, { ...load, ...task(how(rsyslogd)), said: all, leave, knock: true });
       assert.ok(child.pid);
       await until(() => rsyslogd.lines().length > 100);
       rsyslogd.signal("SIGSTOP");
@@ -73,7 +81,7 @@ describe("rsyslogd", { skip: lacking("rsyslogd", "logger"), concurrency: 9 }, ()
       const [all = "", leave = "", ...back] = ["all", "leave", "once", "twice"].map((name) => join(folder(t), name));
       // A third of the lines is for each daemon, so that none comes back when nothing is said any more.
       const holds = back.map((file, index) => ({ before: ((index + 1) * load.count) / 3, file }));
-      const { ended } = chatter(t, { ...load, ...how(rsyslogd), holds, said: all, leave, knock: true });
+      const { ended } = chatter(t, { ...load, ...task(how(rsyslogd)), holds, said: all, leave, knock: true });
       for (const [index, away] of [0, 300].entries()) {
         const before = rsyslogd.lines().length;
         await until(() => rsyslogd.lines().length > before + 500);
