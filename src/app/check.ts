@@ -18,10 +18,11 @@ import { servers as allowed, isProgram } from "../config/values";
 import { Gateway } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
+import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { systemResolve } from "../upstream/lookup";
 import { checkServer } from "./servercheck";
-import { startWarnings } from "./warnings";
+import { logWarning, startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
@@ -61,8 +62,14 @@ export async function check(settings: Settings): Promise<Findings> {
   return { lines, sound };
 }
 
+/** How the gateway would be started: by a person or a service manager, or by a superserver. */
+function startOf({ process: own, service, log }: Settings): Start {
+  return { foreground: own.foreground || log.debug, stderrIsClient: service.listen.length === 0 };
+}
+
 /** The settings that decide where clients connect, and to which servers they get. */
-function summary({ process: own, service }: Settings): string[] {
+function summary(settings: Settings): string[] {
+  const { process: own, service } = settings;
   const { listen, clients, servers, access } = service;
   const shown = (list: readonly HostPort[]) =>
     list
@@ -79,6 +86,7 @@ function summary({ process: own, service }: Settings): string[] {
     `runs as ${isRoot() ? own.user : "the user that starts it"}`,
     `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
     `servers that clients may select: ${access.selection ? selectable : "none"}`,
+    `log: ${logWay(settings.log, startOf(settings)).words}`,
   ];
 }
 
@@ -125,10 +133,12 @@ function becomeUser({ process: { user } }: Settings): string[] {
 }
 
 /** The warnings that a start would log. @param gateway null: its files have failed the check before */
-function warnings(settings: Settings, gateway: Gateway | null, byRoot: boolean): string[] {
+async function warnings(settings: Settings, gateway: Gateway | null, byRoot: boolean): Promise<string[]> {
   if (!gateway) return [];
   const { service, process: own } = settings;
-  const started = { byRoot, user: own.user, daemon: service.listen.length > 0 };
+  const daemon = service.listen.length > 0;
+  const log = await logWarning(settings.log, startOf(settings), daemon);
+  const started = { byRoot, user: own.user, daemon, log };
   // That the client log can't be written is a fault here.
   const told = startWarnings(gateway, started).filter(({ event }) => event !== "clientLogUnusable");
   return told.map(({ reason }) => `warning: ${reason}`);

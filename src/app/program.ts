@@ -46,7 +46,10 @@ async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<v
   if (kind === "check") return checked(settings);
   const daemon = settings.service.listen.length > 0;
   const exit = () => process.exit(SOFTWARE);
-  const started = (fault: string | null) => complain(fault, stderrIsClient);
+  const started = async (fault: string | null, warnings: readonly string[] = []) => {
+    if (!stderrIsClient) for (const warning of warnings) await complain(`warning: ${warning}`, stderrIsClient);
+    await complain(fault, stderrIsClient);
+  };
   if (!daemon || settings.log.debug || settings.process.foreground) {
     const served = await run(settings, { stderrIsClient, started, exit });
     // A client that expects TLS can't read the answer.
@@ -57,9 +60,9 @@ async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<v
     closeInherited();
     return end(await run(settings, { stderrIsClient, started: report, exit }));
   }
-  const fault = await launch(argv);
+  const { fault, warnings } = await launch(argv);
+  await started(fault, warnings);
   if (fault === null) process.exit(0);
-  await complain(fault, stderrIsClient);
   process.exit(UNAVAILABLE);
 }
 

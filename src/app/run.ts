@@ -13,12 +13,13 @@ import { Daemon } from "../listen/daemon";
 import { Listener } from "../listen/listener";
 import { passedDescriptors, Superserver } from "../listen/superserver";
 import type { Emit } from "../log/events";
-import { type OpenLog, openLog } from "../log/open";
+import { type OpenLog, openLog, type Start } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
+import { kindOf } from "../process/descriptor";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { endOnSignal, reloadOnSignal } from "./signals";
-import { everyDay, startWarnings } from "./warnings";
+import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
 interface Acceptor {
@@ -38,8 +39,8 @@ interface Acceptor {
 interface Starter {
   /** Whether descriptor 2 is a client's connection. */
   readonly stderrIsClient: boolean;
-  /** Reports the start. @param fault null: the gateway serves; else why it can't */
-  started(fault: string | null): Promise<void>;
+  /** Reports the start. @param fault null: the gateway serves; else why it can't @param warnings for stderr */
+  started(fault: string | null, warnings?: readonly string[]): Promise<void>;
   /** Ends the process after a fault in the gateway. */
   exit(): void;
 }
@@ -55,14 +56,17 @@ type Undo = () => unknown;
  */
 export async function run(settings: Settings, { stderrIsClient, started, exit }: Starter): Promise<boolean> {
   const { process: own, log } = settings;
-  const opened = openLog(log, { foreground: own.foreground || log.debug, stderrIsClient });
+  const plugin = settings.service.listen.length === 0 && kindOf(0) === "pipe";
+  const start: Start = { foreground: own.foreground || log.debug, stderrIsClient, plugin };
+  const opened = openLog(log, start);
   const { emit } = opened;
   endOnFaults(opened, exit);
   const undo: Undo[] = [() => opened.close()];
   try {
     const serving = await prepare(settings, emit, undo);
-    await started(null);
-    serving.announce();
+    const warnings = await serving.warnings(start);
+    await started(null, start.foreground ? [] : warnings.map(({ reason }) => reason));
+    serving.announce(warnings);
     await serving.acceptor.serve();
     return true;
   } catch (thrown) {
@@ -80,8 +84,10 @@ export async function run(settings: Settings, { stderrIsClient, started, exit }:
 /** A gateway that is ready to serve. */
 interface Serving {
   readonly acceptor: Acceptor;
+  /** The warnings of the start. */
+  warnings(start: Start): Promise<readonly StartWarning[]>;
   /** Logs the warnings of the start, and prints the text of --demo. */
-  announce(): void;
+  announce(warnings: readonly StartWarning[]): void;
 }
 
 /**
@@ -119,9 +125,13 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   });
   return {
     acceptor,
-    announce() {
-      const started = { byRoot, user: own.user, daemon: daemon || acceptor.listens === true };
-      for (const { event, ...warning } of startWarnings(listener.gateway, started)) emit(event, warning);
+    async warnings(start) {
+      const listens = daemon || acceptor.listens === true;
+      const doubts = await logWarning(log, start, listens);
+      return startWarnings(listener.gateway, { byRoot, user: own.user, daemon: listens, log: doubts });
+    },
+    announce(warnings) {
+      for (const { event, ...warning } of warnings) emit(event, warning);
       undo.push(everyDay(() => warnOf(listener.gateway, emit)));
       closeDebuggerLater();
       // Under a superserver standard output may be the client's connection. Whoever reads it may have left.

@@ -2,13 +2,16 @@
 
 import { accessSync, constants } from "node:fs";
 import type { Warning } from "../base/warning";
+import type { LogSettings } from "../config/settings";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorWarning } from "../listen/listener";
+import { logWay, type Start } from "../log/open";
+import { reachWarning } from "../log/reach";
 import { rootWarning } from "../process/privileges";
 
 /** A warning, and the event that logs it. */
 export interface StartWarning extends Warning {
-  readonly event: "warning" | "root" | "fewDescriptors" | "clientLogUnusable";
+  readonly event: "warning" | "root" | "fewDescriptors" | "clientLogUnusable" | "logDoubtful";
 }
 
 /** How the process was started, as far as a warning depends on it. */
@@ -19,19 +22,29 @@ interface Started {
   readonly user: string;
   /** Whether it has listeners of its own. */
   readonly daemon: boolean;
+  /** What is to be warned of the log. */
+  readonly log: Warning | null;
 }
 
 /** All warnings of a start. Call it with the rights that sessions will have. */
-export function startWarnings(gateway: Gateway, { byRoot, user, daemon }: Started): readonly StartWarning[] {
+export function startWarnings(gateway: Gateway, { byRoot, user, daemon, log }: Started): readonly StartWarning[] {
   const root = byRoot ? rootWarning(user) : null;
   const few = daemon ? descriptorWarning(gateway.service) : null;
   return [
+    ...(log ? [{ event: "logDoubtful", ...log } as const] : []),
     ...(root ? [{ event: "root", ...root } as const] : []),
     ...(few ? [{ event: "fewDescriptors", ...few } as const] : []),
     ...gateway.warnings.map((warning) => ({ event: "warning", ...warning }) as const),
     ...clientLogWarning(gateway),
     ...(daemon ? gateway.files : []).filter((file) => !isPermitted(file, constants.R_OK)).map(unreadable),
   ];
+}
+
+/** What is to be warned of the log. A session of inetd has no time to try whether a daemon answers. */
+export async function logWarning(settings: LogSettings, start: Start, daemon: boolean): Promise<Warning | null> {
+  const { warning } = logWay(settings, start);
+  if (warning || !daemon || !settings.syslog || settings.debug) return warning;
+  return reachWarning(settings.syslog);
 }
 
 function clientLogWarning({ service }: Gateway): StartWarning[] {

@@ -66,6 +66,7 @@ export const EVENTS = {
 
   // Events of the process.
   warning: row("warning", "tls", "code", "reason"),
+  logDoubtful: row("warning", "log", "code", "reason"),
   clientLogUnusable: row("warning", "client-log", "code", "reason"),
   root: row("warning", "root", "code", "reason"),
   reload: row("notice", "reload"),
@@ -82,6 +83,8 @@ export const PROCESS_CODES = [
   "certificate-ends",
   "certificate-invalid",
   "client-log",
+  "log-unreachable",
+  "log-unsure",
   "max-per-client",
   "max-sessions",
   "open-files",

@@ -1,11 +1,13 @@
 /**
  * Where log lines go (the manual's section "Logging"), decided once from the settings and the process's environment, in
  * this order: with -d, to stderr; with --syslog, to its address; if stderr is the journal, to stderr; if /dev/log
- * exists, to its daemon, through logger; in the foreground, to stderr; else to syslog on this host by UDP. Under a
- * superserver stderr is the client's connection and is never written, not even with -d.
+ * exists, to its daemon, through logger; in the foreground, to stderr; for a mail program's plugin warnings and faults
+ * alone go to stderr; else all goes to syslog on this host by UDP. Under a superserver stderr is the client's connection and is never written, not even with -d.
  */
 
 import { fstatSync, statSync } from "node:fs";
+import { showHostPort } from "../base/address";
+import type { Warning } from "../base/warning";
 import type { LogSettings } from "../config/settings";
 import { SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities } from "./destination";
@@ -23,6 +25,8 @@ export interface Start {
   readonly foreground: boolean;
   /** Whether descriptor 2 is the client's connection. */
   readonly stderrIsClient: boolean;
+  /** Whether a mail program has started the gateway, with pipes: its user may see stderr. */
+  readonly plugin?: boolean;
 }
 
 /** The process's environment, as far as it concerns the log; a test passes another one. */
@@ -68,8 +72,7 @@ export function openLog(settings: LogSettings, start: Start, found?: Partial<Sur
  * The first line opens the destination: write it after root is dropped, so that logger does not run as root.
  */
 export function openDestination(settings: LogSettings, start: Start, found: Partial<Surroundings> = {}): Destination {
-  const around = { stderr: 2, environment: process.env, socket: "/dev/log", logger: "logger", ...found };
-  const make = choose(settings, start, around);
+  const make = choose(settings, start, surroundings(found)).prepare();
   let made: Destination | null = null;
   let closed = false;
   return {
@@ -85,33 +88,76 @@ export function openDestination(settings: LogSettings, start: Start, found: Part
   };
 }
 
+function surroundings(found: Partial<Surroundings> = {}): Surroundings {
+  return { stderr: 2, environment: process.env, socket: "/dev/log", logger: "logger", ...found };
+}
+
 function renderOf({ format }: Pick<LogSettings, "format">): Render {
   return format === "json" ? jsonLine : line;
 }
 
+/** A place for log lines, and what to say of it. */
+interface LogWay {
+  /** In words, for --check. */
+  readonly words: string;
+  /** Whether nothing shows that anybody reads the lines. */
+  readonly unsure?: boolean;
+  /** Opens what only root may be permitted to open. @returns opens the rest */
+  readonly prepare: () => () => Destination;
+}
+
 function choose(
   settings: LogSettings,
-  { foreground, stderrIsClient }: Start,
+  { foreground, stderrIsClient, plugin = false }: Start,
   { stderr, environment, socket, logger }: Surroundings,
-): () => Destination {
+): LogWay {
   const { debug, syslog: target, facility, format } = settings;
   const render = renderOf(settings);
-  const syslog = (to: SyslogTarget) => () => openSyslog(to, facility, render);
-  const onDescriptor = (shape: Shape) => {
+  const syslog = (to: SyslogTarget) => () => () => openSyslog(to, facility, render);
+  const onDescriptor = (shape: Shape) => () => {
     // The descriptor is opened anew at once, while the process has the rights for that.
     const wire = descriptorWire(stderr);
     return () => through(wire, shape, render);
   };
+  const own = "standard error";
   const plainly = format === "json" ? bare : timed;
-  if (debug && !stderrIsClient) return onDescriptor(plainly);
-  if (target) return syslog(target);
-  if (!stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) return onDescriptor(prefixed);
+  if (debug && !stderrIsClient) return { words: own, prepare: onDescriptor(plainly) };
+  if (target)
+    return { words: `${target.transport}://${showHostPort(target.host, target.port)}`, prepare: syslog(target) };
+  if (!stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) {
+    return { words: "the journal", prepare: onDescriptor(prefixed) };
+  }
   if (statSync(socket, { throwIfNoEntry: false })?.isSocket()) {
     const shape: Shape = (level, text) => loggerLine(facility, level, text);
-    return () => through(loggerWire(logger, socket), shape, render);
+    return { words: socket, prepare: () => () => through(loggerWire(logger, socket), shape, render) };
   }
-  if (foreground && !stderrIsClient) return onDescriptor(plainly);
-  return syslog({ transport: "udp", host: "127.0.0.1", port: SYSLOG_PORT });
+  if (foreground && !stderrIsClient) return { words: own, prepare: onDescriptor(plainly) };
+  if (plugin && !stderrIsClient) {
+    const prepare = onDescriptor(plainly);
+    return { words: `${own}, warnings and faults only`, prepare: () => graveOnly(prepare()) };
+  }
+  const here: SyslogTarget = { transport: "udp", host: "127.0.0.1", port: SYSLOG_PORT };
+  return { words: `UDP port ${SYSLOG_PORT} of this host`, unsure: true, prepare: syslog(here) };
+}
+
+/** The lines that the user of a mail program is to see on its terminal. */
+function graveOnly(make: () => Destination): () => Destination {
+  return () => {
+    const { write, close } = make();
+    const grave = (level: Level) => level === "err" || level === "warning";
+    return { write: (level, text) => grave(level) && write(level, text), close };
+  };
+}
+
+/** Where log lines go, in words, and what is to be warned of. */
+export function logWay(
+  settings: LogSettings,
+  start: Start,
+  found?: Partial<Surroundings>,
+): { readonly words: string; readonly warning: Warning | null } {
+  const { words, unsure } = choose(settings, start, surroundings(found));
+  const reason = `there is no /dev/log, and no --syslog: the log goes to ${words}, where perhaps nobody listens`;
+  return { words, warning: unsure ? { code: "log-unsure", reason } : null };
 }
 
 type Shape = (level: Level, text: string) => Buffer;

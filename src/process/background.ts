@@ -25,6 +25,8 @@ const STDERR_BOUND = 4096;
 interface Report {
   /** null: the daemon serves; else why it does not. */
   readonly fault: string | null;
+  /** What the administrator is to be told all the same. */
+  readonly warnings: readonly string[];
 }
 
 /** Whether this process is the child of `launch`. */
@@ -61,8 +63,8 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Starts the daemon. Never rejects. @returns null once the daemon serves, else why it does not */
-export function launch(argv: readonly string[]): Promise<string | null> {
+/** Starts the daemon. Never rejects. @returns the daemon's report, once it serves or has failed */
+export function launch(argv: readonly string[]): Promise<Report> {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string, ...argv], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -73,10 +75,11 @@ export function launch(argv: readonly string[]): Promise<string | null> {
     if (stderr.length < STDERR_BOUND) stderr += chunk;
   });
   return new Promise((resolve) => {
-    child.once("message", (message) => resolve((message as Report).fault));
-    child.once("error", (error) => resolve(inWords(error)));
+    const failed = (fault: string) => resolve({ fault, warnings: [] });
+    child.once("message", (message) => resolve(message as Report));
+    child.once("error", (error) => failed(inWords(error)));
     child.once("close", (code, signal) =>
-      resolve(stderr.trim() || `the daemon ended: ${signal ?? `exit status ${code}`}`),
+      failed(stderr.trim() || `the daemon ended: ${signal ?? `exit status ${code}`}`),
     );
   });
 }
@@ -87,10 +90,10 @@ export function launch(argv: readonly string[]): Promise<string | null> {
  *
  * @param fault null: the daemon serves; else why it does not
  */
-export async function report(fault: string | null): Promise<void> {
+export async function report(fault: string | null, warnings: readonly string[] = []): Promise<void> {
   delete process.env[MARK];
   await new Promise<void>((resolve) => {
-    const message: Report = { fault };
+    const message: Report = { fault, warnings };
     process.send?.(message, undefined, undefined, () => resolve());
   });
   if (process.connected) process.disconnect?.();

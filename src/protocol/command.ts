@@ -4,6 +4,7 @@
  * are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; STLS: RFC 2595.
  */
 
+import { nameOf } from "./foreign";
 import { hasControl } from "./octets";
 import { replies } from "./replies";
 
@@ -154,17 +155,6 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
   }[takes];
   if (!fits || message === 0) return undefined;
   return message === undefined ? null : count === undefined ? `${message}` : `${message} ${count}`;
-}
-
-/**
- * An unsupported line for the log: its first word if that is 1 to 12 letters and digits, else the word's length. A word
- * that begins with PASS or AUTH and is longer may be a command with a secret, without the blank between them.
- *
- * @param secret whether the line may be a secret, whatever its form is
- */
-export function nameOf(line: string, secret = false): string {
-  const word = line.split(" ", 1)[0] ?? "";
-  return !secret && /^(?!pass.|auth.)[a-z0-9]{1,12}$/i.test(word) ? word : `(${word.length} octets)`;
 }
 
 /** A client's command line for the trace; all that may be a secret is masked. @param secret as for `nameOf` */

@@ -2,16 +2,9 @@
  * Parses the client's lines for one session. Commands that are not permitted are counted, and logged without secrets.
  */
 
-import {
-  type Command,
-  masked,
-  nameOf,
-  type Optional,
-  parseCommand,
-  type Rejection,
-  type State,
-} from "../protocol/command";
+import { type Command, masked, type Optional, parseCommand, type Rejection, type State } from "../protocol/command";
 import { Failure } from "../protocol/failure";
+import { nameOf } from "../protocol/foreign";
 import { replies } from "../protocol/replies";
 
 /** An AUTH command of any mechanism. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Command, masked, nameOf, parseCommand, type State } from "../../src/protocol/command";
+import { Command, masked, parseCommand, type State } from "../../src/protocol/command";
+import { nameOf } from "../../src/protocol/foreign";
 import { replies } from "../../src/protocol/replies";
 
 /** What becomes of a line: the command as it would be written (a "*" behind it: multi-line), or the refusal. */
@@ -132,9 +133,14 @@ test("G2: traces and logs show no secret", () => {
   assert.equal(masked("PASS geheim"), "PASS ***");
   assert.equal(masked("pass geheim"), "pass ***");
   assert.equal(masked("PASSgeheim geheim"), "(10 octets) ***");
-  assert.equal(masked("AUTH PLAIN AGpvZQBnZWhlaW0="), "AUTH ***");
+  assert.equal(masked("AUTH PLAIN AGpvZQBnZWhlaW0="), "AUTH PLAIN ***");
   assert.equal(masked("AGpvZQBnZWhlaW0="), "(16 octets)");
   assert.equal(masked("USER joe"), "USER joe");
   assert.equal(nameOf("XTND XMIT"), "XTND");
   assert.equal(nameOf("geheimes-wort"), "(13 octets)");
+  assert.equal(nameOf("auth scram-sha-256 biwsbj1qb2U="), "auth scram-sha-256");
+  assert.equal(nameOf("AUTH AGpvZQBnZWhlaW0="), "AUTH", "what stands where a mechanism should may be a secret");
+  assert.equal(nameOf("AUTHENTICATE LOGIN"), "AUTHENTICATE");
+  assert.equal(nameOf("geheim", true), "(6 octets)");
+  assert.equal(nameOf("STLS", true), "STLS", "behind a refused AUTH a known command is one");
 });
