@@ -60,13 +60,13 @@ export function reasonOf(fault: SystemFault): string {
 /** What is wrong, with the file or the address that the fault names before it. */
 export function inWords(fault: SystemFault): string {
   const { path, address, port, syscall } = fault;
-  if (address !== undefined && port !== undefined && syscall === "listen") return notListening(fault, address, port);
+  if (address !== undefined && syscall === "listen") return notListening(fault, address, port);
   const about = path ?? (syscall === "getaddrinfo" ? (fault as { hostname?: string }).hostname : undefined);
   return about === undefined ? reasonOf(fault) : `${about}: ${reasonOf(fault)}`;
 }
 
-function notListening(fault: SystemFault, address: string, port: number): string {
-  const place = showHostPort(address, port);
+function notListening(fault: SystemFault, address: string, port: number | undefined): string {
+  const place = port === undefined ? address : showHostPort(address, port);
   if (fault.code === "EACCES") {
     return `can't listen on ${place}: ports below 1024 need root, or CAP_NET_BIND_SERVICE; take another port, such as 8110`;
   }
