@@ -89,8 +89,18 @@ async function launch(
     stored: () =>
       ["new", "cur"]
         .map((part) => join(home, user, "maildir", part))
-        .flatMap((path) => readdirSync(path).map((file) => readFileSync(join(path, file)))),
+        .flatMap((path) => readdirSync(path).flatMap((file) => mailIn(join(path, file)))),
   };
+}
+
+/** The mail in a file; none if Dovecot has moved or removed the file meanwhile. */
+function mailIn(file: string): Buffer[] {
+  try {
+    return [readFileSync(file)];
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw thrown;
+  }
 }
 
 function answers(port: number): Promise<boolean> {
