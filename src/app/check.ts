@@ -137,7 +137,7 @@ async function warnings(settings: Settings, gateway: Gateway | null, byRoot: boo
   if (!gateway) return [];
   const { service, process: own } = settings;
   const daemon = service.listen.length > 0;
-  const log = await logWarning(settings.log, startOf(settings), daemon);
+  const log = await logWarning(settings.log, startOf(settings));
   const started = { byRoot, user: own.user, daemon, log };
   // That the client log can't be written is a fault here.
   const told = startWarnings(gateway, started).filter(({ event }) => event !== "clientLogUnusable");

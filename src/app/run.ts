@@ -13,7 +13,7 @@ import { Daemon } from "../listen/daemon";
 import { Listener } from "../listen/listener";
 import { passedDescriptors, Superserver } from "../listen/superserver";
 import type { Emit } from "../log/events";
-import { type OpenLog, openLog, type Start } from "../log/open";
+import { logWay, type OpenLog, openLog, type Start } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { kindOf } from "../process/descriptor";
 import { Pidfile } from "../process/pidfile";
@@ -65,7 +65,7 @@ export async function run(settings: Settings, { stderrIsClient, started, exit }:
   try {
     const serving = await prepare(settings, emit, undo);
     const warnings = await serving.warnings(start);
-    await started(null, start.foreground ? [] : warnings.map(({ reason }) => reason));
+    await started(null, logWay(log, start).onStderr ? [] : warnings.map(({ reason }) => reason));
     serving.announce(warnings);
     await serving.acceptor.serve();
     return true;
@@ -127,7 +127,8 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     acceptor,
     async warnings(start) {
       const listens = daemon || acceptor.listens === true;
-      const doubts = await logWarning(log, start, listens);
+      // A session of inetd has no time to try, and the same line for each session would help nobody.
+      const doubts = listens ? await logWarning(log, start) : null;
       return startWarnings(listener.gateway, { byRoot, user: own.user, daemon: listens, log: doubts });
     },
     announce(warnings) {

@@ -40,10 +40,10 @@ export function startWarnings(gateway: Gateway, { byRoot, user, daemon, log }: S
   ];
 }
 
-/** What is to be warned of the log. A session of inetd has no time to try whether a daemon answers. */
-export async function logWarning(settings: LogSettings, start: Start, daemon: boolean): Promise<Warning | null> {
+/** What is to be warned of the log; null: nothing. */
+export async function logWarning(settings: LogSettings, start: Start): Promise<Warning | null> {
   const { warning } = logWay(settings, start);
-  if (warning || !daemon || !settings.syslog || settings.debug) return warning;
+  if (warning || !settings.syslog || settings.debug) return warning;
   return reachWarning(settings.syslog);
 }
 

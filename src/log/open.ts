@@ -102,6 +102,8 @@ interface LogWay {
   readonly words: string;
   /** Whether nothing shows that anybody reads the lines. */
   readonly unsure?: boolean;
+  /** Whether the lines are on standard error. */
+  readonly onStderr?: boolean;
   /** Opens what only root may be permitted to open. @returns opens the rest */
   readonly prepare: () => () => Destination;
 }
@@ -119,22 +121,22 @@ function choose(
     const wire = descriptorWire(stderr);
     return () => through(wire, shape, render);
   };
-  const own = "standard error";
+  const own = { words: "standard error", onStderr: true };
   const plainly = format === "json" ? bare : timed;
-  if (debug && !stderrIsClient) return { words: own, prepare: onDescriptor(plainly) };
+  if (debug && !stderrIsClient) return { ...own, prepare: onDescriptor(plainly) };
   if (target)
     return { words: `${target.transport}://${showHostPort(target.host, target.port)}`, prepare: syslog(target) };
   if (!stderrIsClient && isJournal(stderr, environment.JOURNAL_STREAM)) {
-    return { words: "the journal", prepare: onDescriptor(prefixed) };
+    return { ...own, words: "the journal", prepare: onDescriptor(prefixed) };
   }
   if (statSync(socket, { throwIfNoEntry: false })?.isSocket()) {
     const shape: Shape = (level, text) => loggerLine(facility, level, text);
     return { words: socket, prepare: () => () => through(loggerWire(logger, socket), shape, render) };
   }
-  if (foreground && !stderrIsClient) return { words: own, prepare: onDescriptor(plainly) };
+  if (foreground && !stderrIsClient) return { ...own, prepare: onDescriptor(plainly) };
   if (plugin && !stderrIsClient) {
     const prepare = onDescriptor(plainly);
-    return { words: `${own}, warnings and faults only`, prepare: () => graveOnly(prepare()) };
+    return { ...own, words: `${own.words}, warnings and faults only`, prepare: () => graveOnly(prepare()) };
   }
   const here: SyslogTarget = { transport: "udp", host: "127.0.0.1", port: SYSLOG_PORT };
   return { words: `UDP port ${SYSLOG_PORT} of this host`, unsure: true, prepare: syslog(here) };
@@ -149,15 +151,15 @@ function graveOnly(make: () => Destination): () => Destination {
   };
 }
 
-/** Where log lines go, in words, and what is to be warned of. */
+/** Where log lines go, in words, whether that is standard error, and what is to be warned of. */
 export function logWay(
   settings: LogSettings,
   start: Start,
   found?: Partial<Surroundings>,
-): { readonly words: string; readonly warning: Warning | null } {
-  const { words, unsure } = choose(settings, start, surroundings(found));
+): { readonly words: string; readonly onStderr: boolean; readonly warning: Warning | null } {
+  const { words, unsure, onStderr = false } = choose(settings, start, surroundings(found));
   const reason = `there is no /dev/log, and no --syslog: the log goes to ${words}, where perhaps nobody listens`;
-  return { words, warning: unsure ? { code: "log-unsure", reason } : null };
+  return { words, onStderr, warning: unsure ? { code: "log-unsure", reason } : null };
 }
 
 type Shape = (level: Level, text: string) => Buffer;

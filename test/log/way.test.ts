@@ -24,7 +24,8 @@ test("each way has its words, and only the last one is a warning", async (t) => 
     ["standard error", {}, { ...background, foreground: true }, none],
     ["standard error, warnings and faults only", {}, { ...background, plugin: true }, none],
   ] as const) {
-    assert.deepEqual(logWay({ ...settings, ...more }, start, found), { words, warning: null });
+    const onStderr = words.startsWith("standard error");
+    assert.deepEqual(logWay({ ...settings, ...more }, start, found), { words, onStderr, warning: null });
   }
   for (const start of [background, { foreground: true, plugin: true, stderrIsClient: true }]) {
     const { words, warning } = logWay(settings, start, none);
@@ -34,7 +35,8 @@ test("each way has its words, and only the last one is a warning", async (t) => 
   }
   const daemon = localDaemon(t, socket);
   await daemon.start();
-  assert.deepEqual(logWay(settings, background, { socket, environment: {} }), { words: socket, warning: null });
+  const local = logWay(settings, background, { socket, environment: {} });
+  assert.deepEqual(local, { words: socket, onStderr: false, warning: null });
 });
 
 test("a log daemon that is not there, or whose name is not known, is a warning", async (t) => {
