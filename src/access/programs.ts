@@ -131,7 +131,7 @@ export class Programs {
       child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
     } catch (thrown) {
       // Some faults of the system are thrown, such as ENOMEM and ETXTBSY; for others "error" follows.
-      return Promise.resolve(unstarted((thrown as Error).message));
+      return Promise.resolve(unstarted(reasonOf(thrown as Error)));
     } finally {
       const started = performance.now();
       this.#nextStart = started + (started - began) * (START_SHARE - 1);

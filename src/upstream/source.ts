@@ -9,11 +9,12 @@ import { createSocket } from "node:dgram";
 export function sourceTo(address: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
-    socket.on("error", () => resolve(""));
-    socket.once("connect", () => {
-      resolve(socket.address().address);
+    const over = (source: string) => {
+      resolve(source);
       socket.close();
-    });
+    };
+    socket.once("error", () => over(""));
+    socket.once("connect", () => over(socket.address().address));
     socket.connect(port, address);
   });
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { type AddressFacts, isOwn, type OwnPlace } from "../../src/upstream/own";
 import { sourceTo } from "../../src/upstream/source";
+import { until } from "../stage/waiting";
 
 const PORT = 110;
 
@@ -87,4 +89,11 @@ test("the system says from which address it connects, if it can", async () => {
   assert.equal(await sourceTo("::1", PORT), "::1");
   assert.equal(await sourceTo("::ffff:127.0.0.1", PORT), "::ffff:127.0.0.1");
   assert.equal(await sourceTo("fe80::1%constructor", PORT), "");
+});
+
+test("a question that the system refuses leaves no descriptor", async () => {
+  const open = () => readdirSync("/proc/self/fd").length;
+  const before = open();
+  for (let count = 0; count < 20; count++) assert.equal(await sourceTo("255.255.255.255", PORT), "");
+  await until(() => open() <= before, "closed sockets");
 });
