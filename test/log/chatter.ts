@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Surroundings } from "../../src/log/open";
 import { ownTime } from "../stage/stopwatch";
 import type { LogOptions } from "./opened";
+import { witness } from "./witness";
 
 export interface Task {
   readonly options: LogOptions;
@@ -44,7 +45,7 @@ export interface Hold {
 export interface Report {
   /** How many lines it has written. */
   readonly said: number;
-  /** The longest time for which the event loop stood still while it could have run, in milliseconds. */
+  /** The longest time for which the event loop stood still while another thread ran, in milliseconds. */
   readonly stood: number;
   /** By how much the process has grown since its first turns, in octets. */
   readonly grown: number;
@@ -61,9 +62,10 @@ async function main(): Promise<void> {
   const event = task.more ? `say ${"x".repeat(task.more)}` : "say";
   let stood = 0;
   let before = 0;
-  let last = ownTime();
+  const clock = witness();
+  let last = clock();
   setInterval(() => {
-    const now = ownTime();
+    const now = clock();
     stood = Math.max(stood, now - last);
     last = now;
   }, 10).unref();
