@@ -50,7 +50,10 @@ export async function check(settings: Settings): Promise<Findings> {
     ["client log", () => clientLog(service)],
     ["access control", () => accessControl(service)],
     ["list", () => listedNames(service)],
-    ["server", () => defaultServers(service, made.gateway)],
+    // A server that fails leaves the others to be checked. Without a gateway its files have failed the check before.
+    ...namedServers(service).map(
+      (server) => ["server", async () => (made.gateway ? checkServer(made.gateway, server) : [])] as const,
+    ),
   ] as const) {
     try {
       lines.push(...(await find()));
@@ -169,13 +172,4 @@ function accessControl({ access: { acp } }: Service): string[] {
   const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
   if (!folders.some((folder) => isProgram(join(folder, program)))) throw new Error(`${program} can't be run`);
   return [`access control by ${acp.argv.join(" ")}`];
-}
-
-/** Checks each server that the settings name. @param gateway null: its files have failed the check before */
-async function defaultServers(service: Service, gateway: Gateway | null): Promise<string[]> {
-  const lines: string[] = [];
-  for (const server of gateway ? namedServers(service) : []) {
-    lines.push(...(await checkServer(gateway as Gateway, server)));
-  }
-  return lines;
 }

@@ -133,7 +133,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     },
     announce(warnings) {
       for (const { event, ...warning } of warnings) emit(event, warning);
-      undo.push(everyDay(() => warnOf(listener.gateway, emit)));
+      if (daemon || acceptor.listens) undo.push(everyDay(() => warnOf(listener.gateway, emit)));
       closeDebuggerLater();
       // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
       if (demo && daemon) process.stdout.on("error", () => {}).write(demo.howTo(acceptor.ports?.[0] ?? 0));

@@ -1,11 +1,18 @@
 /** What an administrator is warned of, and when. */
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { everyDay } from "../../src/app/warnings";
 import { dateWarnings } from "../../src/tls/dates";
+import { scratch } from "../stage/acp";
 import { certified, lacking } from "../stage/certificates";
+import { freePort } from "../stage/ports";
+import { MAIN } from "../stage/process";
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -37,4 +44,15 @@ test("a certificate is worth a warning before its first day, in its last fourtee
   assert.deepEqual(codes(last + 1000), ["certificate-invalid"]);
   const [soon] = dateWarnings("a.pem", leaf, last - DAY);
   assert.equal(soon?.reason, `a.pem: valid until ${leaf.validTo} only`);
+});
+
+test("the warnings of a start are told before the daemon leaves standard error", async (t) => {
+  const pidfile = join(scratch(t), "pid");
+  const syslog = `tcp://127.0.0.1:${await freePort()}`;
+  const argv = [MAIN, "-DD", "127.0.0.1:0", "-u", "root", "--pidfile", pidfile, "--syslog", syslog, "127.0.0.1:1"];
+  const { stderr } = await promisify(execFile)(process.execPath, argv);
+  process.kill(Number(readFileSync(pidfile, "latin1")), "SIGTERM");
+  const lines = stderr.trimEnd().split("\n");
+  assert.match(lines[0] ?? "", /^pop3\.proxy: warning: --syslog tcp:\/\/127\.0\.0\.1:\d+: connection refused/);
+  if (process.getuid?.() === 0) assert.equal(lines[1], "pop3.proxy: warning: -u root: the gateway stays root");
 });
