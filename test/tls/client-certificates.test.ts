@@ -82,22 +82,6 @@ test("certificates that can't be used are told at the start, with file and reaso
       "locked.key",
       /the key is encrypted; openssl pkey/,
     ],
-    ["garbage as certificate", pair(garbage, keyFile), garbage, /the certificate in the file is damaged/],
-    ["garbage as key", pair(certFile, garbage), garbage, /a key is needed here, and the file holds a certificate/],
-    ["an empty certificate", pair(empty, keyFile), empty, /no certificate in PEM/],
-    ["an empty key", pair(certFile, empty), empty, /no key in PEM/],
-    [
-      "a key where the certificate should be",
-      pair(keyFile, keyFile),
-      keyFile,
-      /a certificate is needed here, and the file holds a key/,
-    ],
-    [
-      "a key that wants a passphrase",
-      pair(certFile, lockedKey(good)),
-      "locked.key",
-      /the key is encrypted; openssl pkey/,
-    ],
     [
       "an empty file of authorities",
       [...pair(certFile, keyFile), "--server-tls", "tls", "--server-ca", empty],
