@@ -30,10 +30,10 @@ const LOGIN = ["user", "proxy-user?", "server"] as const;
 /** The same fields in lines of sessions that may have no login yet. */
 const MAYBE_LOGIN = ["user?", "proxy-user?", "server?"] as const;
 
-/** The table: a row for each name by which the source emits an event. */
 /** How a session ended. */
 const ENDING = ["code", "reason", "seconds", "retrieved", "deleted", "octets"] as const;
 
+/** The table: a row for each name by which the source emits an event. */
 export const EVENTS = {
   // Events of a session. The fields `session` and `client` stand before these.
   connect: row("info", "connect", "port", "interface"),
