@@ -13,13 +13,12 @@ import { EVENTS, PROCESS_CODES } from "../src/log/events";
 import { FAILURE_CODES } from "../src/protocol/failure";
 import { DENIAL_CODES } from "../src/session/needs";
 import { TOLERATED_CODES } from "../src/session/statuslines";
+import { MANUAL, PAGES, page } from "./stage/manual";
 import { launch, MAIN } from "./stage/process";
 import { until } from "./stage/waiting";
 
 const TOP = join(__dirname, "..", "..");
-const manual = readFileSync(join(TOP, "man", "pop3.proxy.1"), "utf8")
-  .replaceAll("\\-", "-")
-  .replaceAll(/\\f[BIP]/g, "");
+const manual = page("pop3.proxy.1");
 const readme = readFileSync(join(TOP, "README.md"), "utf8");
 
 /** Part of the manual. */
@@ -73,7 +72,9 @@ test("the manual has every code, each once, and no other", () => {
 });
 
 test("no option is told of that does not exist", () => {
-  for (const text of [manual, readme]) {
+  // A recipe also has the options of other programs.
+  const recipes = page("pop3.proxy-recipes.7").match(/^.*pop3\.proxy.*$/gm) ?? [];
+  for (const text of [manual, readme, ...recipes]) {
     for (const [name] of text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)) assert.ok(names.includes(name), name);
   }
 });
@@ -84,9 +85,9 @@ test("the manual's examples, and the README's, are command lines that are unders
       .replaceAll("\\e\n", "")
       .matchAll(/^pop3\.proxy (.*)$/gm),
   ].map(([, line]) => line);
-  const recipes = [...readme.replaceAll("\\\n", "").matchAll(/^ {4}pop3\.proxy (.*)$/gm)].map(([, line]) => line);
-  assert.ok(examples.length >= 6 && recipes.length >= 6);
-  for (const line of [...examples, ...recipes] as string[]) {
+  const shown = [...readme.replaceAll("\\\n", "").matchAll(/^ {4}pop3\.proxy (.*)$/gm)].map(([, line]) => line);
+  assert.ok(examples.length >= 6 && shown.length >= 6);
+  for (const line of [...examples, ...shown] as string[]) {
     const words = line.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
     // The programs of examples are where the reader has put them; here, they are in the repository.
     const argv = words.map((word) => word.replace("/etc/pop3.proxy", join(TOP, "acp-examples")));
@@ -120,7 +121,7 @@ test("the inetd lines of the manual have seven fields and end in operands that a
 });
 
 test("the manual is clean", (t) => {
-  const lint = spawnSync("mandoc", ["-T", "lint", join(TOP, "man", "pop3.proxy.1")], { encoding: "utf8" });
+  const lint = spawnSync("mandoc", ["-T", "lint", ...PAGES], { encoding: "utf8", cwd: MANUAL });
   if (lint.error) {
     if (process.env.CI) assert.fail("no mandoc");
     t.skip("no mandoc");
@@ -129,10 +130,8 @@ test("the manual is clean", (t) => {
   assert.equal(lint.stdout + lint.stderr, "");
 });
 
-test("npm installs the manual, and the README names the package that npm packs", () => {
-  const { name, version, man } = JSON.parse(readFileSync(join(TOP, "package.json"), "utf8"));
-  // npm links manuals that are in an array only, though its documentation permits a string.
-  assert.deepEqual(man, ["man/pop3.proxy.1"]);
+test("the README names the package that npm packs", () => {
+  const { name, version } = JSON.parse(readFileSync(join(TOP, "package.json"), "utf8"));
   const packages = readme.match(/[\w.]+-\d+\.\d+\.\d+\.tgz/g) ?? [];
   assert.ok(packages.length > 0);
   assert.deepEqual([...new Set(packages)], [`${name}-${version}.tgz`]);
