@@ -7,6 +7,7 @@
  * pack.ts bundles this file with its imports, since each file that Node loads costs a part of a millisecond.
  */
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { safeStandardStreams } from "../process/descriptor";
 import { type Program, readPack, runPack } from "./script";
@@ -17,11 +18,17 @@ process.on("SIGUSR1", () => {});
 process.env.UV_THREADPOOL_SIZE ??= "64";
 program().main(process.argv.slice(2), stderrIsClient);
 
-/** The packed program; if the pack can't be read, or is damaged, the program's files. */
+/**
+ * The packed program; if the pack can't be read, or is damaged, the program's files.
+ *
+ * @throws what is wrong with the pack where there are no such files, as in an installed package
+ */
 function program(): Program {
   try {
     return runPack(readPack(__dirname), __dirname);
-  } catch {
-    return require(join(__dirname, "app", "program")) as Program;
+  } catch (thrown) {
+    const file = join(__dirname, "app", "program.js");
+    if (!existsSync(file)) throw thrown;
+    return require(file) as Program;
   }
 }

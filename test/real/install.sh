@@ -13,6 +13,7 @@ installed=(
   mandoc man-db
   rsyslog fail2ban
   systemd libevent-2.1-7 libtirpc3 libwrap0
+  debootstrap iproute2
 )
 
 # Only unpacked, never configured.
@@ -32,7 +33,9 @@ absent=()
 for package in "${unpacked[@]}"; do
   [ -d "$cache/$package" ] || absent+=("$package")
 done
-[ $((${#missing[@]} + ${#absent[@]})) -gt 0 ] || exit 0
+# The root directory of a machine that has nothing but its manual pages' reader and what Node needs.
+machine=$cache/machine
+[ $((${#missing[@]} + ${#absent[@]})) -gt 0 ] || [ ! -d "$machine" ] || exit 0
 
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
@@ -42,7 +45,7 @@ apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
 scratch=$(mktemp -d)
 guard=
 finish() {
-  rm -rf "$scratch"
+  "${root[@]}" rm -rf "$scratch"
   [ -z "$guard" ] || "${root[@]}" rm -f "$guard"
 }
 trap finish EXIT
@@ -63,3 +66,11 @@ for package in "${absent[@]}"; do
   dpkg -x "$scratch/$package"_*.deb "$scratch/$package"
   mv "$scratch/$package" "$cache/$package"
 done
+
+if [ ! -d "$machine" ]; then
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
+  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  "${root[@]}" debootstrap --variant=minbase --include=man-db,ca-certificates,libstdc++6 \
+    "$suite" "$scratch/machine" "$mirror" >/dev/null
+  "${root[@]}" mv "$scratch/machine" "$machine"
+fi

@@ -56,6 +56,8 @@ export interface Setting {
   /** As whoever runs the tests, though that be root. */
   readonly asRoot?: boolean;
   readonly stdio?: ("pipe" | "ignore" | Socket)[];
+  /** For `run`: how long it may take, in seconds; 60 if not given. */
+  readonly limit?: number;
 }
 
 /** Starts a program in a process group of its own. */
@@ -100,7 +102,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; after its time limit (60 s) the whole process group is killed, and its code is null. */
+/** Runs a program to its end; after its time limit the whole process group is killed, and its code is null. */
 export async function run(file: string, argv: readonly string[], setting: Setting = {}): Promise<Outcome> {
   const child = start(file, argv, setting);
   const stdout: Buffer[] = [];
@@ -108,7 +110,7 @@ export async function run(file: string, argv: readonly string[], setting: Settin
   child.stdout?.on("data", (octets: Buffer) => stdout.push(octets));
   child.stderr?.on("data", (octets: Buffer) => stderr.push(octets));
   child.stdin?.on("error", () => {}).end();
-  const limit = setTimeout(() => signal(child, "SIGKILL"), 60_000);
+  const limit = setTimeout(() => signal(child, "SIGKILL"), 1000 * (setting.limit ?? 60));
   const code = await new Promise<number | null>((resolve, reject) =>
     child.once("error", reject).once("close", resolve),
   );

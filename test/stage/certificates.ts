@@ -48,6 +48,7 @@ const WISHES = {
   "one.example, RSA": { names: ["DNS:one.example"], key: "rsa" },
   "two.example, RSA": { names: ["DNS:two.example", "DNS:*.two.example"], key: "rsa" },
   "rsa.example": { names: ["DNS:rsa.example"], key: "kept RSA" },
+  "mail.example.org": { names: ["DNS:mail.example.org"] },
   "ed.example": { names: ["DNS:ed.example"], key: "ed25519" },
 } satisfies Record<string, Wish>;
 
