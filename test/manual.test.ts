@@ -27,7 +27,7 @@ function section(name: string): string {
 }
 
 const names = [
-  ...OPTIONS.flatMap(({ flags }) => flags.match(/--?[a-zA-Z][a-z-]*/g) ?? []),
+  ...OPTIONS.flatMap(({ flags }) => flags.match(/--?[a-zA-Z][a-z0-9-]*/g) ?? []),
   "-V",
   "--version",
   "-h",
@@ -75,7 +75,7 @@ test("no option is told of that does not exist", () => {
   // A recipe also has the options of other programs.
   const recipes = page("pop3.proxy-recipes.7").match(/^.*pop3\.proxy.*$/gm) ?? [];
   for (const text of [manual, readme, ...recipes]) {
-    for (const [name] of text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)) assert.ok(names.includes(name), name);
+    for (const [name] of text.matchAll(/(?<![\w-])--[a-z][a-z0-9-]*/g)) assert.ok(names.includes(name), name);
   }
 });
 

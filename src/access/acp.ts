@@ -11,9 +11,10 @@ import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
-import { LOGIN_LIMIT } from "../protocol/command";
+import { WORD_LIMIT } from "../protocol/command";
+import { secretsOf } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
-import { withoutPasswords } from "../protocol/quotation";
+import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
 import { type Denial, denial, type Route } from "../session/needs";
@@ -31,9 +32,6 @@ interface AcpRequest {
 
 /** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
 const TEMPFAIL = 75;
-
-/** The longest user or password, in octets, that a client could give with USER or PASS. */
-const WORD_BOUND = LOGIN_LIMIT - "PASS \r\n".length;
 
 /** The longest answer on descriptor 3, in octets. */
 const ANSWER_BOUND = 4096;
@@ -64,7 +62,8 @@ export class Acp {
     const { session } = about;
     if (!environment) return denial("not-utf8", "not UTF-8", replies.accessDenied);
     // What an acp says is for people who look for its faults: `set -x` of a shell shows all passwords.
-    const shown = (line: string) => withoutPasswords(line.replace(/(SERVERPASSWD=).*/, "$1***"), route);
+    const secrets = secretsOf(route);
+    const shown = (line: string) => withoutSecrets(line.replace(/(SERVERPASSWD=).*/, "$1***"), secrets);
     const said = (line: string) => this.emit("acpSaid", { said: shown(line) }, { session });
     const ended = await this.memory.programs.run({ argv, environment, timeout, said }, until);
     this.emit("acpEnded", { status: ended.how, seconds: ended.seconds }, { session });
@@ -124,17 +123,17 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
  */
 function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | null {
   if (answer.length > ANSWER_BOUND) return null;
-  const to = { ...route };
+  const to: { -readonly [Key in keyof Route]: Route[Key] } = { ...route };
   for (const line of answer.split("\n")) {
     if (line === "") continue;
     const [, name, value = ""] = /^([A-Z]+)=(.*)$/.exec(line) ?? [];
-    if (hasControl(line) || value.length > WORD_BOUND) return null;
+    if (hasControl(line) || value.length > WORD_LIMIT) return null;
     const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
     const port = name === "SERVERPORT" ? parsePort(value) : null;
     if (host !== null) to.host = host;
     else if (port !== null) Object.assign(to, { port, tls: port === POP3S_PORT ? "tls" : otherwise });
     else if (name === "SERVERLOGIN" && value) to.user = value;
-    else if (name === "SERVERPASSWD") to.password = value;
+    else if (name === "SERVERPASSWD") to.secret = { kind: "password", password: value };
     else return null;
     // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
     if (host !== null) Object.assign(to, { guarded: false, selected: false });

@@ -14,7 +14,7 @@ import {
   showHostPort,
 } from "../base/address";
 import type { AccessSettings, ServerSettings, Service, TlsMode } from "../config/settings";
-import { type Credentials, type ProxyLogin, splitProxy, splitServer } from "../protocol/credentials";
+import { type Credentials, type ProxyLogin, splitProxy, splitServer, withoutProxy } from "../protocol/credentials";
 import { replies } from "../protocol/replies";
 import { type Denial, denial, type Place, type Route } from "../session/needs";
 import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
@@ -47,10 +47,11 @@ export class Routing {
    *
    * @param defaultServers of the listener; undefined: those of the settings
    */
-  route({ user, password }: Credentials, defaultServers = this.#servers.defaultServers): Route | Denial {
+  route(credentials: Credentials, defaultServers = this.#servers.defaultServers): Route | Denial {
+    const { user, secret, mechanism } = credentials;
     const { selection, acp } = this.#access;
     const { name, server } = selection ? splitServer(user, selection.delimiters) : { name: user, server: null };
-    const login = acp ? splitProxy(name, password) : { proxyUser: "", proxyPassword: "", user: name, password };
+    const login = { ...(acp ? splitProxy(name, secret) : withoutProxy(name, secret)), mechanism };
     if (login.user === "") return denial("no-user", "no user", replies.noUser);
     if (server !== null) return this.#selected(server, login);
     const [first, ...others] = defaultServers.map((one) => placeOf(one, this.#servers.tls));
@@ -64,7 +65,7 @@ export class Routing {
     return `${address} is not public; -s ${bracketed(address)} would permit it`;
   }
 
-  #selected(text: string, login: ProxyLogin): Route | Denial {
+  #selected(text: string, login: ProxyLogin & Pick<Route, "mechanism">): Route | Denial {
     const server = parseHostPort(text);
     if (!server) return { ...denial("not-a-server", "not a server", replies.notPermitted), server: text };
     const { host, port, tls } = placeOf(server, this.#servers.tls);

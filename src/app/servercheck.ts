@@ -13,8 +13,9 @@ import { plain } from "../log/destination";
 import { parseCapabilities } from "../protocol/capability";
 import { Failure } from "../protocol/failure";
 import { isPositive } from "../protocol/response";
+import { list } from "../session/asking";
 import type { Place } from "../session/needs";
-import { greeted, list } from "../session/serverlogin";
+import { greeted } from "../session/serverlogin";
 import { StatusLines } from "../session/statuslines";
 
 /** The longest text of a server that is shown, in characters. */
@@ -26,7 +27,7 @@ const PATIENCE = 5000;
 /** Checks one server. @returns what was found, in lines @throws Error in one line, with what may mend it */
 export async function checkServer(gateway: Gateway, server: HostPort): Promise<string[]> {
   const route = gateway.route(
-    { kind: "password", user: "check", password: "" },
+    { user: "check", secret: { kind: "password", password: "" } },
     { tls: "none", defaultServers: [server] },
   );
   if (route.kind === "denial") throw new Error(route.reason);

@@ -5,6 +5,7 @@
 
 import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
+import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
 import type { ListenAddress, LogFormat, TlsMode, TlsVersion } from "./settings";
 import type { SyslogTarget } from "./syslog";
@@ -17,6 +18,7 @@ import {
   type Kind,
   LOG_FORMATS,
   listenAddress,
+  mechanisms,
   networks,
   number,
   oneOf,
@@ -56,6 +58,7 @@ export interface Options {
   readonly loginTimeout: number;
   readonly maxPerClient: number;
   readonly maxSessions: number;
+  readonly mechanisms: readonly Mechanism[];
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;
@@ -78,6 +81,8 @@ export interface Options {
   readonly tlsKeys: readonly string[];
   readonly tlsMin: TlsVersion;
   readonly user: string;
+  readonly utf8: boolean;
+  readonly xclient: boolean;
 }
 
 /** The options' defaults. */
@@ -102,6 +107,7 @@ export const defaults: Options = Object.freeze({
   loginTimeout: 180_000,
   maxPerClient: 50,
   maxSessions: 1000,
+  mechanisms: [],
   pipelining: true,
   prefix: "PROXY_",
   select: false,
@@ -114,6 +120,8 @@ export const defaults: Options = Object.freeze({
   tlsKeys: [],
   tlsMin: "1.2",
   user: "nobody",
+  utf8: false,
+  xclient: false,
 });
 
 /** Options while they are collected. */
@@ -243,6 +251,9 @@ export const OPTIONS: readonly OptionRow[] = [
     "Dialogue and limits:",
     value("--greeting <text>", "greeting", greeting, "text after +OK"),
     flag("--capa", "capa", "answer CAPA"),
+    value("--auth <mechanisms>", "mechanisms", mechanisms, "permit AUTH with these of PLAIN, OAUTHBEARER, XOAUTH2"),
+    flag("--utf8", "utf8", "permit UTF8"),
+    flag("--xclient", "xclient", "tell servers that offer XCLIENT who the client is"),
     {
       flags: "--no-pipelining",
       help: "servers get one command at a time, also those that list PIPELINING",

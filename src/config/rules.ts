@@ -33,7 +33,7 @@ export function settingsOf(options: Options): Settings {
 }
 
 function serviceOf(options: Options): Service {
-  const { listen, greeting, capa, select, demo, defaultServers, servers } = options;
+  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers } = options;
   const service: Service = {
     listen,
     clients: clientsOf(options),
@@ -49,8 +49,13 @@ function serviceOf(options: Options): Service {
       perClient: options.maxPerClient,
       exempt: options.exempt,
     },
-    // A gateway that offers STLS must answer CAPA, on all listeners (RFC 2595, 4).
-    replies: { greeting, capa: capa || modesOf(options).includes("starttls") },
+    dialogue: {
+      greeting,
+      // Who offers STLS (RFC 2595, 4), AUTH (RFC 5034, 3) or UTF8 (RFC 6856, 2) lists it in CAPA, on all listeners.
+      capa: capa || utf8 || mechanisms.length > 0 || modesOf(options).includes("starttls"),
+      mechanisms,
+      utf8,
+    },
   };
   const named = defaultServers.length > 0;
   if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
@@ -81,10 +86,11 @@ function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Opt
 }
 
 function serversOf(options: Options): ServerSettings {
-  const { defaultServers, demo, sources, pipelining, serverTls, serverCa, serverPins, serverTlsMin } = options;
+  const { defaultServers, demo, sources, pipelining, xclient, serverTls, serverCa, serverPins, serverTlsMin } = options;
   return {
     defaultServers,
     demo,
+    xclient,
     pipelining,
     source4: sources.findLast((source) => isIPv4(source)),
     source6: sources.findLast((source) => !isIPv4(source)),

@@ -5,6 +5,7 @@
 
 import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
+import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
 import type { SyslogTarget } from "./syslog";
 
@@ -58,7 +59,7 @@ export interface Service {
   readonly servers: ServerSettings;
   readonly access: AccessSettings;
   readonly limits: Limits;
-  readonly replies: ReplySettings;
+  readonly dialogue: DialogueSettings;
 }
 
 /** Where the daemon listens. */
@@ -96,6 +97,8 @@ export interface ServerSettings {
   readonly defaultServers: readonly HostPort[];
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
+  /** Whether servers that offer XCLIENT are told who the client is. */
+  readonly xclient: boolean;
   /** Whether servers that list PIPELINING get commands before they have answered others. */
   readonly pipelining: boolean;
   /** Source addresses of connections, for each address family; absent: the system's choice. */
@@ -169,12 +172,16 @@ export interface Limits {
   readonly exempt: readonly Cidr[];
 }
 
-/** Replies of the gateway itself. */
-interface ReplySettings {
+/** The dialogue with clients. */
+interface DialogueSettings {
   /** Text after "+OK " of the greeting, latin1. */
   readonly greeting: string;
   /** Whether CAPA is answered. */
   readonly capa: boolean;
+  /** The mechanisms of AUTH that are permitted. */
+  readonly mechanisms: readonly Mechanism[];
+  /** Whether UTF8 is permitted. */
+  readonly utf8: boolean;
 }
 
 /** The limits that no option sets. */

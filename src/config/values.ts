@@ -16,6 +16,7 @@ import {
 } from "../base/address";
 import { type Cidr, parseCidr, showCidr } from "../base/cidr";
 import { quote } from "../base/quote";
+import { MECHANISMS, type Mechanism } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
@@ -97,6 +98,19 @@ export const networks: Kind<readonly Cidr[]> = {
     return blocks as readonly Cidr[];
   },
   show: (blocks) => blocks.map(showCidr).join(","),
+};
+
+/** Comma-separated mechanisms of AUTH, in any case; empty entries are skipped. */
+export const mechanisms: Kind<readonly Mechanism[]> = {
+  parse(given) {
+    const names = given.split(",").map((name) => name.trim().toUpperCase());
+    const known = MECHANISMS.filter((mechanism) => names.includes(mechanism));
+    if (known.length === 0 || !names.every((name) => name === "" || known.includes(name as Mechanism))) {
+      throw new Error(`give one or more of ${MECHANISMS.join(", ")}, with commas between`);
+    }
+    return known;
+  },
+  show: (list) => list.join(","),
 };
 
 /** Comma-separated servers, each `host[:port]`, in the order in which they are tried; empty entries are skipped. */

@@ -130,8 +130,8 @@ export class Gateway implements Needs {
     });
   }
 
-  capabilities(server: HostPort): Capabilities | undefined {
-    return this.memory.capabilities(server);
+  pipelines(server: HostPort): boolean {
+    return this.memory.pipelines(server);
   }
 
   learned(server: HostPort, capabilities: Capabilities): void {

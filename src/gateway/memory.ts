@@ -20,7 +20,7 @@ export class Memory {
   /** Where the process itself listens. */
   listeners: readonly OwnPlace[] = [];
   readonly throttle = new Throttle();
-  readonly #capabilities = new Recent<Capabilities>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
+  readonly #pipelining = new Recent<boolean>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
   #programs: Programs | null = null;
   #lookups: Lookups | null = null;
   #addresses: KnownAddresses | null = null;
@@ -46,14 +46,14 @@ export class Memory {
     return this.#addresses;
   }
 
-  /** What this server said to CAPA within the last hour; undefined: not known. */
-  capabilities(server: HostPort): Capabilities | undefined {
-    return this.#capabilities.get(keyOf(server));
+  /** As `Needs.pipelines`. */
+  pipelines(server: HostPort): boolean {
+    return this.#pipelining.get(keyOf(server)) ?? false;
   }
 
   /** As `Needs.learned`. */
   learned(server: HostPort, capabilities: Capabilities): void {
-    this.#capabilities.set(keyOf(server), capabilities);
+    this.#pipelining.set(keyOf(server), capabilities.has("PIPELINING"));
   }
 
   /** Kills the access control programs that still run. */

@@ -28,7 +28,7 @@ function row<Field extends string>(level: Level, event: string, ...fields: reado
 const LOGIN = ["user", "proxy-user?", "server"] as const;
 
 /** The same fields in lines of sessions that may have no login yet. */
-const MAYBE_LOGIN = ["user?", "proxy-user?", "server?"] as const;
+const MAYBE_LOGIN = ["user?", "proxy-user?", "server?", "mechanism?"] as const;
 
 /** How a session ended. */
 const ENDING = ["code", "reason", "seconds", "retrieved", "deleted", "octets"] as const;
@@ -37,8 +37,8 @@ const ENDING = ["code", "reason", "seconds", "retrieved", "deleted", "octets"] a
 export const EVENTS = {
   // Events of a session. The fields `session` and `client` stand before these.
   connect: row("info", "connect", "port", "interface"),
-  login: row("info", "login", ...LOGIN, "address?", "tls?", "seconds"),
-  denied: row("warning", "denied", "user", "proxy-user?", "server?", "code", "reason", "answer"),
+  login: row("info", "login", ...LOGIN, "mechanism?", "address?", "tls?", "seconds"),
+  denied: row("warning", "denied", "user", "proxy-user?", "server?", "mechanism?", "code", "reason", "answer"),
   unsupported: row("notice", "unsupported", "command"),
   tolerated: row("notice", "tolerated", "code", "reason"),
   failure: row("err", "failure", "blame", "user?", "server?", "address?", "code", "reason", "stack?"),

@@ -1,9 +1,11 @@
 /**
  * Command lines. One table has all commands and their arguments. A command that is not in the table is unsupported and
  * never forwarded. A permitted command is written to the server from its parsed form, never as it was received. Lines
- * are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; STLS: RFC 2595.
+ * are latin1 strings without their line end. Sources: RFC 1939; LAST: RFC 1460; CAPA: RFC 2449; STLS: RFC 2595;
+ * AUTH: RFC 5034; UTF8: RFC 6856.
  */
 
+import type { Mechanism } from "./credentials";
 import { nameOf } from "./foreign";
 import { hasControl } from "./octets";
 import { replies } from "./replies";
@@ -14,14 +16,30 @@ export const COMMAND_LIMIT = 255;
 /** The longest line with USER or PASS, likewise: passwords of several hundred octets exist, and the server decides. */
 export const LOGIN_LIMIT = 1024;
 
-/** The commands whose line may be as long as LOGIN_LIMIT. */
-const LONG: ReadonlySet<string> = new Set(["USER", "PASS"]);
+/** The longest user or password that such a line can have, in octets. */
+export const WORD_LIMIT = LOGIN_LIMIT - "PASS \r\n".length;
 
-/** The commands that only an option, or a listener that offers STLS, permits. */
-export type Optional = "CAPA" | "STLS";
+/**
+ * The longest line with AUTH, and the longest response that follows it, likewise. RFC 5034 would have a long response
+ * behind a "+", but mail programs send tokens in the line of AUTH.
+ */
+export const AUTH_LIMIT = 12_288;
 
-/** The arguments that a command takes. "text" is the rest of the line after one blank, taken verbatim. */
-type Arguments = "nothing" | "text" | "message?" | "message" | "message count";
+/** The commands whose line may be longer than COMMAND_LIMIT. */
+const LIMITS: ReadonlyMap<string, number> = new Map([
+  ["USER", LOGIN_LIMIT],
+  ["PASS", LOGIN_LIMIT],
+  ["AUTH", AUTH_LIMIT],
+]);
+
+/** The commands that only an option, or a listener that offers STLS, permits; AUTH with a mechanism each. */
+export type Optional = "CAPA" | "STLS" | "UTF8" | "AUTH" | `AUTH ${Mechanism}`;
+
+/**
+ * The arguments that a command takes. "text" is the rest of the line after one blank, taken verbatim. A "response" is
+ * that of RFC 5034, 4.
+ */
+type Arguments = "nothing" | "text" | "message?" | "message" | "message count" | "mechanism? response?";
 
 interface CommandRow {
   readonly takes: Arguments;
@@ -46,6 +64,8 @@ const TABLE: ReadonlyMap<string, CommandRow> = new Map<string, CommandRow>([
   ["RSET", { takes: "nothing", multiline: "never", state: "TRANSACTION" }],
   ["CAPA", { takes: "nothing", multiline: "always", state: "both", optional: true }],
   ["STLS", { takes: "nothing", multiline: "never", state: "AUTHORIZATION", optional: true }],
+  ["UTF8", { takes: "nothing", multiline: "never", state: "AUTHORIZATION", optional: true }],
+  ["AUTH", { takes: "mechanism? response?", multiline: "without argument", state: "AUTHORIZATION", optional: true }],
   ["QUIT", { takes: "nothing", multiline: "never", state: "both" }],
 ]);
 
@@ -56,7 +76,11 @@ const REASONS: Readonly<Record<Arguments, string>> = {
   "message?": "takes at most one message number",
   message: "takes a message number",
   "message count": "takes a message number and a number of lines",
+  "mechanism? response?": "takes a mechanism and a response",
 };
+
+/** The verbs whose arguments are secrets. */
+const SECRET: ReadonlySet<string> = new Set(["PASS", "AUTH"]);
 
 /** A state of a session in which the client sends commands (RFC 1939, 4 and 5). */
 export type State = "AUTHORIZATION" | "TRANSACTION";
@@ -109,26 +133,49 @@ export function parseCommand(
   if (hasControl(line)) return { kind: "faulty", reply: replies.controlOctet };
   const blank = line.indexOf(" ");
   const verb = verbOf(line);
-  if (octets > COMMAND_LIMIT && !LONG.has(verb)) return { kind: "overlong", reply: replies.lineTooLong };
   const row = TABLE.get(verb);
-  if (!row || (row.optional && !opened.includes(verb as Optional))) {
-    return { kind: "unsupported", reply: replies.unsupported };
-  }
+  const permitted = row && (!row.optional || opened.includes(verb as Optional));
+  const limit = (permitted && LIMITS.get(verb)) || COMMAND_LIMIT;
+  if (octets > limit) return { kind: "overlong", reply: replies.lineTooLong };
+  if (!permitted) return { kind: "unsupported", reply: replies.unsupported };
   const rest = blank < 0 ? null : line.slice(blank + 1);
-  const argument = row.takes === "text" ? verbatim(verb, rest) : numbers(row.takes, rest);
+  const argument = argumentOf(verb, row.takes, rest);
   if (argument === undefined) return { kind: "faulty", reply: `-ERR ${verb} ${REASONS[row.takes]}` };
   // Some clients send CAPA and then NOOP before they log in; RFC 1939 has NOOP in the TRANSACTION state only.
   if (verb === "NOOP" && opened.includes("CAPA")) return new Command(verb, null, false);
   if (row.state !== "both" && row.state !== state) {
     return { kind: "faulty", reply: state === "AUTHORIZATION" ? replies.loginFirst : replies.loggedIn };
   }
+  if (verb === "AUTH" && argument !== null) {
+    const mechanism = argument.split(" ", 1)[0] as Mechanism;
+    if (!opened.includes(`AUTH ${mechanism}`)) return { kind: "unsupported", reply: replies.unsupportedMechanism };
+  }
   const multiline = row.multiline === "always" || (row.multiline === "without argument" && argument === null);
   return new Command(verb, argument, multiline);
 }
 
-/** The first word in capitals; "" if it is not all ASCII letters: some other letters have a capital that is ASCII. */
+/**
+ * The first word in capitals; "" if it is not all ASCII letters and digits: some other letters have a capital that is
+ * ASCII.
+ */
 function verbOf(line: string): string {
-  return /^[A-Za-z]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
+  return /^[A-Za-z0-9]+(?= |$)/.exec(line)?.[0].toUpperCase() ?? "";
+}
+
+/** The argument in its canonical form; null: there is none, and the command needs none; undefined: it is not valid. */
+function argumentOf(verb: string, takes: Arguments, rest: string | null): string | null | undefined {
+  if (takes === "text") return verbatim(verb, rest);
+  if (takes === "mechanism? response?") return mechanismAndResponse(rest);
+  return numbers(takes, rest);
+}
+
+/** The mechanism in capitals, and the response, if there is one, with a blank between them. */
+function mechanismAndResponse(rest: string | null): string | null | undefined {
+  const text = rest?.replace(/ +$/, "") ?? "";
+  if (text === "") return null;
+  const [, mechanism = "", response] = /^([A-Za-z0-9_-]{1,20})(?: ([^ ]+))?$/.exec(text) ?? [];
+  if (mechanism === "") return undefined;
+  return response === undefined ? mechanism.toUpperCase() : `${mechanism.toUpperCase()} ${response}`;
 }
 
 /** USER's trailing blanks are cut, PASS is left alone, and empty without its blank; undefined: there is nothing. */
@@ -138,10 +185,7 @@ function verbatim(verb: string, rest: string | null): string | undefined {
   return rest.replace(/ +$/, "") || undefined;
 }
 
-/**
- * Arguments that are numbers of 1 to 10 digits, without leading zeros. null: there are none, and the command needs
- * none; undefined: they are not valid.
- */
+/** Arguments that are numbers of 1 to 10 digits, without leading zeros. */
 function numbers(takes: Arguments, rest: string | null): string | null | undefined {
   const words = rest?.match(/[^ ]+/g) ?? [];
   if (!words.every((word) => /^[0-9]{1,10}$/.test(word))) return undefined;
@@ -152,6 +196,7 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
     message: words.length === 1,
     "message count": words.length === 2,
     text: false,
+    "mechanism? response?": false,
   }[takes];
   if (!fits || message === 0) return undefined;
   return message === undefined ? null : count === undefined ? `${message}` : `${message} ${count}`;
@@ -160,6 +205,6 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
 /** A client's command line for the trace; all that may be a secret is masked. @param secret as for `nameOf` */
 export function masked(line: string, secret = false): string {
   const verb = verbOf(line);
-  if (TABLE.has(verb) && verb !== "PASS") return line;
+  if (TABLE.has(verb) && !SECRET.has(verb)) return line;
   return line.includes(" ") ? `${nameOf(line, secret)} ***` : nameOf(line, secret);
 }

@@ -1,22 +1,17 @@
 /**
- * Whether a server's text quotes a password, so that the log must not have the text. A password that is short, or a word
+ * Whether a server's text quotes a password or a token, so that the log must not have the text. A password that is short, or a word
  * that many answers have, tells a reader nothing where it stands as a part of the sentence: such a password counts only
  * where the text puts it between quotation marks or behind a colon.
  */
 
-import type { ProxyLogin } from "./credentials";
-
 /**
- * A text of a server or of an access control program for the log. If the text quotes one of these passwords, or ends
- * in the beginning of one, only its length is shown: with the password masked, the rest of the text could give the
- * password away.
+ * A text of a server or of an access control program for the log. If the text quotes one of these secrets, or ends in
+ * the beginning of one, only its length is shown: with the secret masked, the rest of the text could give the secret
+ * away.
  */
-export function withoutPasswords(
-  text: string,
-  { password, proxyPassword }: Pick<ProxyLogin, "password" | "proxyPassword">,
-): string {
-  const secret = [password, proxyPassword].some((one) => quotes(text, one));
-  return secret ? `(${text.length} octets with a password in them)` : text;
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const quoted = secrets.some((secret) => quotes(text, secret));
+  return quoted ? `(${text.length} octets with a password in them)` : text;
 }
 
 /** The most octets of a password that counts as short; so much of a longer one may end a text. */

@@ -5,10 +5,10 @@
 
 import { OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities } from "../protocol/capability";
-import { LOGIN_LIMIT } from "../protocol/command";
 import type { Credentials } from "../protocol/credentials";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
+import { authenticate } from "./authenticate";
 import { lastWord } from "./hangup";
 import type { Session } from "./session";
 
@@ -34,7 +34,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
   if (await client.input.startsWith(TLS_HANDSHAKE)) throw foreign("TLS");
   if (await client.input.startsWith(PROXY_V2)) throw foreign("a PROXY header, which no option expects here");
   for (let first = true; ; first = false) {
-    const line = (await client.input.line(LOGIN_LIMIT)) ?? lastWord(client);
+    const line = (await client.input.line(session.lineLimit)) ?? lastWord(client);
     if (line === null) throw peerClosed("client");
     if (first) refuseForeign(line === OVERLONG ? client.input.ahead : line);
     session.owed = true;
@@ -46,7 +46,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
     } else if (command.verb === "QUIT") {
       await client.say(replies.bye);
       return null;
-    } else if (command.verb === "STLS" && client.tls === "") {
+    } else if (command.verb === "STLS" && client.tls === "" && !session.utf8) {
       await client.say(replies.beginTls);
       await session.startTls();
       // A name that was sent in clear may come from an attacker on the network.
@@ -56,8 +56,15 @@ export async function authorization(session: Session): Promise<Credentials | nul
       await client.say(replies.passwordRequired);
     } else if (command.verb === "PASS" && session.mayLogIn && user !== null) {
       session.used = true;
-      return { kind: "password", user, password: command.argument ?? "" };
+      return { user, secret: { kind: "password", password: command.argument ?? "" } };
+    } else if (command.verb === "AUTH" && command.argument !== null && session.mayLogIn) {
+      session.used = true;
+      const credentials = await authenticate(session, command.argument);
+      if (!("reply" in credentials)) return credentials;
+      session.unsupported.refusedAuth();
+      await client.say(credentials.reply);
     } else {
+      if (command.verb === "AUTH") session.unsupported.refusedAuth();
       await client.say(...answer(session, command.verb));
     }
     session.owed = false;
@@ -67,13 +74,21 @@ export async function authorization(session: Session): Promise<Credentials | nul
 /** The lines of the answer to any other permitted command. */
 function answer(session: Session, verb: string): string[] {
   const { client, mayLogIn } = session;
+  const { mechanisms, utf8 } = session.needs.service.dialogue;
   if (verb === "CAPA") {
-    const startTls = session.tls === "starttls" && client.tls === "";
-    return [replies.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls }), "."];
+    const startTls = session.tls === "starttls" && client.tls === "" && !session.utf8;
+    return [replies.capabilities, ...ownCapabilities({ logIn: mayLogIn, startTls, utf8, mechanisms }), "."];
   }
   if (verb === "NOOP") return [replies.nothing];
-  if (verb === "STLS") return [replies.tlsAlready];
-  return [mayLogIn ? replies.userFirst : replies.stlsFirst];
+  if (verb === "STLS") return [client.tls === "" ? replies.stlsBeforeUtf8 : replies.tlsAlready];
+  if (verb === "UTF8") {
+    session.utf8 = true;
+    return [replies.utf8];
+  }
+  if (!mayLogIn) return [replies.stlsFirst];
+  // Without an argument; the list of mechanisms is an extension that mail programs know from servers of old.
+  if (verb === "AUTH") return [replies.mechanisms, ...mechanisms, "."];
+  return [replies.userFirst];
 }
 
 /** @throws Failure if a first line is that of another protocol */

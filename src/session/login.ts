@@ -9,7 +9,7 @@ import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
 import { hasQuit } from "./hangup";
-import type { Attempt, Denial } from "./needs";
+import { type Attempt, type Denial, denial } from "./needs";
 import { logIn } from "./serverlogin";
 import { type LoginFields, loginFields, type Session, type SessionEnd } from "./session";
 import type { StatusLines } from "./statuslines";
@@ -37,7 +37,7 @@ async function reach(session: Session, credentials: Credentials): Promise<Status
   const { needs, client } = session;
   const until = overSignal(client);
   const attempt = await needs.attempt(session, credentials.user, until);
-  if (attempt.kind === "denial") return deny(session, null, { user: credentials.user, server: undefined }, attempt);
+  if (attempt.kind === "denial") return deny(session, null, fieldsOf(credentials), attempt);
   try {
     return await attemptLogin(session, attempt, credentials, until);
   } finally {
@@ -54,7 +54,7 @@ async function attemptLogin(
 ): Promise<StatusLines | null> {
   const { needs, client } = session;
   const asked = needs.route(credentials, session.arrival);
-  if (asked.kind === "denial") return deny(session, attempt, { user: credentials.user, server: asked.server }, asked);
+  if (asked.kind === "denial") return deny(session, attempt, fieldsOf(credentials, asked.server), asked);
   session.route = asked;
   attempt.judging = true;
   const admitted = await needs.admit(session, asked, until);
@@ -72,9 +72,10 @@ async function attemptLogin(
   try {
     const statuses = session.statusLines(server);
     const reply = await logIn(session, attempt, route, statuses);
-    if (!isPositive(reply)) {
+    if (typeof reply !== "string" || !isPositive(reply)) {
       server.destroy();
-      return await deny(session, attempt, loginFields(route), { code: "server-denied", reason: "server", reply });
+      const refusal = typeof reply === "string" ? denial("server-denied", "server", reply) : reply;
+      return await deny(session, attempt, loginFields(route), refusal);
     }
     attempt.succeeded();
     await session.loggedIn(route);
@@ -85,6 +86,11 @@ async function attemptLogin(
     server.destroy();
     throw thrown;
   }
+}
+
+/** The fields of a login without a route. */
+function fieldsOf({ user, mechanism }: Credentials, server?: string): LoginFields {
+  return { user, server, mechanism };
 }
 
 /** Calls `then` once, when the client has hung up, unless it has sent a QUIT that is still to be carried out. */
@@ -113,9 +119,8 @@ async function deny(
   session: Session,
   attempt: Attempt | null,
   who: LoginFields,
-  denial: Omit<Denial, "kind">,
+  { code, reason, reply, temporary = isTemporary(reply) }: Denial,
 ): Promise<null> {
-  const { code, reason, reply, temporary = isTemporary(reply) } = denial;
   session.emit("denied", { ...who, code, reason, answer: session.withoutSecrets(reply) });
   if (temporary) attempt?.over(false);
   else if (attempt) await holdBack(session, attempt.refused());

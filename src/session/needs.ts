@@ -10,7 +10,7 @@ import type { Service, TlsMode } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
-import type { Credentials } from "../protocol/credentials";
+import type { Credentials, Mechanism, ProxyLogin } from "../protocol/credentials";
 
 /** A server as it is dialled. */
 export interface Place {
@@ -21,17 +21,13 @@ export interface Place {
   readonly tls: TlsMode;
 }
 
-/** The server and the credentials of a login. */
-export interface Route extends Place {
+/** The server and the credentials of a login; `user` and `secret` are those for the server. */
+export interface Route extends Place, ProxyLogin {
   readonly kind: "route";
+  /** The mechanism that the client has used; absent: USER and PASS. */
+  readonly mechanism?: Mechanism | undefined;
   /** The servers that are tried, in this order, when this one does not answer. */
   readonly others: readonly Place[];
-  /** The user and the password for the server. */
-  readonly user: string;
-  readonly password: string;
-  /** The user and the password for the gateway itself; "" if there are none. */
-  readonly proxyUser: string;
-  readonly proxyPassword: string;
   /** Whether the client has selected the server. */
   readonly selected: boolean;
   /** Whether only addresses that are public, or on the allow list, may be dialled. */
@@ -44,6 +40,7 @@ export const DENIAL_CODES = [
   "acp-denied",
   "acp-failed",
   "login-delay",
+  "no-mechanism",
   "no-server",
   "no-user",
   "not-a-server",
@@ -137,9 +134,9 @@ export interface Needs {
   serverTls(raw: Duplex, route: Route): TLSSocket;
   /** Records a successful login; resolves when the client may get its answer. Never rejects. */
   loggedIn(who: Visitor, route: Route): Promise<void>;
-  /** The server's capabilities, from an answer to CAPA within the last hour; undefined: not known. */
-  capabilities(server: HostPort): Capabilities | undefined;
-  /** Keeps the server's capabilities, from an answer to CAPA. */
+  /** Whether the server has listed PIPELINING in an answer to CAPA within the last hour. */
+  pipelines(server: HostPort): boolean;
+  /** Learns from an answer of the server to CAPA. */
   learned(server: HostPort, capabilities: Capabilities): void;
 }
 

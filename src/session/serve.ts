@@ -36,7 +36,7 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
 
 async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
-  const greeting = `+OK ${needs.service.replies.greeting}`;
+  const greeting = `+OK ${needs.service.dialogue.greeting}`;
   const connected = () => session.emit("connect", { port: client.peer.port, interface: client.local.address });
   if (session.tls === "tls") {
     connected();

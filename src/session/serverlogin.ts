@@ -1,16 +1,19 @@
 /**
- * The AUTHORIZATION state with the server: greeting, STLS, USER, PASS, as named steps. Each answer of the server is
- * checked here; the caller sends the answer to the credentials to the client.
+ * The AUTHORIZATION state with the server, as named steps: greeting, STLS, XCLIENT, UTF8, and USER and PASS or AUTH. The
+ * caller sends the answer to the credentials to the client.
  */
 
 import { NEVER, now } from "../base/clock";
 import type { TlsMode } from "../config/settings";
-import { type Connection, OVERLONG } from "../connection/connection";
-import { CAPABILITY_LIMIT, CAPABILITY_LINES, parseCapabilities } from "../protocol/capability";
+import type { Connection } from "../connection/connection";
+import type { Secret } from "../protocol/credentials";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
-import { cleaned, isPositive, isStatus, refusedService, SERVER_STATUS_LIMIT } from "../protocol/response";
-import type { Attempt, Route } from "./needs";
+import { cleaned, isPositive, refusedService, SERVER_STATUS_LIMIT } from "../protocol/response";
+import { offersXclient, xclient } from "../protocol/xclient";
+import { ask, askCapabilities, nextAnswer } from "./asking";
+import { type Attempt, type Denial, denial, type Route } from "./needs";
+import { authenticateAt, wayOf } from "./serverauth";
 import type { Session } from "./session";
 import type { StatusLines } from "./statuslines";
 
@@ -20,30 +23,78 @@ const GREETING_LINES = 5;
 /**
  * Logs in to the server.
  *
- * @param attempt is being judged from the password on
+ * @param attempt is being judged from the password, or the response to AUTH, on
  * @param statuses the server's status lines
- * @returns the server's status line to the credentials, positive or not, cleaned for the client
+ * @returns the server's status line to the credentials, positive or not, cleaned for the client; a Denial if the server
+ *   takes no such login
  * @throws Failure if the server closes the connection, is silent, refuses service, or does not speak POP3
  */
 export async function logIn(
-  { needs }: Session,
+  session: Session,
   attempt: Attempt,
   route: Route,
   statuses: StatusLines,
-): Promise<string> {
+): Promise<string | Denial> {
+  const { needs } = session;
   const { server } = statuses;
   const { limits } = needs.service;
   server.patience = limits.inactivity;
   server.deadline = now() + limits.server;
-  await greeted(server, route.tls, statuses, () => server.startTls((raw) => needs.serverTls(raw, route)));
+  const secure = () => server.startTls((raw) => needs.serverTls(raw, route));
+  const greeting = await greeted(server, route.tls, statuses, secure);
   if (route.tls !== "starttls") await skipGreetingLines(server, statuses);
-  const user = await ask(server, statuses, `USER ${route.user}`);
-  if (!isPositive(user)) return cleaned(user);
-  server.deadline = now() + limits.inactivity;
-  attempt.judging = true;
-  const answer = await ask(server, statuses, `PASS ${route.password}`);
+  await introduce(session, statuses, greeting);
+  const way = await chosenWay(session, statuses, route);
+  if (way === null) {
+    const kind = route.secret.kind === "token" ? "tokens" : "passwords";
+    return denial("no-mechanism", `server offers no login with ${kind} in CAPA`, replies.noMechanism);
+  }
+  const judging = () => {
+    server.deadline = now() + limits.inactivity;
+    attempt.judging = true;
+  };
+  const answer =
+    way === "USER"
+      ? await userAndPass(statuses, route, judging)
+      : await authenticateAt(session, statuses, way, route, judging);
   server.deadline = NEVER;
   return cleaned(answer);
+}
+
+/** What comes before the credentials: XCLIENT where the server offers it, and UTF8 where the client has sent it. */
+async function introduce(session: Session, statuses: StatusLines, greeting: string): Promise<void> {
+  const { needs, client, id } = session;
+  if (needs.service.servers.xclient && client.peer.address !== "" && offersXclient(greeting)) {
+    const answer = await ask(statuses, xclient(client.peer, client.local, id, client.tls !== ""));
+    if (!isPositive(answer)) statuses.tell("no-xclient", `server refuses XCLIENT: ${answer}`);
+  }
+  if (session.utf8) {
+    const answer = await ask(statuses, "UTF8");
+    if (!isPositive(answer)) statuses.tell("no-utf8", `server refuses UTF8: ${answer}`);
+  }
+}
+
+/**
+ * How the login is said to the server; null: it takes no login of this kind. The server is asked CAPA only for a client
+ * that has used AUTH, since there are servers that CAPA confuses.
+ */
+async function chosenWay({ needs }: Session, statuses: StatusLines, route: Route): Promise<ReturnType<typeof wayOf>> {
+  if (route.mechanism === undefined) return "USER";
+  const capabilities = await askCapabilities(statuses);
+  needs.learned(route, capabilities ?? new Map());
+  return wayOf(route.secret, capabilities);
+}
+
+/** USER and PASS. @param judging called before the server gets the password */
+async function userAndPass(
+  statuses: StatusLines,
+  { user, secret }: Pick<Route, "user" | "secret">,
+  judging: () => void,
+): Promise<string> {
+  const answer = await ask(statuses, `USER ${user}`);
+  if (!isPositive(answer)) return answer;
+  judging();
+  return ask(statuses, `PASS ${(secret as Secret & { kind: "password" }).password}`);
 }
 
 /**
@@ -59,7 +110,7 @@ export async function greeted(
   statuses: StatusLines,
   secure: () => Promise<void>,
 ): Promise<string> {
-  const greeting = await status(statuses);
+  const greeting = await nextAnswer(statuses);
   if (!isPositive(greeting)) {
     const reason = `server refuses service: ${greeting}`;
     throw new Failure("server", "server-refused", reason, refusedService(greeting));
@@ -81,56 +132,15 @@ async function skipGreetingLines(server: Connection, statuses: StatusLines): Pro
 
 /** STLS (RFC 2595, 4): required, offered and accepted, or nothing more is said to this server. */
 async function startTls(server: Connection, statuses: StatusLines, secure: () => Promise<void>): Promise<void> {
-  if (!isPositive(await ask(server, statuses, "CAPA"))) throw insecure("server refuses CAPA");
-  if (!parseCapabilities(await list(server)).has("STLS")) throw insecure("server does not offer STLS");
-  const answer = await ask(server, statuses, "STLS");
+  const capabilities = await askCapabilities(statuses);
+  if (!capabilities) throw insecure("server refuses CAPA");
+  if (!capabilities.has("STLS")) throw insecure("server does not offer STLS");
+  const answer = await ask(statuses, "STLS");
   if (!isPositive(answer)) throw insecure(`server refuses STLS: ${answer}`);
   if (server.input.pending > 0) throw insecure("server sent octets in clear after its answer to STLS");
   await secure();
 }
 
-/** The lines of a multi-line response to CAPA, without the terminating dot. @throws Failure if a limit is exceeded */
-export async function list(server: Connection): Promise<string[]> {
-  const lines: string[] = [];
-  for (;;) {
-    const line = await server.input.line(CAPABILITY_LIMIT);
-    if (line === ".") return lines;
-    if (typeof line !== "string" || lines.length >= CAPABILITY_LINES) {
-      throw new Failure("server", "server-protocol", "server sent no valid answer to CAPA", replies.serverLost);
-    }
-    lines.push(line);
-  }
-}
-
-/**
- * Says a command and reads the answer. A server that has spoken out of turn gets no credentials; empty lines behind its
- * last answer, whole or in part, are skipped with those before its next one.
- */
-async function ask(server: Connection, statuses: StatusLines, command: string): Promise<string> {
-  const { ahead } = server.input;
-  if (!/^[\r\n]*$/.test(ahead)) {
-    const reason = `server spoke out of turn: ${ahead}`;
-    throw new Failure("server", "out-of-turn", reason, replies.serverUnavailable);
-  }
-  await server.say(command);
-  return status(statuses);
-}
-
-async function status(statuses: StatusLines): Promise<string> {
-  // A server that says +OK and closes has let nobody in.
-  const line = await statuses.next((last) => !isPositive(last));
-  if (line === null) {
-    throw new Failure("server", "server-closed", "server closed the connection at login", replies.serverLost);
-  }
-  if (line === OVERLONG) throw invalidStatus(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
-  if (!isStatus(line)) throw invalidStatus(`server does not speak POP3: ${line}`);
-  return line;
-}
-
 function insecure(reason: string): Failure {
   return new Failure("server", "server-tls", reason, replies.serverInsecure);
-}
-
-function invalidStatus(reason: string): Failure {
-  return new Failure("server", "server-protocol", reason, replies.serverUnavailable);
 }

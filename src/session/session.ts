@@ -5,9 +5,10 @@ import { now } from "../base/clock";
 import type { TlsMode } from "../config/settings";
 import { type Connection, OVERLONG } from "../connection/connection";
 import type { EventName, FieldsOf } from "../log/events";
-import type { Command, Optional, Rejection, State } from "../protocol/command";
+import { AUTH_LIMIT, type Command, LOGIN_LIMIT, type Optional, type Rejection, type State } from "../protocol/command";
+import { type Mechanism, secretsOf } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
-import { withoutPasswords } from "../protocol/quotation";
+import { withoutSecrets } from "../protocol/quotation";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
@@ -37,6 +38,12 @@ export class Session implements Visitor {
   route: Route | null = null;
   /** The address of the server that was reached; undefined: none was. */
   address: string | undefined;
+  /** Whether the client has sent UTF8. */
+  utf8 = false;
+  /** Whether the next line of the client, or the next one to the server, is a response to AUTH. */
+  secretAhead = false;
+  /** What the server got as response to AUTH; "": nothing. */
+  response = "";
   /** Whether the client waits for an answer, so that a failure may be reported to it. */
   owed = false;
   /** Whether a multi-line response is being sent: an -ERR would become a part of a mail. */
@@ -61,7 +68,7 @@ export class Session implements Visitor {
     client.patience = Math.max(inactivity, stall);
     if (needs.trace) {
       client.trace = (direction, line) => {
-        if (direction === "<") this.#emitLine("clientHeard", this.unsupported.masked(line));
+        if (direction === "<") this.#emitLine("clientHeard", this.#masked(line));
         else this.#emitLine("clientTold", this.withoutSecrets(line));
       };
     }
@@ -79,7 +86,7 @@ export class Session implements Visitor {
 
   /** A server's text for the log, without the passwords of this session. */
   withoutSecrets(text: string): string {
-    return this.route ? withoutPasswords(text, this.route) : text;
+    return this.route ? withoutSecrets(text, [...secretsOf(this.route), this.response]) : text;
   }
 
   /** Writes an event of this session to the log. */
@@ -97,9 +104,13 @@ export class Session implements Visitor {
   /** Shows the lines of a server's connection in the log. */
   trace(server: Connection): void {
     server.trace = (direction, line) => {
-      if (direction === ">") this.#emitLine("serverTold", this.unsupported.masked(line));
+      if (direction === ">") this.#emitLine("serverTold", this.#masked(line));
       else this.#emitLine("serverHeard", this.withoutSecrets(line));
     };
+  }
+
+  #masked(line: string): string {
+    return this.secretAhead ? "***" : this.unsupported.masked(line);
   }
 
   #emitLine(name: "clientHeard" | "clientTold" | "serverHeard" | "serverTold", line: string): void {
@@ -114,16 +125,25 @@ export class Session implements Visitor {
    * @throws Failure
    */
   async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Rejection> {
-    if (line !== OVERLONG) return this.unsupported.parse(line, state, this.#opened, this.client.input.lineOctets);
+    if (line !== OVERLONG) return this.unsupported.parse(line, state, this.opened, this.client.input.lineOctets);
     const rejection = this.unsupported.overlong(this.client.input.ahead);
     await this.client.input.skipLine();
     return rejection;
   }
 
   /** The optional commands that are permitted. */
-  get #opened(): readonly Optional[] {
-    if (this.tls === "starttls") return ["CAPA", "STLS"];
-    return this.needs.service.replies.capa ? ["CAPA"] : [];
+  get opened(): readonly Optional[] {
+    const { capa, utf8, mechanisms } = this.needs.service.dialogue;
+    const opened: Optional[] = capa ? ["CAPA"] : [];
+    if (this.tls === "starttls") opened.push("STLS");
+    if (utf8) opened.push("UTF8");
+    if (mechanisms.length > 0) opened.push("AUTH", ...mechanisms.map((mechanism) => `AUTH ${mechanism}` as const));
+    return opened;
+  }
+
+  /** The longest line that a client may send before its login, in octets with its line end. */
+  get lineLimit(): number {
+    return this.needs.service.dialogue.mechanisms.length > 0 ? AUTH_LIMIT : LOGIN_LIMIT;
   }
 
   /** Begins TLS with the client. @throws Failure if the handshake fails, or is not done in time */
@@ -149,10 +169,11 @@ export interface LoginFields {
   readonly user: string;
   readonly "proxy-user"?: string | undefined;
   readonly server: string | undefined;
+  readonly mechanism?: Mechanism | undefined;
 }
 
 /** The fields of a login to this route. */
 export function loginFields(route: Route): LoginFields & { readonly server: string } {
-  const { user, proxyUser, host, port } = route;
-  return { user, "proxy-user": proxyUser || undefined, server: showServer(host, port) };
+  const { user, proxyUser, host, port, mechanism } = route;
+  return { user, "proxy-user": proxyUser || undefined, server: showServer(host, port), mechanism };
 }

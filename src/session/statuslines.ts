@@ -7,7 +7,15 @@ import type { Connection, OVERLONG } from "../connection/connection";
 import { isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
 
 /** What servers get wrong and the gateway tolerates: `code=` of the log. Each has its line in the manual. */
-export const TOLERATED_CODES = ["empty-line", "greeting-line", "lone-dot", "no-line-end"] as const;
+export const TOLERATED_CODES = [
+  "auth-answer",
+  "empty-line",
+  "greeting-line",
+  "lone-dot",
+  "no-line-end",
+  "no-utf8",
+  "no-xclient",
+] as const;
 
 export type ToleratedCode = (typeof TOLERATED_CODES)[number];
 
@@ -38,11 +46,12 @@ export class StatusLines {
    * The next line that is not skipped; null at the end of input.
    *
    * @param counts whether a line that ends with the input, without a line end, is a response
+   * @param limit the most octets of a line, with its line end
    * @throws Failure
    */
-  async next(counts: (line: string) => boolean): Promise<string | null | typeof OVERLONG> {
+  async next(counts: (line: string) => boolean, limit = SERVER_STATUS_LIMIT): Promise<string | null | typeof OVERLONG> {
     for (;;) {
-      const line = await this.server.input.line(SERVER_STATUS_LIMIT);
+      const line = await this.server.input.line(limit);
       if (line === null) return this.#lastLine(counts);
       if (line === "" && this.#empty < EMPTY_LINES) {
         this.#empty++;

@@ -14,9 +14,10 @@ import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
+import { list } from "./asking";
 import { hasQuit, lastWord } from "./hangup";
 import type { Route } from "./needs";
-import { list } from "./serverlogin";
+
 import type { Session, SessionEnd } from "./session";
 import type { StatusLines } from "./statuslines";
 
@@ -209,7 +210,7 @@ class Transaction {
   get #bound(): number {
     const { needs } = this.session;
     if (this.#declared || !needs.service.servers.pipelining) return 1;
-    return needs.capabilities(this.#route)?.has("PIPELINING") ? PIPELINE_BOUND : 1;
+    return needs.pipelines(this.#route) ? PIPELINE_BOUND : 1;
   }
 
   /** Answers in the client's order. */
@@ -225,8 +226,11 @@ class Transaction {
   /** Hands a server's capabilities on, cut down to what is let through here, and keeps them. */
   async #passCapabilities(line: string): Promise<void> {
     const lines = isPositive(line) ? await list(this.#server) : null;
-    this.session.needs.learned(this.#route, parseCapabilities(lines ?? []));
-    const told = lines ? passedCapabilities(lines) : ownCapabilities({ logIn: false, startTls: false });
+    const { needs } = this.session;
+    const { utf8 } = needs.service.dialogue;
+    needs.learned(this.#route, parseCapabilities(lines ?? []));
+    const own = { logIn: false, startTls: false, utf8: false, mechanisms: [] };
+    const told = lines ? passedCapabilities(lines, utf8) : ownCapabilities(own);
     await this.#client.say(replies.capabilities, ...told, ".");
   }
 

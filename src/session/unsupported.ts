@@ -16,7 +16,7 @@ const LIMIT = 5;
 /** The commands of a session that are not permitted. */
 export class Unsupported {
   #count = 0;
-  /** Whether AUTH was refused and no permitted command has followed: the next line may be AUTH's secret. */
+  /** Whether AUTH was refused and no permitted command has followed: the next line may be AUTH's response. */
   #afterAuth = false;
 
   /** @param found called for each command that is not permitted, with a name for the log */
@@ -29,11 +29,16 @@ export class Unsupported {
     const secret = this.#afterAuth;
     const unsupported = parsed.kind === "unsupported";
     // A client that does not wait for the answer to AUTH LOGIN sends two more lines: the user and the password.
-    this.#afterAuth = unsupported && (secret || AUTH.test(line));
+    this.#afterAuth = parsed.kind !== "command" && (secret || AUTH.test(line));
     if (!unsupported) return parsed;
     this.found(nameOf(line, secret));
     this.#count++;
     return this.tooMany ? { kind: "unsupported", reply: replies.tooManyUnsupported } : parsed;
+  }
+
+  /** To be called when a permitted AUTH was refused. */
+  refusedAuth(): void {
+    this.#afterAuth = true;
   }
 
   /** The refusal of a line that is too long. @param beginning the octets of the line that have arrived */

@@ -17,7 +17,7 @@ const route: Route = {
   host: "mail.example.org",
   port: 110,
   user: "su",
-  password: "sp",
+  secret: { kind: "password", password: "sp" },
   proxyUser: "pu",
   proxyPassword: "pp",
   selected: true,
@@ -244,7 +244,7 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     host: "new.example.org",
     port: 1110,
     user: Buffer.from("jö").toString("latin1"),
-    password: "",
+    secret: { kind: "password", password: "" },
     selected: false,
     guarded: false,
   });
@@ -275,7 +275,11 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
   }
   const word = "x".repeat(1017);
   const longest = await to(`printf 'SERVERLOGIN=${word}\\nSERVERPASSWD=${word}\\n' >&3`);
-  assert.deepEqual(longest, { ...route, user: word, password: word }, "as long as in USER and PASS");
+  assert.deepEqual(
+    longest,
+    { ...route, user: word, secret: { kind: "password", password: word } },
+    "as long as in USER and PASS",
+  );
   for (const name of ["SERVERLOGIN", "SERVERPASSWD"]) {
     const outcome = await to(`printf '${name}=${word}x\\n' >&3`);
     assert.ok("reply" in outcome && /^-ERR \[SYS\/PERM\]/.test(outcome.reply), name);
@@ -304,10 +308,12 @@ test("G2: an answer that is not understood is logged without what might be a pas
 });
 
 test("G2: what an acp says is logged without the passwords, those that it gives included", async (t) => {
-  const secrets = { ...route, password: "geheim", proxyPassword: "s3cr3t" };
+  const secret = { kind: "password", password: "geheim" } as const;
+  const secrets = { ...route, secret, proxyPassword: "s3cr3t" };
   const words = "echo out s3cr3t; echo err geheim >&2; printf 'SERVERPASSWD=new\\n' >&3; echo fine >&2";
   const { outcome, log } = await ask(script(t, "set -x", "echo to $PROXY_PASSWD >&2", words), {}, secrets);
-  assert.ok("host" in outcome && outcome.password === "new");
+  assert.ok("host" in outcome);
+  assert.deepEqual(outcome.secret, { kind: "password", password: "new" });
   const said = log.flatMap(({ said, ignored }) => said ?? ignored ?? []).join("\n");
   assert.match(said, /fine/);
   assert.match(said, /printf '?SERVERPASSWD=\*\*\*/);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Routing } from "../../src/access/routing";
+import { secretsOf } from "../../src/protocol/credentials";
 import { settingsFor, type Wishes } from "../stage/settings";
 
 function routing(wishes: Wishes): Routing {
@@ -9,10 +10,10 @@ function routing(wishes: Wishes): Routing {
 
 /** Where a login goes, as `user|password>host:port`, with a "!" if it is guarded, or the answer that refuses it. */
 function outcome(settings: Wishes, user: string, password = "p"): string {
-  const route = routing(settings).route({ kind: "password", user, password });
+  const route = routing(settings).route({ user, secret: { kind: "password", password } });
   if (route.kind === "denial") return route.reply;
   const proxy = settings.acp ? `${route.proxyUser}|${route.proxyPassword}|` : "";
-  return `${proxy}${route.user}|${route.password}>${route.host}:${route.port}${route.guarded ? "!" : ""}`;
+  return `${proxy}${route.user}|${secretsOf(route)[0]}>${route.host}:${route.port}${route.guarded ? "!" : ""}`;
 }
 
 const server = { host: "default", port: null };
@@ -90,7 +91,7 @@ test("S1, S3, S6: without a list only public addresses, on the ports of POP3", (
 test("S2: a name that a wildcard let in may lead to public addresses, or to such as are on the list as numbers", () => {
   const listed = routing({ select: true, servers: "*.corp.example,10.*,[fd00::*],exact.example" });
   const guarded = (user: string) => {
-    const route = listed.route({ kind: "password", user, password: "p" });
+    const route = listed.route({ user, secret: { kind: "password", password: "p" } });
     return route.kind === "denial" ? route.reply : route.guarded;
   };
   assert.equal(guarded("joe@mail.corp.example"), true);

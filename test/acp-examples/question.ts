@@ -18,8 +18,9 @@ export const DENIED = "-ERR [AUTH] access denied";
 export const UNKNOWN = "-ERR [SYS/TEMP] access control not available";
 
 /** What a login is like; text is UTF-8 here, and on its way to the gateway. */
-export interface Asked extends Partial<Omit<Route, "selected" | "guarded">> {
+export interface Asked extends Partial<Omit<Route, "selected" | "guarded" | "secret">> {
   readonly client?: string;
+  readonly password?: string;
 }
 
 export interface Answer {
@@ -42,7 +43,7 @@ export function routed(asked: Asked): Route {
     host: asked.host ?? "mail.example.com",
     port: asked.port ?? 110,
     user: octets(asked.user ?? "joe"),
-    password: octets(asked.password ?? "server-password"),
+    secret: { kind: "password", password: octets(asked.password ?? "server-password") },
     proxyUser: octets(asked.proxyUser ?? ""),
     proxyPassword: octets(asked.proxyPassword ?? ""),
     kind: "route",

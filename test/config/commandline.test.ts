@@ -46,7 +46,7 @@ test("long options, and listeners that repeat", () => {
     { host: "127.0.0.1", port: 0 },
   ]);
   const { login, sessions, perClient } = service.limits;
-  assert.deepEqual([own.foreground, service.replies.greeting, login, sessions, perClient], [true, "hi", 9000, 8, 7]);
+  assert.deepEqual([own.foreground, service.dialogue.greeting, login, sessions, perClient], [true, "hi", 9000, 8, 7]);
   assert.deepEqual([service.limits.server, service.limits.quit], [45_000, 45_000]);
   const brief = settings("--server-timeout 5 -D mail").service.limits;
   assert.deepEqual([brief.server, brief.quit], [5000, 30_000], "a QUIT has at least 30 seconds");
@@ -192,7 +192,7 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["-z", "--auth", "--xclient"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
+  for (const option of ["-z", "--via", "--map"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });
 
 test("what options about TLS need of each other", () => {

@@ -10,7 +10,7 @@ test("V7: no answer of ours holds the word that old clients take for a failure",
 test("I17, L4: our replies are short, and no +OK of ours holds a response code", () => {
   for (const text of Object.values(replies)) {
     assert.ok(text.length + 2 <= STATUS_LIMIT);
-    assert.match(text, /^(?:\+OK(?: [a-z]|$)|-ERR (?:\[(?:AUTH|LOGIN-DELAY|SYS\/TEMP|SYS\/PERM)\] )?\w)/);
+    assert.match(text, /^(?:\+OK(?: [A-Za-z]|$)|-ERR (?:\[(?:AUTH|LOGIN-DELAY|SYS\/TEMP|SYS\/PERM)\] )?\w)/);
   }
 });
 

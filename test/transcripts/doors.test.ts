@@ -133,9 +133,15 @@ async function play({ enter, accepting }: Staged, transcript: Transcript): Promi
 
 /** The options that a transcript's settings stand for. */
 function optionsOf({ name, settings }: Transcript): string[] {
-  const known: Record<string, string[]> = { "capa=true": ["--capa"], "pipelining=false": ["--no-pipelining"] };
+  const known: Record<string, (value: unknown) => string[]> = {
+    capa: () => ["--capa"],
+    pipelining: () => ["--no-pipelining"],
+    utf8: () => ["--utf8"],
+    mechanisms: (value) => ["--auth", String(value)],
+    timeout: (value) => ["--timeout", String(Math.ceil(Number(value) / 1000))],
+  };
   return Object.entries(settings).flatMap(
-    ([key, value]) => known[`${key}=${value}`] ?? assert.fail(`${name}: no option is known for ${key}`),
+    ([key, value]) => known[key]?.(value) ?? assert.fail(`${name}: no option is known for ${key}`),
   );
 }
 
