@@ -9,7 +9,7 @@ set -eu
 installed=(
   dovecot-core dovecot-pop3d
   fetchmail getmail6 mpop curl python3 perl
-  openssl gnutls-bin sslscan mutt neomutt bsdutils
+  openssl openssh-client gnutls-bin sslscan mutt neomutt bsdutils
   mandoc man-db
   rsyslog fail2ban
   systemd libevent-2.1-7 libtirpc3 libwrap0
@@ -20,7 +20,7 @@ installed=(
 unpacked=(
   popa3d solid-pop3d liblockfile1
   libnss-wrapper libpam-wrapper libuid-wrapper
-  openbsd-inetd xinetd
+  openbsd-inetd xinetd openssh-server
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}

@@ -5,15 +5,15 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { upstream } from "../listen/handing";
 import { fetchMail, logIn, quit } from "../stage/dialogue";
 import { Peer } from "../stage/peer";
-import { MAIN } from "../stage/process";
 import { lacking, program } from "./programs";
+import { install, PLACE, replaced } from "./recipes/gateway";
 import { put, scratch } from "./scratch";
 import {
   INETD,
@@ -30,8 +30,7 @@ const TOP = join(__dirname, "..", "..", "..");
 const readme = readFileSync(join(TOP, "README.md"), "utf8");
 const manual = readFileSync(join(TOP, "man", "pop3.proxy.1"), "utf8");
 
-/** Where the recipes say that the gateway is, and which server they name. */
-const PLACE = "/usr/local/bin/pop3.proxy";
+/** Which server the recipes name. */
 const SERVER = "mail.example.org";
 
 /** The indented blocks behind this line of the README. */
@@ -44,11 +43,7 @@ function recipe(after: string, count = 1): string[] {
 
 /** A recipe as it is tried here. */
 function tried(text: string, home: string, server: string): string {
-  const place = join(home, "pop3.proxy");
-  put(place, `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`);
-  chmodSync(place, 0o755);
-  assert.ok(text.includes(PLACE) && text.includes(SERVER), text);
-  return text.replaceAll(PLACE, place).replaceAll(SERVER, server);
+  return replaced(text, { [PLACE]: install(home), [SERVER]: server });
 }
 
 /** Serves by a recipe, and lets a client retrieve a mail through it. */

@@ -11,6 +11,7 @@ import { type TestContext, test } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
+import { type Fetched, fetchmail } from "./fetchmail";
 import { plain, stored } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
@@ -82,22 +83,11 @@ test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t
   });
 });
 
-/** Runs fetchmail; its exit status, the mails that it has delivered, in order, and the verbs that it has said. */
-async function fetchmail(t: TestContext, port: number, options: string): Promise<[number | null, Buffer[], string]> {
-  const home = scratch(t);
-  const inbox = join(home, "inbox");
-  folder(inbox);
-  put(join(home, "deliver"), `cat >"${inbox}/$(printf %03d $(ls "${inbox}" | wc -l))"\n`);
+/** Fetches with these options. */
+function fetch(t: TestContext, port: number, options: string): Promise<Fetched> {
   const account = `user "${user}" password "${password}" is "${user}" here`;
-  const delivery = `mda "sh ${home}/deliver" pass8bits no rewrite keep fetchall ${options}`;
   const server = `poll localhost service ${port} protocol pop3 timeout 15`;
-  put(join(home, "rc"), `set invisible\nset no bouncemail\n${server} ${account} ${delivery}\n`);
-  const env = { HOME: home, FETCHMAILHOME: home };
-  const outcome = await run(program("fetchmail"), ["-f", join(home, "rc"), "--nodetach", "-v"], { env, cwd: home });
-  const fetched = readdirSync(inbox)
-    .sort()
-    .map((name) => readFileSync(join(inbox, name)));
-  return [outcome.code, fetched, outcome.stdout.toString()];
+  return fetchmail(t, `${server} ${account} keep fetchall ${options}`);
 }
 
 test("fetchmail under TLS", { skip: lacking("dovecot", "fetchmail", "openssl") }, async (t) => {
@@ -107,15 +97,15 @@ test("fetchmail under TLS", { skip: lacking("dovecot", "fetchmail", "openssl") }
     ["--ssl", tls, `ssl sslcertfile ${ca}`, /^CAPA USER PASS STAT( LIST RETR)+ QUIT$/],
   ] as const) {
     await t.test(name, async (t) => {
-      const [code, fetched, said] = await fetchmail(t, port, options);
-      assert.equal(code, 0, said);
-      same(fetched, plain.map(stored));
-      assert.match((said.match(/(?<=POP3> )\w+/g) ?? []).join(" "), verbs);
+      const fetched = await fetch(t, port, options);
+      assert.equal(fetched.code, 0, fetched.stderr);
+      same(fetched.mails, plain.map(stored));
+      assert.match(fetched.verbs.join(" "), verbs);
     });
   }
   await t.test("does not trust an authority that it was not told of", async (t) => {
-    const [code, fetched] = await fetchmail(t, starttls, "");
+    const { code, mails } = await fetch(t, starttls, "");
     assert.notEqual(code, 0);
-    assert.equal(fetched.length, 0);
+    assert.equal(mails.length, 0);
   });
 });

@@ -125,19 +125,27 @@ export class GatewayProcess extends Running {
 
 /** Starts it on free ports of 127.0.0.1. @param argv options and operands behind the listeners */
 export async function startProcess(argv: readonly string[], options: ProcessOptions = {}): Promise<GatewayProcess> {
-  const { t = null, listeners = [""], mode = "-d", before, inspect } = options;
+  const { t = null, listeners = [""], mode = "-d", before } = options;
   const listen = listeners.flatMap((listener) => ["--listen", `127.0.0.1:0${listener}`]);
   const own = [MAIN, mode, ...listen, ...argv];
   const [file, all] = before
     ? ["/bin/sh", ["-c", `${before}; exec "$0" "$@"`, process.execPath, ...own]]
     : [process.execPath, own];
-  const launched = launch(t, file, all, { stdio: ["ignore", "ignore", "pipe"] });
+  return listening(launch(t, file, all, { stdio: ["ignore", "ignore", "pipe"] }), listeners.length, options);
+}
+
+/** A gateway that was launched in debug mode, or so that it logs to stderr, as soon as it has so many listeners. */
+export async function listening(
+  launched: Launched,
+  listeners: number,
+  { t, inspect }: Pick<ProcessOptions, "t" | "inspect">,
+): Promise<GatewayProcess> {
   const gateway = new GatewayProcess(launched);
   if (t && inspect) atEnd(t, () => inspected(gateway, inspect));
   const { child } = gateway;
   const listens = () => {
     assert.ok(child.exitCode === null && child.signalCode === null, `the gateway has ended: ${gateway.said()}`);
-    return gateway.ports.length >= listeners.length;
+    return gateway.ports.length >= listeners;
   };
   await until(listens, () => `the gateway does not listen: ${gateway.said()}`);
   return gateway;
