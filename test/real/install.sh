@@ -13,6 +13,7 @@ installed=(
   mandoc man-db
   rsyslog fail2ban
   systemd libevent-2.1-7 libtirpc3 libwrap0
+  util-linux python3-certbot
 )
 
 # Only unpacked, never configured.
@@ -20,6 +21,7 @@ unpacked=(
   popa3d solid-pop3d liblockfile1
   libnss-wrapper libpam-wrapper libuid-wrapper
   openbsd-inetd xinetd
+  certbot pebble python3-seccomp
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}
