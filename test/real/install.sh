@@ -14,6 +14,7 @@ installed=(
   rsyslog fail2ban
   systemd libevent-2.1-7 libtirpc3 libwrap0
   debootstrap iproute2
+  util-linux python3-certbot
 )
 
 # Only unpacked, never configured.
@@ -21,6 +22,7 @@ unpacked=(
   popa3d solid-pop3d liblockfile1
   libnss-wrapper libpam-wrapper libuid-wrapper
   openbsd-inetd xinetd openssh-server
+  certbot pebble python3-seccomp
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}
