@@ -20,6 +20,7 @@ unpacked=(
   popa3d solid-pop3d liblockfile1
   libnss-wrapper libpam-wrapper libuid-wrapper
   openbsd-inetd xinetd
+  postfix exim4-daemon-light exim4-config
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}
