@@ -24,9 +24,37 @@ export interface TlsServer extends RealServer {
   said(): string;
 }
 
+/** One that is set up by a test. */
+export interface OwnDovecot extends TlsServer {
+  /** The file of its settings, for doveadm. */
+  readonly settings: string;
+  /** joe's Maildir. */
+  readonly maildir: string;
+}
+
+const CLEAR = ["ssl = no", "disable_plaintext_auth = no"];
+
+/** Without delays of logins, which depend on those before. */
+const UNDELAYED = ["service anvil {", "  unix_listener anvil-auth-penalty {", "    mode = 0", "  }", "}"];
+
 /** Starts dovecot with these mails, in this order, in joe's maildrop. */
 export function startDovecot(t: TestContext, mails: readonly Buffer[]): Promise<RealServer> {
-  return launch(t, 0, mails, ["ssl = no", "disable_plaintext_auth = no"]);
+  return launch(t, 0, mails, [...CLEAR, ...UNDELAYED]);
+}
+
+/**
+ * Starts one that delays logins as it does by default.
+ *
+ * @param settings further ones, which replace those that it has
+ * @param users with joe's password
+ */
+export function startOwnDovecot(
+  t: TestContext,
+  mails: readonly Buffer[],
+  settings = "",
+  users: readonly string[] = [user],
+): Promise<OwnDovecot> {
+  return launch(t, 0, mails, [...CLEAR, settings], users);
 }
 
 /**
@@ -53,6 +81,7 @@ export async function startTlsDovecot(
     `ssl_cert = <${certFile}`,
     `ssl_key = <${keyFile}`,
     ...demanded,
+    ...UNDELAYED,
   ]);
 }
 
@@ -61,19 +90,21 @@ async function launch(
   t: TestContext,
   tlsPort: number,
   mails: readonly Buffer[],
-  ssl: readonly string[],
-): Promise<TlsServer> {
+  more: readonly string[],
+  users: readonly string[] = [user],
+): Promise<OwnDovecot> {
   const home = scratch(t);
   const port = await freePort();
   const [name, group] = await Promise.all(["-un", "-gn"].map((flag) => run(program("id"), [flag])));
   const [as, of] = [name, group].map((outcome) => `${outcome?.stdout}`.trim());
-  put(join(home, "conf"), `${configuration(home, `${as}`, `${of}`, port, tlsPort)}${ssl.join("\n")}\n`);
-  put(join(home, "users"), `${user}:{PLAIN}${password}::::${home}/${user}::\n`);
+  const settings = join(home, "conf");
+  put(settings, `${configuration(home, `${as}`, `${of}`, port, tlsPort)}${more.join("\n")}\n`);
+  put(join(home, "users"), users.map((name) => `${name}:{PLAIN}${password}::::${home}/${name}::\n`).join(""));
   for (const part of ["new", "cur", "tmp"]) folder(join(home, user, "maildir", part));
   for (const [index, octets] of mails.entries()) {
     put(join(home, user, "maildir/new", `${1700000000 + index}.M${index}.test`), stored(octets));
   }
-  const child = start(program("dovecot"), ["-F", "-c", join(home, "conf")], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = start(program("dovecot"), ["-F", "-c", settings], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr?.on("data", (octets) => (said += octets));
   atEnd(t, () => stop(child, "SIGKILL"));
@@ -85,6 +116,8 @@ async function launch(
   return {
     port,
     tlsPort,
+    settings,
+    maildir: join(home, user, "maildir"),
     said: () => said,
     stored: () =>
       ["new", "cur"]
@@ -138,11 +171,11 @@ userdb {
   args = ${home}/users
   override_fields = uid=${name} gid=${group}
 }
+namespace inbox {
+  inbox = yes
+}
 service anvil {
   chroot =
-  unix_listener anvil-auth-penalty {
-    mode = 0
-  }
 }
 service pop3-login {
   chroot =

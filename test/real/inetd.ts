@@ -14,12 +14,12 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { atEnd } from "../stage/ending";
 import { until } from "../stage/waiting";
+import { libraries, wrapper } from "./accounts";
 import { ordinary, program, start, stop, unpacked } from "./programs";
 import { put } from "./scratch";
 import { password, user } from "./server";
 
-const libraries = `usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
-const preloads = ["uid", "nss", "pam"].map((kind) => `lib${kind}-wrapper/${libraries}/lib${kind}_wrapper.so`);
+const preloads = (["uid", "nss", "pam"] as const).map(wrapper);
 const matrix = unpacked(`libpam-wrapper/${libraries}/pam_wrapper/pam_matrix.so`);
 
 /** What must be unpacked for any server run from here. */

@@ -23,6 +23,7 @@ unpacked=(
   libnss-wrapper libpam-wrapper libuid-wrapper
   openbsd-inetd xinetd openssh-server
   certbot pebble python3-seccomp
+  postfix exim4-daemon-light exim4-config
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}
