@@ -11,10 +11,10 @@ import { type Connection, OVERLONG, peerClosed } from "../connection/connection"
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
 import { Command, LOGIN_LIMIT } from "../protocol/command";
 import { Failure } from "../protocol/failure";
-import { MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
 import { list } from "./asking";
+import { Bodies, MAIL } from "./bodies";
 import { hasQuit, lastWord } from "./hangup";
 import type { Route } from "./needs";
 
@@ -28,9 +28,6 @@ const PIPELINE_BOUND = 64;
 const STRAY_LINE = 5000;
 
 const QUIT: SessionEnd = { code: "quit", reason: "quit" };
-
-/** The commands whose response is a mail. */
-const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
 
 /** The commands after which a mail may be gone: not before the client has what it asked for before them. */
 const FINAL: ReadonlySet<string> = new Set(["DELE", "QUIT"]);
@@ -58,12 +55,9 @@ class Transaction {
   readonly #server: Connection;
   readonly #client: Connection;
   readonly #route: Route;
+  readonly #bodies: Bodies;
   /** A command of the client that waits until the server may get it. */
   #held: Command | null = null;
-  /** Whether a client that now sends a command has taken the body under way for complete. */
-  #declarable = false;
-  /** Whether a client has done so. It may have been wrong, and then the rest of the mail comes instead of an answer. */
-  #declared = false;
   #quitting = false;
   #progressed: (() => void) | null = null;
 
@@ -74,6 +68,8 @@ class Transaction {
     this.#server = statuses.server;
     this.#client = session.client;
     this.#route = session.route as Route;
+    const alone = () => this.#client.input.pending === 0 && !this.#held && this.#due.length === 1;
+    this.#bodies = new Bodies(session, this.#server, alone);
     statuses.onSkipped = () => this.#nextTurn();
     this.#client.onOver = (failure) => this.#clientOver(failure);
     if (this.#client.over) this.#clientOver(peerClosed("client"));
@@ -91,10 +87,7 @@ class Transaction {
     for (;;) {
       const line = (await this.#client.input.line(LOGIN_LIMIT)) ?? lastWord(this.#client);
       if (line === null) break;
-      if (this.#declarable && this.#client.empty) {
-        this.#declared = true;
-        this.#server.endRelay();
-      }
+      this.#bodies.heard();
       const command = await session.parse(line, "TRANSACTION");
       if (command.kind === "command") {
         await this.#send(command);
@@ -149,7 +142,7 @@ class Transaction {
     const { session } = this;
     const positive = isPositive(line);
     if (positive && command.multiline) {
-      await this.#passBody(command, cleaned(line));
+      await this.#bodies.pass(command, cleaned(line));
     } else {
       if (LISTING.has(command.verb)) this.statuses.dotMayFollow();
       await this.#client.say(cleaned(line));
@@ -160,30 +153,6 @@ class Transaction {
     if (command.verb === "RETR") session.retrieved++;
     else if (command.verb === "DELE") session.deleted++;
     else if (command.verb === "RSET") session.deleted = 0;
-  }
-
-  /**
-   * Hands a multi-line response on. If the client is gone before all of a mail has left for it, nothing behind that
-   * command is carried out: else a client that breaks off in a mail would lose it.
-   */
-  async #passBody(command: Command, status: string): Promise<void> {
-    const { session } = this;
-    const mail = MAIL.has(command.verb);
-    if (mail && this.#client.hungUp) throw peerClosed("client");
-    const end = new MultilineEnd(this.#server.input.lineEnd);
-    const find = (chunk: Buffer): number => {
-      if (mail && this.#client.hungUp) queueMicrotask(() => this.#server.fail(peerClosed("client")));
-      const at = end.find(chunk);
-      // What the client had sent before it could have seen these octets declares nothing.
-      this.#declarable =
-        at < 0 && end.ambiguous && this.#client.input.pending === 0 && !this.#held && this.#due.length === 1;
-      return at;
-    };
-    session.insideResponse = true;
-    session.octets += await this.#server.relay(this.#client, { find }, status);
-    session.insideResponse = false;
-    this.#declarable = false;
-    if (mail && this.#client.hungUp) throw peerClosed("client");
   }
 
   /** Forwards a command as soon as the server may get it. */
@@ -209,7 +178,7 @@ class Transaction {
    */
   get #bound(): number {
     const { needs } = this.session;
-    if (this.#declared || !needs.service.servers.pipelining) return 1;
+    if (this.#bodies.declared || !needs.service.servers.pipelining) return 1;
     return needs.pipelines(this.#route) ? PIPELINE_BOUND : 1;
   }
 
@@ -266,8 +235,7 @@ class Transaction {
    */
   #clientOver(failure: Failure): void {
     const { inactivity } = this.session.needs.service.limits;
-    const [command] = this.#due;
-    const mail = this.session.insideResponse && command instanceof Command && MAIL.has(command.verb);
+    const { mail } = this.#bodies;
     const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.input.ahead);
     if (!mail && quit && failure.blame === "client" && this.#client.hungUp) {
       this.#server.limit = now() + inactivity;
