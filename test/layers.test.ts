@@ -15,7 +15,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["config/", "process/"],
   ["connection/", "log/", "tls/"],
   ["session/"],
-  ["access/", "upstream/"],
+  ["access/", "upstream/", "scan/"],
   ["gateway/", "demo/"],
   ["listen/"],
   ["app/"],
@@ -34,7 +34,11 @@ const APART: readonly [string, string][] = [
   ["tls/", "connection/"],
   ["tls/", "log/"],
   ["access/", "upstream/"],
+  ["access/", "scan/"],
   ["upstream/", "access/"],
+  ["upstream/", "scan/"],
+  ["scan/", "access/"],
+  ["scan/", "upstream/"],
   ["gateway/", "demo/"],
   ["session/", "config/options"],
 ];
@@ -149,7 +153,7 @@ test("only connection, doors, transports and the demo touch streams; only progra
     // What kind of address a text is, node:net tells without a socket; and a type touches nothing.
     if (what.startsWith("type ") || /^\{ isIP(?:v[46])?(?:, isIPv6)? \}$/.test(what)) continue;
     assert.ok(
-      ["connection/", "process/", "log/", "tls/", "upstream/", "listen/", "demo/", "app/", "pack/"].includes(
+      ["connection/", "process/", "log/", "tls/", "upstream/", "scan/", "listen/", "demo/", "app/", "pack/"].includes(
         room(file),
       ),
       `${file} imports ${from}`,

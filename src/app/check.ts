@@ -14,12 +14,13 @@ import { type HostPort, isAddress, showHostPort } from "../base/address";
 import { inWords, reasonOf } from "../base/faults";
 import { namedServers } from "../config/rules";
 import type { Service, Settings, TlsMode } from "../config/settings";
-import { servers as allowed, isProgram } from "../config/values";
+import { servers as allowed, clamd, isProgram } from "../config/values";
 import { Gateway } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
 import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { spoolFolder } from "../scan/spool";
 import { systemResolve } from "../upstream/lookup";
 import { checkServer } from "./servercheck";
 import { logWarning, startWarnings } from "./warnings";
@@ -49,6 +50,7 @@ export async function check(settings: Settings): Promise<Findings> {
     ["warnings", () => warnings(settings, made.gateway, byRoot)],
     ["client log", () => clientLog(service)],
     ["access control", () => accessControl(service)],
+    ["virus scanner", () => scanner(made.gateway)],
     ["list", () => listedNames(service)],
     // A server that fails leaves the others to be checked. Without a gateway its files have failed the check before.
     ...namedServers(service).map(
@@ -142,8 +144,10 @@ async function warnings(settings: Settings, gateway: Gateway | null, byRoot: boo
   const daemon = service.listen.length > 0;
   const log = await logWarning(settings.log, startOf(settings));
   const started = { byRoot, user: own.user, daemon, log };
-  // That the client log can't be written is a fault here.
-  const told = startWarnings(gateway, started).filter(({ event }) => event !== "clientLogUnusable");
+  // That a folder can't be written is a fault here.
+  const told = startWarnings(gateway, started).filter(
+    ({ event }) => event !== "clientLogUnusable" && event !== "scanDoubtful",
+  );
   return told.map(({ reason }) => `warning: ${reason}`);
 }
 
@@ -164,6 +168,17 @@ function clientLog({ access: { clientLog: folder } }: Service): string[] {
   if (folder === undefined) return [];
   accessSync(folder, constants.W_OK | constants.X_OK);
   return [`client log in ${folder}`];
+}
+
+/** Asks clamd, and tries the folders for mails. @param gateway null: its files have failed the check before */
+async function scanner(gateway: Gateway | null): Promise<string[]> {
+  const { scan } = gateway?.service ?? {};
+  if (!gateway?.scanner || !scan) return [];
+  for (const folder of [spoolFolder(), ...(scan.quarantine === undefined ? [] : [scan.quarantine])]) {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  }
+  await gateway.scanner.ready();
+  return [`virus scanner at ${clamd.show(scan.clamd)}: ${plain(await gateway.scanner.version(), LINE_BOUND)}`];
 }
 
 function accessControl({ access: { acp } }: Service): string[] {

@@ -8,10 +8,14 @@ import { descriptorWarning } from "../listen/listener";
 import { logWay, type Start } from "../log/open";
 import { reachWarning } from "../log/reach";
 import { rootWarning } from "../process/privileges";
+import { spoolFolder } from "../scan/spool";
+
+/** What must be permitted in a folder that files are made in. */
+const FOLDER = constants.W_OK | constants.X_OK;
 
 /** A warning, and the event that logs it. */
 export interface StartWarning extends Warning {
-  readonly event: "warning" | "root" | "fewDescriptors" | "clientLogUnusable" | "logDoubtful";
+  readonly event: "warning" | "root" | "fewDescriptors" | "clientLogUnusable" | "logDoubtful" | "scanDoubtful";
 }
 
 /** How the process was started, as far as a warning depends on it. */
@@ -36,6 +40,7 @@ export function startWarnings(gateway: Gateway, { byRoot, user, daemon, log }: S
     ...(few ? [{ event: "fewDescriptors", ...few } as const] : []),
     ...gateway.warnings.map((warning) => ({ event: "warning", ...warning }) as const),
     ...clientLogWarning(gateway),
+    ...scanWarnings(gateway),
     ...(daemon ? gateway.files : []).filter((file) => !isPermitted(file, constants.R_OK)).map(unreadable),
   ];
 }
@@ -49,9 +54,23 @@ export async function logWarning(settings: LogSettings, start: Start): Promise<W
 
 function clientLogWarning({ service }: Gateway): StartWarning[] {
   const { clientLog } = service.access;
-  if (clientLog === undefined || isPermitted(clientLog, constants.W_OK | constants.X_OK)) return [];
+  if (clientLog === undefined || isPermitted(clientLog, FOLDER)) return [];
   const reason = `${clientLog} can't be written: see -l and -u`;
   return [{ event: "clientLogUnusable", code: "client-log", reason }];
+}
+
+function scanWarnings({ service: { scan } }: Gateway): StartWarning[] {
+  if (!scan) return [];
+  const { quarantine } = scan;
+  const folders = [
+    { code: "spool", folder: spoolFolder(), see: "TMPDIR" },
+    ...(quarantine === undefined ? [] : [{ code: "quarantine", folder: quarantine, see: "--quarantine" }]),
+  ];
+  return folders
+    .filter(({ folder }) => !isPermitted(folder, FOLDER))
+    .map(({ code, folder, see }) => {
+      return { event: "scanDoubtful", code, reason: `${folder} can't be written: see ${see} and -u` } as const;
+    });
 }
 
 function unreadable(file: string): StartWarning {

@@ -7,10 +7,11 @@ import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
-import type { ListenAddress, LogFormat, TlsMode, TlsVersion } from "./settings";
+import type { ClamdAddress, ListenAddress, LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
 import type { SyslogTarget } from "./syslog";
 import {
   address,
+  clamd,
   delimiters,
   facility,
   folder,
@@ -21,6 +22,7 @@ import {
   mechanisms,
   networks,
   number,
+  OVERSIZE,
   oneOf,
   path,
   pin,
@@ -62,6 +64,10 @@ export interface Options {
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;
+  readonly clamd?: ClamdAddress;
+  readonly quarantine?: string;
+  readonly scan: boolean;
+  readonly scanOversize?: Oversize;
   readonly select: boolean;
   /** The operand. */
   readonly defaultServers: readonly HostPort[];
@@ -110,6 +116,7 @@ export const defaults: Options = Object.freeze({
   mechanisms: [],
   pipelining: true,
   prefix: "PROXY_",
+  scan: false,
   select: false,
   serverPins: [],
   serverTimeout: 30_000,
@@ -224,6 +231,13 @@ export const OPTIONS: readonly OptionRow[] = [
     value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long the program may take"),
     value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
     each("-q, --source <ip>", "sources", address, "source address of connections to servers; once per address family"),
+  ),
+  ...group(
+    "Virus scanning:",
+    flag("-z, --scan", "scan", "scan every mail with clamd"),
+    value("--clamd <address>", "clamd", clamd, "clamd's host:port, or its socket (default: 127.0.0.1:3310)"),
+    value("--quarantine <dir>", "quarantine", folder, "keep infected mails in dir"),
+    value("--scan-oversize <what>", "scanOversize", oneOf(OVERSIZE), "a mail over clamd's limit: refuse, or notify"),
   ),
   ...group(
     "TLS towards clients:",

@@ -13,11 +13,15 @@ import {
   DRAIN,
   FIXED_LIMITS,
   LEAST_QUIT,
+  type ScanSettings,
   type ServerSettings,
   type Service,
   type Settings,
   type TlsMode,
 } from "./settings";
+
+/** Where clamd listens, if no option says it (clamd.conf(5), TCPSocket). */
+const CLAMD = { host: "127.0.0.1", port: 3310 };
 
 /** A fault in the command line; the message is one line for the person who typed it. */
 export class UsageFault extends Error {}
@@ -39,6 +43,7 @@ function serviceOf(options: Options): Service {
     clients: clientsOf(options),
     servers: serversOf(options),
     access: accessOf(options),
+    scan: scanOf(options),
     limits: {
       ...FIXED_LIMITS,
       inactivity: options.timeout,
@@ -114,6 +119,14 @@ function accessOf({ select, delimiters, servers, acp, acpTimeout, prefix, client
     acp: acp && { argv: acp, timeout: acpTimeout, prefix },
     clientLog,
   };
+}
+
+function scanOf({ scan, clamd, quarantine, scanOversize }: Options): ScanSettings | undefined {
+  if (scan) return { clamd: clamd ?? CLAMD, quarantine, oversize: scanOversize ?? "refuse" };
+  const given = { "--clamd": clamd, "--quarantine": quarantine, "--scan-oversize": scanOversize };
+  const [useless] = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (useless) throw new UsageFault(`${useless[0]} needs -z`);
+  return undefined;
 }
 
 /**

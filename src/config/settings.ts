@@ -58,6 +58,8 @@ export interface Service {
   readonly clients: ClientSettings;
   readonly servers: ServerSettings;
   readonly access: AccessSettings;
+  /** Virus scanning; absent: there is none. */
+  readonly scan?: ScanSettings | undefined;
   readonly limits: Limits;
   readonly dialogue: DialogueSettings;
 }
@@ -144,6 +146,20 @@ export interface AcpSettings {
   readonly prefix: string;
 }
 
+/** Where clamd listens. */
+export type ClamdAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** What becomes of a mail that is larger than clamd scans: it is refused, or a notice takes its place. */
+export type Oversize = "refuse" | "notify";
+
+/** Virus scanning. */
+export interface ScanSettings {
+  readonly clamd: ClamdAddress;
+  /** The folder that infected mails are kept in; absent: they are not kept. */
+  readonly quarantine?: string | undefined;
+  readonly oversize: Oversize;
+}
+
 /** Limits of time and number. */
 export interface Limits {
   /** The time without activity of client or server (RFC 1939, 3); also the time for the answer to PASS. */
@@ -166,6 +182,14 @@ export interface Limits {
   readonly refusal: number;
   /** The longest time that such an answer is held back. */
   readonly refusalMost: number;
+  /** For clamd to answer PING. */
+  readonly ping: number;
+  /** For clamd's verdict on a mail. */
+  readonly scan: number;
+  /** After so long without a verdict, and again and again, the client gets a line of a header. */
+  readonly pending: number;
+  /** After so long without more octets, a mail that ends in LF "." CRLF and is to be scanned has ended. */
+  readonly silence: number;
   /** For an attempt to log in that waits for its turn. */
   readonly turn: number;
   /** The clients that have neither delays nor the limit `perClient`. */
@@ -191,6 +215,10 @@ export const FIXED_LIMITS = {
   refusal: 2000,
   refusalMost: 15_000,
   turn: 75_000,
+  ping: 5000,
+  scan: 300_000,
+  pending: 20_000,
+  silence: 10_000,
 } satisfies Partial<Limits>;
 
 /** The least time for what a client that is gone has said, in milliseconds (`Limits.quit`). */

@@ -20,7 +20,7 @@ import { MECHANISMS, type Mechanism } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
-import type { ListenAddress, LogFormat, TlsMode, TlsVersion } from "./settings";
+import type { ClamdAddress, ListenAddress, LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
 import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
 /** A kind of value of options. */
@@ -98,6 +98,20 @@ export const networks: Kind<readonly Cidr[]> = {
     return blocks as readonly Cidr[];
   },
   show: (blocks) => blocks.map(showCidr).join(","),
+};
+
+/** All that can become of a mail over clamd's limit. */
+export const OVERSIZE: readonly Oversize[] = ["refuse", "notify"];
+
+/** Where clamd listens: `host:port`, or the path of a socket. */
+export const clamd: Kind<ClamdAddress> = {
+  parse(given) {
+    if (given.includes("/") && !given.includes("://")) return { path: resolve(given) };
+    const { host, port = null } = parseHostPort(given) ?? {};
+    if (host === undefined || port === null) throw new Error("give host:port, or the path of a socket");
+    return { host, port };
+  },
+  show: (value) => ("path" in value ? value.path : showHostPort(value.host, value.port)),
 };
 
 /** Comma-separated mechanisms of AUTH, in any case; empty entries are skipped. */

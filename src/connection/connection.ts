@@ -21,6 +21,7 @@ import { Writer } from "./writer";
 
 export { peerClosed } from "./failures";
 export { OVERLONG } from "./reader";
+export type { Sink } from "./relay";
 
 /** One end of a connection. */
 interface Endpoint {

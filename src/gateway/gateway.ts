@@ -20,6 +20,7 @@ import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
 import type { Credentials } from "../protocol/credentials";
 import { replies } from "../protocol/replies";
+import { ClamdScanner } from "../scan/scanner";
 import {
   type Arrival,
   type Attempt,
@@ -41,6 +42,7 @@ export class Gateway implements Needs {
   readonly #routing: Routing;
   readonly #acp: Acp | null;
   readonly #clientTls: ClientTls | null;
+  readonly scanner: ClamdScanner | null;
   #serverTls: ServerTls | null = null;
 
   /**
@@ -56,6 +58,7 @@ export class Gateway implements Needs {
     const { clients, servers, access } = service;
     this.#routing = new Routing(service);
     this.#acp = access.acp ? new Acp(access.acp, servers.tls ?? "none", memory, emit) : null;
+    this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
     // Files that the settings name are read now, before root is dropped.
     if ((servers.tls ?? "none") !== "none" || servers.ca !== undefined || servers.certificate) this.#tls();

@@ -6,7 +6,9 @@ import { Programs } from "../access/programs";
 import { Throttle } from "../access/throttle";
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
+import type { Slots } from "../base/slots";
 import type { Capabilities } from "../protocol/capability";
+import { scanSlots } from "../scan/scanner";
 import { KnownAddresses } from "../upstream/addresses";
 import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
 import type { OwnPlace } from "../upstream/own";
@@ -22,6 +24,7 @@ export class Memory {
   readonly throttle = new Throttle();
   readonly #pipelining = new Recent<boolean>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
   #programs: Programs | null = null;
+  #scans: Slots | null = null;
   #lookups: Lookups | null = null;
   #addresses: KnownAddresses | null = null;
 
@@ -32,6 +35,12 @@ export class Memory {
   get programs(): Programs {
     this.#programs ??= new Programs();
     return this.#programs;
+  }
+
+  /** The scans that run. */
+  get scans(): Slots {
+    this.#scans ??= scanSlots();
+    return this.#scans;
   }
 
   /** The lookups that run. */

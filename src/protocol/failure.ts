@@ -27,6 +27,7 @@ export const FAILURE_CODES = [
   "server-slow",
   "server-protocol",
   "out-of-turn",
+  "scanner",
   "shutdown",
   "internal",
 ] as const;

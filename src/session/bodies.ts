@@ -1,15 +1,29 @@
 /**
- * Multi-line responses of the server on their way to the client. A mail that the client does not get in full is lost to
- * nobody: nothing that stands behind its command is carried out then.
+ * Multi-line responses of the server on their way to the client, through the scanner if there is one. A mail that the
+ * client does not get in full is lost to nobody: nothing that stands behind its command is carried out then.
  */
 
+import { NEVER } from "../base/clock";
 import { type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
+import { Failure } from "../protocol/failure";
 import { MultilineEnd } from "../protocol/multiline";
-import type { Session } from "./session";
+import { replies } from "../protocol/replies";
+import { KeepAlive } from "./keepalive";
+import type { Route, Scan, Scanner, Verdict } from "./needs";
+import { loginFields, type Session } from "./session";
+import type { StatusLines } from "./statuslines";
 
 /** The commands whose response is a mail. */
 export const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
+
+/** What the client has sent behind the command of a body. */
+interface Behind {
+  /** Whether it is nothing at all. */
+  nothing(): boolean;
+  /** Whether a command is among it after which a mail may be gone. */
+  final(): boolean;
+}
 
 /** The bodies of one session. */
 export class Bodies {
@@ -17,53 +31,144 @@ export class Bodies {
   mail = false;
   /** Whether a client that now sends a command has taken the body under way for complete. */
   #declarable = false;
-  /** Whether a client has done so. It may have been wrong, and then the rest of the mail comes instead of an answer. */
+  /** Whether a body has ended so, or by silence. That may be wrong, and then its rest comes instead of an answer. */
   #declared = false;
+  readonly #abandoned = new AbortController();
   readonly #client: Connection;
+  readonly #server: Connection;
 
-  /** @param alone whether the client has sent nothing behind the command of this body */
   constructor(
     private readonly session: Session,
-    private readonly server: Connection,
-    private readonly alone: () => boolean,
+    private readonly statuses: StatusLines,
+    private readonly behind: Behind,
   ) {
     this.#client = session.client;
+    this.#server = statuses.server;
   }
 
-  /** Whether a client has ended a body by its next command, rather than the server by its last line. */
+  /** Whether a body has ended otherwise than by its last line. */
   get declared(): boolean {
     return this.#declared;
   }
 
   /** To be called when the client has sent a command. */
   heard(): void {
-    if (!this.#declarable || !this.#client.empty) return;
-    this.#declared = true;
-    this.server.endRelay();
+    if (this.#declarable && this.#client.empty) this.#declare();
   }
 
-  /** Hands a body on, behind its status line. @throws Failure */
-  async pass(command: Command, status: string): Promise<void> {
-    const { session } = this;
+  /** Ends a scan: the client is gone. */
+  abandon(failure: Failure): void {
+    this.#abandoned.abort(failure);
+  }
+
+  /** Hands a body on, behind its status line. @returns whether the client has got it @throws Failure */
+  async pass(command: Command, status: string): Promise<boolean> {
+    const { scanner } = this.session.needs;
     this.mail = MAIL.has(command.verb);
     if (this.mail && this.#client.hungUp) throw peerClosed("client");
-    session.insideResponse = true;
-    session.octets += await this.server.relay(this.#client, { find: this.#finder() }, status);
-    session.insideResponse = false;
-    this.#declarable = false;
+    const got = this.mail && scanner ? await this.#scanned(scanner, command, status) : await this.#relayed(status);
     if (this.mail && this.#client.hungUp) throw peerClosed("client");
     this.mail = false;
+    return got;
+  }
+
+  async #relayed(status: string): Promise<boolean> {
+    const { session } = this;
+    session.insideResponse = true;
+    session.octets += await this.#server.relay(this.#client, { find: this.#finder() }, status);
+    session.insideResponse = false;
+    this.#declarable = false;
+    return true;
   }
 
   /** Finds the end of a body, and looks at what else becomes of it, chunk by chunk. */
   #finder(): (chunk: Buffer) => number {
-    const end = new MultilineEnd(this.server.input.lineEnd);
+    const end = new MultilineEnd(this.#server.input.lineEnd);
     return (chunk) => {
-      if (this.mail && this.#client.hungUp) queueMicrotask(() => this.server.fail(peerClosed("client")));
+      this.#failIfGone();
       const at = end.find(chunk);
       // What the client had sent before it could have seen these octets declares nothing.
-      this.#declarable = at < 0 && end.ambiguous && this.alone();
+      this.#declarable = at < 0 && end.ambiguous && this.behind.nothing();
       return at;
     };
+  }
+
+  #failIfGone(): void {
+    if (this.mail && this.#client.hungUp) queueMicrotask(() => this.#server.fail(peerClosed("client")));
+  }
+
+  #declare(): void {
+    this.#declared = true;
+    this.#server.endRelay();
+  }
+
+  async #scanned(scanner: Scanner, command: Command, status: string): Promise<boolean> {
+    const { session } = this;
+    const { user, server } = loginFields(session.route as Route);
+    const mail = { session: session.id, client: session.clientAddress, user, server, command: command.toString() };
+    const alive = new KeepAlive(session, status);
+    const scan = await scanner.begin(mail, status);
+    try {
+      session.octets += await this.#spooled(scan, status);
+      // It has said all that it owes.
+      this.#server.deadline = NEVER;
+      const verdict = await scan.verdict(this.#abandoned.signal);
+      const begun = alive.stop();
+      if (verdict.kind === "refused") return await this.#refuse(mail.command, verdict, begun);
+      if (!begun) await this.#client.say(verdict.kind === "clean" ? status : replies.withheld);
+      session.insideResponse = true;
+      if (verdict.kind === "clean") await scan.deliver(this.#client);
+      else await this.#client.write(verdict.notice);
+      session.insideResponse = false;
+      return verdict.kind === "clean";
+    } finally {
+      alive.stop();
+      await scan.close();
+    }
+  }
+
+  /** As `#finder`, but the client sees nothing of it, and so can't declare its end. */
+  async #spooled(scan: Scan, status: string): Promise<number> {
+    const end = new MultilineEnd(this.#server.input.lineEnd);
+    const { silence } = this.session.needs.service.limits;
+    let timer: NodeJS.Timeout | undefined;
+    const find = (chunk: Buffer): number => {
+      clearTimeout(timer);
+      this.#failIfGone();
+      const at = end.find(chunk);
+      if (at < 0 && end.ambiguous) {
+        timer = setTimeout(() => {
+          this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
+          this.#declare();
+        }, silence);
+      }
+      return at;
+    };
+    try {
+      return await this.#server.relay(scan, { find }, status);
+    } catch (thrown) {
+      const { blame, code, message, reply } = Failure.of(thrown);
+      // Unlike a relayed mail, of which the client has a part, this one can have an answer.
+      throw blame === "server" && reply === null ? new Failure(blame, code, message, replies.serverLost) : thrown;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Refuses a mail that could not be scanned. The session ends if the client has said already what is to become of the
+   * mail, or if it waits for the rest of it.
+   */
+  async #refuse(
+    command: string,
+    { code, reason, reply }: Verdict & { kind: "refused" },
+    begun: boolean,
+  ): Promise<false> {
+    this.session.emit("notScanned", { command, code, reason });
+    if (begun) throw new Failure("nobody", "scanner", `a mail was not scanned: ${reason}`);
+    await this.#client.say(reply);
+    if (this.behind.final())
+      throw new Failure("nobody", "scanner", "commands stood behind a mail that was not scanned");
+    return false;
   }
 }

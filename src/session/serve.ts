@@ -38,9 +38,12 @@ async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
   const greeting = `+OK ${needs.service.dialogue.greeting}`;
   const connected = () => session.emit("connect", { port: client.peer.port, interface: client.local.address });
-  if (session.tls === "tls") {
+  if (session.tls === "tls" || needs.scanner) {
     connected();
-    await session.startTls();
+    if (session.tls === "tls") await session.startTls();
+    session.owed = true;
+    await needs.scanner?.ready();
+    session.owed = false;
     await client.say(greeting);
   } else {
     // The first log line opens the log: the greeting does not wait for that.

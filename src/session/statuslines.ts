@@ -10,6 +10,7 @@ import { isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
 export const TOLERATED_CODES = [
   "auth-answer",
   "empty-line",
+  "end-by-silence",
   "greeting-line",
   "lone-dot",
   "no-line-end",

@@ -68,8 +68,10 @@ class Transaction {
     this.#server = statuses.server;
     this.#client = session.client;
     this.#route = session.route as Route;
-    const alone = () => this.#client.input.pending === 0 && !this.#held && this.#due.length === 1;
-    this.#bodies = new Bodies(session, this.#server, alone);
+    this.#bodies = new Bodies(session, statuses, {
+      nothing: () => this.#client.input.pending === 0 && !this.#held && this.#due.length === 1,
+      final: () => FINAL.has(this.#held?.verb ?? "") || /^(?:DELE|QUIT)\b/im.test(this.#client.input.ahead),
+    });
     statuses.onSkipped = () => this.#nextTurn();
     this.#client.onOver = (failure) => this.#clientOver(failure);
     if (this.#client.over) this.#clientOver(peerClosed("client"));
@@ -142,7 +144,7 @@ class Transaction {
     const { session } = this;
     const positive = isPositive(line);
     if (positive && command.multiline) {
-      await this.#bodies.pass(command, cleaned(line));
+      if (!(await this.#bodies.pass(command, cleaned(line)))) return;
     } else {
       if (LISTING.has(command.verb)) this.statuses.dotMayFollow();
       await this.#client.say(cleaned(line));
@@ -241,6 +243,7 @@ class Transaction {
       this.#server.limit = now() + inactivity;
       this.#nextTurn();
     } else {
+      this.#bodies.abandon(failure);
       this.#server.fail(failure);
     }
   }

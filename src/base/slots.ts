@@ -1,0 +1,51 @@
+/** A bound on how much goes on at once. */
+
+/** So many places; who finds none free waits. */
+export class Slots {
+  #free: number;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /**
+   * Takes a place, in the order of the calls.
+   *
+   * @param until gives up, with its reason
+   * @returns gives the place back; to be called once
+   * @throws the reason of `until`
+   */
+  async take(until: AbortSignal): Promise<() => void> {
+    until.throwIfAborted();
+    if (this.#free > 0) this.#free--;
+    else await this.#turn(until);
+    return () => this.#give();
+  }
+
+  #turn(until: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const gone = () => {
+        this.#waiting.delete(ready);
+        reject(until.reason);
+      };
+      const ready = () => {
+        until.removeEventListener("abort", gone);
+        resolve();
+      };
+      this.#waiting.add(ready);
+      until.addEventListener("abort", gone, { once: true });
+    });
+  }
+
+  /** A place that somebody waits for is handed over, and is never free in between. */
+  #give(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free++;
+    } else {
+      this.#waiting.delete(next);
+      next();
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Slots } from "../../src/base/slots";
+
+test("places are taken in order, handed over, and left by who gives up", async () => {
+  const slots = new Slots(2);
+  const never = new AbortController().signal;
+  const first = await slots.take(never);
+  await slots.take(never);
+  const order: number[] = [];
+  const third = slots.take(never).then((leave) => {
+    order.push(3);
+    return leave;
+  });
+  const gone = new AbortController();
+  const fourth = slots.take(gone.signal);
+  const fifth = slots.take(never).then((leave) => {
+    order.push(5);
+    return leave;
+  });
+  gone.abort(new Error("gone"));
+  await assert.rejects(fourth, /gone/);
+  await assert.rejects(slots.take(gone.signal), /gone/);
+  assert.deepEqual(order, []);
+  first();
+  const leave = await third;
+  assert.deepEqual(order, [3]);
+  leave();
+  (await fifth)();
+  assert.deepEqual(order, [3, 5]);
+  const last = await slots.take(never);
+  last();
+});

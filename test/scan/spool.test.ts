@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { fstatSync, readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Spool } from "../../src/scan/spool";
+import { scratch } from "../stage/acp";
+
+/** The descriptors of this process that are files of a folder. */
+function openIn(folder: string): number[] {
+  const target = (fd: string) => {
+    try {
+      return readlinkSync(join("/proc/self/fd", fd));
+    } catch {
+      return "";
+    }
+  };
+  return readdirSync("/proc/self/fd").flatMap((fd) => (target(fd).startsWith(folder) ? [Number(fd)] : []));
+}
+
+test("G4: the file has no name, and nobody else can read it", async (t) => {
+  const folder = scratch(t);
+  const spool = new Spool(folder);
+  await spool.open();
+  assert.deepEqual(readdirSync(folder), []);
+  const [fd = -1] = openIn(folder);
+  const { mode, nlink } = fstatSync(fd);
+  assert.deepEqual([mode & 0o777, nlink], [0o600, 0]);
+  await spool.close();
+  assert.deepEqual(openIn(folder), []);
+});
+
+test("what was sent is what is read, whole and in parts", async (t) => {
+  const spool = new Spool(scratch(t));
+  await spool.open();
+  const pieces = ["+OK\r\n", "\xff\0", "x".repeat(200_000), "end"];
+  for (const piece of pieces) spool.send(piece === "end" ? Buffer.from(piece) : piece);
+  assert.equal(spool.empty, false);
+  await spool.emptied();
+  assert.equal(spool.empty, true);
+  const all = Buffer.from(pieces.join(""), "latin1");
+  assert.equal(spool.size, all.length);
+  assert.ok((await spool.part(0, spool.size)).equals(all));
+  assert.ok((await spool.part(5, 7)).equals(all.subarray(5, 7)));
+  assert.ok((await spool.part(100_000, 1e9)).equals(all.subarray(100_000)));
+  await spool.close();
+});
+
+test("G4: a disk without space, or without the folder, keeps nothing and takes all", async (t) => {
+  const folder = scratch(t);
+  for (const spool of [new Spool(folder, Number.MAX_SAFE_INTEGER), new Spool(join(folder, "none"))]) {
+    await spool.open();
+    spool.send("x".repeat(100));
+    await spool.emptied();
+    assert.match(String((spool.fault as NodeJS.ErrnoException).code), /^(?:ENOSPC|ENOENT)$/);
+    spool.send("y".repeat(100));
+    assert.equal(spool.empty, true);
+    assert.equal(spool.size, 200);
+    await spool.close();
+  }
+  assert.deepEqual(openIn(folder), []);
+});
