@@ -47,6 +47,7 @@ const APART: readonly [string, string][] = [
 const INSIDE_CONNECTION: readonly [string, string][] = [
   ["upstream/tcp", "connection/buffers"],
   ["listen/superserver", "connection/pair"],
+  ["upstream/via", "connection/pair"],
 ];
 
 interface Import {

@@ -11,6 +11,7 @@ import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
+import { inheritedEnvironment } from "../process/children";
 import { WORD_LIMIT } from "../protocol/command";
 import { secretsOf } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
@@ -103,8 +104,7 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
     PASSWD: route.proxyPassword,
     SESSION: about.session,
   };
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LISTEN_|NODE_|NOTIFY_SOCKET$)/.test(name));
-  const environment: NodeJS.ProcessEnv = Object.fromEntries(inherited);
+  const environment = inheritedEnvironment();
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
     for (const name in values) {

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { reasonOf } from "../base/faults";
+import { OUTPUT_BOUND, passLines, Starts, signalGroup } from "../process/children";
 
 /** A program to run. */
 interface ProgramCall {
@@ -39,24 +40,10 @@ export const AT_ONCE = 64;
 export const PIPES = 3;
 
 /**
- * Starting a program stops the event loop for about a millisecond. At most one eighth of the time is spent so, since
- * many logins at once would slow down other sessions (500 logins took 50 % of a download's speed, 20 % with this;
- * bench:acp).
- */
-const START_SHARE = 8;
-
-/**
  * How many octets of stdout and of descriptor 3 are kept. One octet more is kept as well, so that the caller can see
  * that an answer is too long.
  */
 const KEPT = 4096;
-
-/** How many octets a program may write to one descriptor before the gateway closes its end of the pipe. */
-const OUTPUT_BOUND = 1024 * 1024;
-
-/** How many lines of stderr go to the log, and how many octets of each. */
-const STDERR_LINES = 100;
-const STDERR_LINE = 512;
 
 /** How long after a program's exit its pipes are closed and its process group is killed, in milliseconds. */
 const GROUP_GRACE = 1000;
@@ -67,10 +54,10 @@ const DRAIN = 20;
 /** The programs that run, and the callers that wait to run one. */
 export class Programs {
   #running = 0;
-  /** When the next program may be started, in milliseconds of performance.now(). */
-  #nextStart = 0;
   readonly #waiting: (() => void)[] = [];
   readonly #groups = new Set<number>();
+
+  constructor(private readonly starts = new Starts()) {}
 
   /**
    * Runs a program with an empty stdin.
@@ -83,7 +70,7 @@ export class Programs {
     if (this.#running >= AT_ONCE) await this.#turn(until);
     else this.#running++;
     try {
-      for (let wait = this.#wait(); wait > 0 && !until.aborted; wait = this.#wait()) await pause(wait);
+      while (this.starts.wait > 0 && !until.aborted) await pause(this.starts.wait);
       if (until.aborted) throw until.reason;
       return await this.#run(program, until);
     } finally {
@@ -113,14 +100,9 @@ export class Programs {
     });
   }
 
-  /** How long the next start has to wait, in milliseconds. */
-  #wait(): number {
-    return this.#nextStart - performance.now();
-  }
-
   /** Kills all process groups. */
   close(): void {
-    for (const group of this.#groups) kill(group);
+    for (const group of this.#groups) signalGroup(group, "SIGKILL");
   }
 
   #run({ argv, environment: env, timeout, said }: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
@@ -128,21 +110,19 @@ export class Programs {
     const began = performance.now();
     let child: ChildProcess;
     try {
-      child = spawn(program, words, { env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+      const stdio = ["ignore", "pipe", "pipe", "pipe"] as const;
+      child = this.starts.now(() => spawn(program, words, { env, detached: true, stdio: [...stdio] }));
     } catch (thrown) {
       // Some faults of the system are thrown, such as ENOMEM and ETXTBSY; for others "error" follows.
       return Promise.resolve(unstarted(reasonOf(thrown as Error)));
-    } finally {
-      const started = performance.now();
-      this.#nextStart = started + (started - began) * (START_SHARE - 1);
     }
     // If no descriptor is free, the child has no pipes, and "error" follows.
     const [, stdout, stderr, answer] = (child.stdio ?? []) as unknown as Readable[];
     const kept = [collect(stdout), collect(answer)] as const;
-    const lines = stderr ? logLines(stderr, said) : null;
+    const lines = stderr ? passLines(stderr, said) : null;
     if (child.pid !== undefined) this.#groups.add(child.pid);
     return new Promise<ProgramResult>((resolve, reject) => {
-      const stop = () => child.pid !== undefined && kill(child.pid);
+      const stop = () => child.pid !== undefined && signalGroup(child.pid, "SIGKILL");
       const timer = setTimeout(() => {
         stop();
         settle(null, "time limit");
@@ -182,21 +162,13 @@ export class Programs {
     const group = child.pid as number;
     await pause(GROUP_GRACE);
     for (const pipe of child.stdio ?? []) pipe?.destroy();
-    if (this.#groups.delete(group)) kill(group);
+    if (this.#groups.delete(group)) signalGroup(group, "SIGKILL");
   }
 }
 
 /** The result of a program that could not be started. */
 function unstarted(how: string): ProgramResult {
   return { status: null, how, stdout: "", answer: "", seconds: 0 };
-}
-
-function kill(group: number): void {
-  try {
-    process.kill(-group, "SIGKILL");
-  } catch {
-    // No process of the group is left.
-  }
 }
 
 /** Keeps the first octets of a pipe. It reads up to OUTPUT_BOUND, so that the program's writes do not block. */
@@ -210,26 +182,4 @@ function collect(pipe: Readable | undefined): () => string {
     if (octets > OUTPUT_BOUND) pipe.destroy();
   });
   return () => kept;
-}
-
-/** Passes the lines of a pipe to `said` as they arrive. @returns passes a last line without a line end */
-function logLines(pipe: Readable, said: (line: string) => void): () => void {
-  let rest = "";
-  let count = 0;
-  let octets = 0;
-  const pass = (line: string) => {
-    if (line && count++ < STDERR_LINES) said(line.slice(0, STDERR_LINE));
-  };
-  pipe.on("error", () => {});
-  pipe.on("data", (chunk: Buffer) => {
-    octets += chunk.length;
-    const lines = (rest + chunk.toString("latin1")).split("\n");
-    rest = (lines.pop() ?? "").slice(0, STDERR_LINE);
-    for (const line of lines) pass(line);
-    if (octets > OUTPUT_BOUND) pipe.destroy();
-  });
-  return () => {
-    pass(rest);
-    rest = "";
-  };
 }

@@ -12,14 +12,15 @@ import { delimiter, dirname, join } from "node:path";
 import { placeOf } from "../access/routing";
 import { type HostPort, isAddress, showHostPort } from "../base/address";
 import { inWords, reasonOf } from "../base/faults";
+import { clamd } from "../config/places";
 import { namedServers } from "../config/rules";
 import type { Service, Settings, TlsMode } from "../config/settings";
-import { servers as allowed, clamd, isProgram } from "../config/values";
+import { servers as allowed, isProgram } from "../config/values";
 import { Gateway } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
 import { logWay, type Start } from "../log/open";
-import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { spoolFolder } from "../scan/spool";
 import { systemResolve } from "../upstream/lookup";
 import { checkServer } from "./servercheck";
@@ -132,7 +133,8 @@ function filesOf(service: Service, made: { gateway: Gateway | null }): string[] 
 }
 
 /** Drops root, so that the next checks have the rights of sessions. */
-function becomeUser({ process: { user } }: Settings): string[] {
+function becomeUser({ process: { user }, service }: Settings): string[] {
+  if (isRoot() && service.servers.ssh !== undefined) requireHome(user);
   if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
   return [];
 }

@@ -17,7 +17,7 @@ import { logWay, type OpenLog, openLog, type Start } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { kindOf } from "../process/descriptor";
 import { Pidfile } from "../process/pidfile";
-import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
+import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { endOnSignal, reloadOnSignal } from "./signals";
 import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
 
@@ -109,6 +109,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
   const byRoot = isRoot();
   const dropRoot = byRoot ? rootDropper(own.user) : () => {};
+  if (byRoot && service.servers.ssh !== undefined) requireHome(own.user);
   // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process. The pidfile
   // comes after this: whoever finds the process id in it may send the signal.
   const files = listener.gateway.files.length > 0;

@@ -32,7 +32,7 @@ export async function checkServer(gateway: Gateway, server: HostPort): Promise<s
   );
   if (route.kind === "denial") throw new Error(route.reason);
   const never = new AbortController().signal;
-  const dialled = await gateway.dial({ clientAddress: "" }, route, never);
+  const dialled = await gateway.dial({ id: "check", clientAddress: "" }, route, never);
   if (dialled.kind === "denial") throw new Error(dialled.reason);
   const { server: connection, place } = dialled;
   const name = showHostPort(place.host, place.port);
@@ -45,13 +45,19 @@ export async function checkServer(gateway: Gateway, server: HostPort): Promise<s
     });
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     const lines = [
-      `server ${name} is reached at ${bracketed(connection.peer.address)}, ${how}`,
+      `server ${name} is reached ${ways(gateway, connection)}, ${how}`,
       `server says: ${plain(greeting, LINE_BOUND)}`,
     ];
     return [...lines, ...(await offers(connection, statuses, name))];
   } finally {
     connection.close(0);
   }
+}
+
+/** By which way a server is reached. */
+function ways({ service: { servers } }: Gateway, { peer }: Connection): string {
+  if (servers.ssh !== undefined) return `through ssh to ${servers.ssh}`;
+  return servers.via ? `through ${servers.via[0]}` : `at ${bracketed(peer.address)}`;
 }
 
 /** What the server answers to CAPA, and what is to be said of it. A server without CAPA is in order. */

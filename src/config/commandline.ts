@@ -7,9 +7,9 @@ import { Command, CommanderError, Option } from "commander";
 import { POP3_PORT } from "../base/address";
 import { quote } from "../base/quote";
 import { type Draft, defaults, OPTIONS, type OptionRow, type Options } from "./options";
+import { listenAddress, serverList } from "./places";
 import { settingsOf, UsageFault } from "./rules";
 import type { ListenAddress, Settings } from "./settings";
-import { listenAddress, serverList } from "./values";
 
 /** What to do, by the command line: print a text, check the settings, or run. */
 type Request =

@@ -6,19 +6,18 @@
 import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
+import { clamd, command, listenAddress, sshHost } from "./places";
 import type { ServerEntry } from "./servers";
 import type { ClamdAddress, ListenAddress, LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
 import type { SyslogTarget } from "./syslog";
 import {
   address,
-  clamd,
   delimiters,
   facility,
   folder,
   greeting,
   type Kind,
   LOG_FORMATS,
-  listenAddress,
   mechanisms,
   networks,
   number,
@@ -81,6 +80,7 @@ export interface Options {
   readonly serverTlsMin: TlsVersion;
   readonly servers?: readonly ServerEntry[];
   readonly sources: readonly string[];
+  readonly ssh?: string;
   readonly syslog?: SyslogTarget;
   readonly timeout: number;
   readonly tlsCerts: readonly string[];
@@ -88,6 +88,7 @@ export interface Options {
   readonly tlsMin: TlsVersion;
   readonly user: string;
   readonly utf8: boolean;
+  readonly via?: readonly string[];
   readonly xclient: boolean;
 }
 
@@ -230,6 +231,8 @@ export const OPTIONS: readonly OptionRow[] = [
     value("-v, --prefix <prefix>", "prefix", prefix, "prefix of the program's variables"),
     value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long the program may take"),
     value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
+    value("--via <command>", "via", command, "the server's connection is this command's input and output; %h, %p"),
+    value("--ssh <[user@]host>", "ssh", sshHost, "reach servers through ssh to this host, with one login for all"),
     each("-q, --source <ip>", "sources", address, "source address of connections to servers; once per address family"),
   ),
   ...group(

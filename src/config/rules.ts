@@ -69,9 +69,23 @@ function serviceOf(options: Options): Service {
     throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
+  const far = faultOfVia(options);
+  if (far !== null) throw new UsageFault(far);
   const fault = (saysHow(options) ? faultOfTls(service, modesOf(options)) : null) ?? faultOfServerTls(service);
   if (fault !== null) throw new UsageFault(fault);
   return service;
+}
+
+/** The fault in what stands beside --via or --ssh, in one line; null: none. */
+function faultOfVia({ via, ssh, select, servers, demo, sources }: Options): string | null {
+  if (via && ssh !== undefined) return "--via and --ssh exclude each other";
+  if (!via && ssh === undefined) return null;
+  const option = via ? "--via" : "--ssh";
+  if (demo) return `--demo is of no use beside ${option}`;
+  if (sources.length > 0) return `-q is of no use beside ${option}: the command makes the connection`;
+  // The far side looks the name up, so its addresses can't be checked here.
+  if (select && !servers) return `${option} with -e needs -s: the servers that may be reached from the far side`;
+  return null;
 }
 
 /** The TLS modes of all listeners, as far as the options set them. */
@@ -91,10 +105,24 @@ function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Opt
 }
 
 function serversOf(options: Options): ServerSettings {
-  const { defaultServers, demo, sources, pipelining, xclient, serverTls, serverCa, serverPins, serverTlsMin } = options;
+  const {
+    defaultServers,
+    demo,
+    sources,
+    pipelining,
+    via,
+    ssh,
+    xclient,
+    serverTls,
+    serverCa,
+    serverPins,
+    serverTlsMin,
+  } = options;
   return {
     defaultServers,
     demo,
+    via,
+    ssh,
     xclient,
     pipelining,
     source4: sources.findLast((source) => isIPv4(source)),

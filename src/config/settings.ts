@@ -99,6 +99,10 @@ export interface ServerSettings {
   readonly defaultServers: readonly HostPort[];
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
+  /** The command through which servers are reached, with `%h` and `%p`; absent: they are connected to. */
+  readonly via?: readonly string[] | undefined;
+  /** The host through which ssh reaches servers, as `[user@]host`. */
+  readonly ssh?: string | undefined;
   /** Whether servers that offer XCLIENT are told who the client is. */
   readonly xclient: boolean;
   /** Whether servers that list PIPELINING get commands before they have answered others. */

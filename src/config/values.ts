@@ -5,22 +5,13 @@
 
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  bracketed,
-  type HostPort,
-  isAddress,
-  parseHost,
-  parseHostPort,
-  parsePort,
-  showHostPort,
-} from "../base/address";
+import { isAddress, parseHost, showHostPort } from "../base/address";
 import { type Cidr, parseCidr, showCidr } from "../base/cidr";
-import { quote } from "../base/quote";
 import { MECHANISMS, type Mechanism } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
-import type { ClamdAddress, ListenAddress, LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
+import type { LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
 import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
 /** A kind of value of options. */
@@ -60,7 +51,7 @@ export const seconds: Kind<number> = {
 };
 
 /** A text that is taken as it is. */
-const text: Kind<string> = { parse: (given) => given, show: (value) => value };
+export const text: Kind<string> = { parse: (given) => given, show: (value) => value };
 
 /** The name of a user, or `uid[:gid]`; only the system knows whether there is one. */
 export const user: Kind<string> = text;
@@ -103,17 +94,6 @@ export const networks: Kind<readonly Cidr[]> = {
 /** All that can become of a mail over clamd's limit. */
 export const OVERSIZE: readonly Oversize[] = ["refuse", "notify"];
 
-/** Where clamd listens: `host:port`, or the path of a socket. */
-export const clamd: Kind<ClamdAddress> = {
-  parse(given) {
-    if (given.includes("/") && !given.includes("://")) return { path: resolve(given) };
-    const { host, port = null } = parseHostPort(given) ?? {};
-    if (host === undefined || port === null) throw new Error("give host:port, or the path of a socket");
-    return { host, port };
-  },
-  show: (value) => ("path" in value ? value.path : showHostPort(value.host, value.port)),
-};
-
 /** Comma-separated mechanisms of AUTH, in any case; empty entries are skipped. */
 export const mechanisms: Kind<readonly Mechanism[]> = {
   parse(given) {
@@ -125,52 +105,6 @@ export const mechanisms: Kind<readonly Mechanism[]> = {
     return known;
   },
   show: (list) => list.join(","),
-};
-
-/** Comma-separated servers, each `host[:port]`, in the order in which they are tried; empty entries are skipped. */
-export const serverList: Kind<readonly HostPort[]> = {
-  parse(given) {
-    const entries = given.split(",").map((entry) => entry.trim());
-    const list = entries.filter(Boolean).map(parseServer);
-    if (list.length === 0) throw new Error("give a server, as host[:port]");
-    return list;
-  },
-  show: (list) => list.map(({ host, port }) => (port === null ? bracketed(host) : showHostPort(host, port))).join(","),
-};
-
-function parseServer(given: string): HostPort {
-  const parsed = parseHostPort(given);
-  if (parsed) return parsed;
-  const wrong = `${quote(given)} is not a server`;
-  const url = /^[a-z0-9+.-]+:\/\/([^/]*)/i.exec(given);
-  if (url) throw new Error(`${wrong} but a URL: give host[:port]${url[1] ? `, such as ${quote(url[1])}` : ""}`);
-  if (given.includes("@")) throw new Error(`${wrong}: give host[:port] without a user`);
-  if (isAddress(given)) throw new Error(`${wrong}: give an IPv6 address in brackets, [${given}]`);
-  const port = /^[^:]+:([0-9]+)$/.exec(given)?.[1];
-  if (port !== undefined && parsePort(port) === null) throw new Error(`${wrong}: a port is a number from 1 to 65535`);
-  if (/^[^:]+:.*$/.test(given)) throw new Error(`${wrong}: give host[:port], a port is a number from 1 to 65535`);
-  throw new Error(`${wrong}: give a name or an address, host[:port], an IPv6 address in brackets`);
-}
-
-const LISTEN = "[interface:]port[/tls|/starttls][=server]";
-
-/** `[interface:]port[/tls|/starttls][=server,...]`; an IPv6 interface is written in brackets. */
-export const listenAddress: Kind<ListenAddress> = {
-  parse(given) {
-    const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(given) ?? [];
-    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?$/.exec(place);
-    if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
-    const port = parsePort(parts[3] as string, true);
-    if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
-    const tls = parts[4] as TlsMode | undefined;
-    const servers = after === undefined ? undefined : serverList.parse(after);
-    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...(servers && { servers }) };
-  },
-  show({ host, port, tls, servers }) {
-    const before = host === null ? "" : `${bracketed(host)}:`;
-    const after = servers === undefined ? "" : `=${serverList.show(servers)}`;
-    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}${after}`;
-  },
 };
 
 /** SHA-256 as hex, from hex or base64. */

@@ -1,6 +1,6 @@
 /**
- * Two pipes as one stream: input from one descriptor, output to another. As with a socket, the end of the input leaves
- * the output open. When the stream has closed, both descriptors are closed.
+ * Two pipes as one stream: input from one, output to the other. As with a socket, the end of the input leaves the output
+ * open. The stream has closed when both pipes have.
  */
 
 import { Socket } from "node:net";
@@ -9,44 +9,50 @@ import { vacate } from "../process/descriptor";
 
 type Done = (fault?: Error | null) => void;
 
-/** Standard input and standard output. */
+/** Two pipes. */
 export class PipePair extends Duplex {
-  readonly #input = new Socket({ fd: 0, readable: true, writable: false });
-  readonly #output = new Socket({ fd: 1, readable: false, writable: true });
-
-  constructor() {
+  constructor(
+    private readonly input: Socket,
+    private readonly output: Socket,
+  ) {
     super({ allowHalfOpen: true });
-    const input = this.#input;
     input.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) input.pause();
     });
     input.on("end", () => this.push(null));
-    // Input that has arrived counts, however it ended. If the client has closed the output's pipe, the write fails.
+    // Input that has arrived counts, however it ended. If the peer has closed the output's pipe, the write fails.
     input.on("error", () => this.push(null));
-    input.once("close", () => vacate(0));
-    this.#output.on("error", () => {});
-    this.#output.once("close", () => vacate(1));
+    output.on("error", () => {});
   }
 
   override _read(): void {
-    this.#input.resume();
+    this.input.resume();
   }
 
   override _write(octets: Buffer, _encoding: string, done: Done): void {
-    this.#output.write(octets, done);
+    this.output.write(octets, done);
   }
 
-  /** Done when the descriptor is closed: only then does the pipe's reader see the end. */
+  /** Done when the pipe is closed: only then does its reader see the end. */
   override _final(done: Done): void {
-    whenClosed(this.#output, done);
-    this.#output.end();
+    whenClosed(this.output, done);
+    this.output.end();
   }
 
   override _destroy(fault: Error | null, done: Done): void {
-    whenClosed(this.#input, () => whenClosed(this.#output, () => done(fault)));
-    this.#input.destroy();
-    this.#output.destroy();
+    whenClosed(this.input, () => whenClosed(this.output, () => done(fault)));
+    this.input.destroy();
+    this.output.destroy();
   }
+}
+
+/** Standard input and standard output. When the stream has closed, both descriptors are closed. */
+export function standardPair(): PipePair {
+  const input = new Socket({ fd: 0, readable: true, writable: false });
+  const output = new Socket({ fd: 1, readable: false, writable: true });
+  input.once("close", () => vacate(0));
+  output.once("close", () => vacate(1));
+  return new PipePair(input, output);
 }
 
 /** Calls back when a socket has closed; at once if it has closed already. */

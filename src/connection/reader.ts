@@ -93,6 +93,11 @@ export class Reader {
     return this.#octets.toString("latin1");
   }
 
+  /** Waits until there are octets. @returns false: the input has ended without any @throws Failure */
+  async filled(): Promise<boolean> {
+    return this.#octets.length > 0 || (await this.#arrival());
+  }
+
   /** Whether the input begins with these octets (latin1); they are not taken. @throws Failure */
   async startsWith(octets: string): Promise<boolean> {
     for (;;) {

@@ -34,7 +34,7 @@ import {
 import { serve } from "../session/serve";
 import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
-import { dial } from "../upstream/dial";
+import { type DialTerms, dial } from "../upstream/dial";
 import type { Memory } from "./memory";
 
 /** The gateway of one service. */
@@ -102,16 +102,24 @@ export class Gateway implements Needs {
     return this.#acp.admit(route, about, until);
   }
 
-  dial(who: Pick<Visitor, "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
+  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
-    const { lookups, addresses: known, listeners } = this.memory;
-    const guard = (address: string) => this.#routing.guard(address);
-    return dial(
-      route,
-      who.clientAddress,
-      { servers, limits, lookups, known, listeners, guard, tls: () => this.#tls() },
-      until,
-    );
+    const { memory } = this;
+    const origin = { session: who.id };
+    const terms: DialTerms = {
+      servers,
+      limits,
+      lookups: memory.lookups,
+      known: memory.addresses,
+      listeners: memory.listeners,
+      guard: (address) => this.#routing.guard(address),
+      tls: () => this.#tls(),
+      commands: () => memory.commands,
+      ssh: (host) => memory.ssh(host),
+      said: (said) => this.emit("viaSaid", { said }, origin),
+      ended: (status) => this.emit("viaEnded", { status }, origin),
+    };
+    return dial(route, who.clientAddress, terms, until);
   }
 
   clientTls(raw: Duplex): TLSSocket {

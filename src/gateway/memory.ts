@@ -7,11 +7,14 @@ import { Throttle } from "../access/throttle";
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
 import type { Slots } from "../base/slots";
+import { Starts } from "../process/children";
 import type { Capabilities } from "../protocol/capability";
 import { scanSlots } from "../scan/scanner";
 import { KnownAddresses } from "../upstream/addresses";
 import { Lookups, type Resolve, systemResolve } from "../upstream/lookup";
 import type { OwnPlace } from "../upstream/own";
+import { Ssh } from "../upstream/ssh";
+import { Commands } from "../upstream/via";
 
 /** How long a server's capabilities are kept, in milliseconds, and of how many servers. */
 const CAPABILITIES_AGE = 60 * 60 * 1000;
@@ -25,16 +28,36 @@ export class Memory {
   readonly #pipelining = new Recent<boolean>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
   #programs: Programs | null = null;
   #scans: Slots | null = null;
+  #commands: Commands | null = null;
+  #ssh: Ssh | null = null;
   #lookups: Lookups | null = null;
   #addresses: KnownAddresses | null = null;
 
   /** @param resolve how names are looked up; default: as the system does */
   constructor(private readonly resolve: Resolve = systemResolve) {}
 
+  /** When programs were started. */
+  readonly starts = new Starts();
+
   /** The access control programs that run. */
   get programs(): Programs {
-    this.#programs ??= new Programs();
+    this.#programs ??= new Programs(this.starts);
     return this.#programs;
+  }
+
+  /** The commands that are connections. */
+  get commands(): Commands {
+    this.#commands ??= new Commands(this.starts);
+    return this.#commands;
+  }
+
+  /** The logins of ssh at this host. */
+  ssh(host: string): Ssh {
+    if (this.#ssh?.host !== host) {
+      this.#ssh?.close();
+      this.#ssh = new Ssh(host);
+    }
+    return this.#ssh;
   }
 
   /** The scans that run. */
@@ -65,9 +88,11 @@ export class Memory {
     this.#pipelining.set(keyOf(server), capabilities.has("PIPELINING"));
   }
 
-  /** Kills the access control programs that still run. */
+  /** Ends the programs that still run. */
   close(): void {
     this.#programs?.close();
+    this.#commands?.close();
+    this.#ssh?.close();
   }
 }
 

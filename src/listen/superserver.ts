@@ -11,7 +11,7 @@ import { Socket } from "node:net";
 import { faultOfTls } from "../config/rules";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
-import { PipePair } from "../connection/pair";
+import { standardPair } from "../connection/pair";
 import {
   type DescriptorKind,
   isAcceptedOnAll,
@@ -136,7 +136,7 @@ export class Superserver {
 function clientOn({ fd, kind }: PassedDescriptor): Connection {
   if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) {
     const nowhere = { address: "", port: 0 };
-    return new Connection(new PipePair(), "client", nowhere, nowhere);
+    return new Connection(standardPair(), "client", nowhere, nowhere);
   }
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }).setNoDelay(true);
   const standard = STANDARD.filter((one) => one === fd || isSameDescriptor(one, fd));

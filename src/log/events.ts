@@ -51,6 +51,8 @@ export const EVENTS = {
   clientLogFailed: row("err", "client-log", "code", "reason"),
 
   // Events of a session; the field `session` alone stands before these.
+  viaSaid: row("notice", "via", "said"),
+  viaEnded: row("err", "via", "status"),
   acpSaid: row("notice", "acp", "said"),
   acpEnded: row("info", "acp", "status", "seconds"),
   acpIgnored: row("warning", "acp", "ignored"),

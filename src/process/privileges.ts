@@ -6,8 +6,8 @@
  * whose it is. These calls change every thread of the process; a worker thread can't make them.
  */
 
-import { accessSync, constants } from "node:fs";
-import { userInfo } from "node:os";
+import { accessSync, constants, statSync } from "node:fs";
+import { type UserInfo, userInfo } from "node:os";
 import { reasonOf } from "../base/faults";
 import type { Warning } from "../base/warning";
 
@@ -17,6 +17,8 @@ interface Account {
   readonly name: string | null;
   readonly uid: number;
   readonly gid: number;
+  /** The home directory that the system knows; null: none. */
+  readonly home: string | null;
 }
 
 /** The group of root. */
@@ -45,13 +47,13 @@ export function accountOf(user: string): Account {
   const [, digits, group] = /^([0-9]+)(?::([0-9]+))?$/.exec(user) ?? [];
   if (digits === undefined) {
     if (!/^[^:\x00-\x20]+$/.test(user)) throw new Error(`not a user, nor uid[:gid]: ${user}`);
-    const { uid, gid } = infoOf(user) ?? fail(`there is no user ${user}`);
-    return { name: user, uid, gid };
+    const { uid, gid, homedir } = infoOf(user) ?? fail(`there is no user ${user}`);
+    return { name: user, uid, gid, home: homedir };
   }
   const uid = id(digits);
-  if (group !== undefined) return { name: null, uid, gid: id(group) };
+  if (group !== undefined) return { name: null, uid, gid: id(group), home: null };
   const info = infoOf(uid) ?? fail(`uid ${uid} has no account: give its group too, as ${uid}:gid`);
-  return { name: info.username, uid, gid: info.gid };
+  return { name: info.username, uid, gid: info.gid, home: info.homedir };
 }
 
 /**
@@ -82,6 +84,17 @@ export function dropPrivileges(user: string): void {
   }
 }
 
+/**
+ * Checks that the account of -u has a home: ssh keeps its keys and the hosts that it knows there.
+ *
+ * @throws Error in one line
+ */
+export function requireHome(user: string): void {
+  const { home } = accountOf(user);
+  if (home !== null && statSync(home, { throwIfNoEntry: false })?.isDirectory()) return;
+  fail(`--ssh: the user ${user} has no home: name an account that has one with -u`);
+}
+
 /** What is worth a warning about the rights of this process, which root has started; null: nothing. */
 export function rootWarning(user: string): Warning | null {
   if (isRoot()) return { code: "root", reason: `-u ${user}: the gateway stays root` };
@@ -105,7 +118,7 @@ function hasDroppedRoot({ name, uid, gid }: Account): boolean {
 }
 
 /** Looks an account up by its name or uid; null if there is none. */
-function infoOf(user: string | number): { username: string; uid: number; gid: number } | null {
+function infoOf(user: string | number): UserInfo<string> | null {
   try {
     posix.seteuid(user);
   } catch (thrown) {

@@ -19,6 +19,7 @@ export const FAILURE_CODES = [
   "displaced",
   "lookup",
   "unreachable",
+  "command",
   "source-address",
   "server-tls",
   "server-refused",

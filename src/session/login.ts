@@ -66,7 +66,7 @@ async function attemptLogin(
   const { server, place } = dialled;
   const route = { ...admitted, ...place };
   session.route = route;
-  session.address = server.peer.address;
+  session.address = server.peer.address || undefined;
   whenOver(client, (failure) => server.fail(failure));
   if (needs.trace) session.trace(server);
   try {

@@ -177,7 +177,7 @@ export interface Needs {
    * @param until aborts, with the signal's reason
    * @throws the reason of `until`, or a Failure
    */
-  dial(who: Pick<Visitor, "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial>;
+  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial>;
   /** TLS over the stream of a client. */
   clientTls(raw: Duplex): TLSSocket;
   /** TLS over the stream of a server; verifies the server. */

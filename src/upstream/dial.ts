@@ -3,6 +3,7 @@
  * addresses that were checked. The gateway never connects to itself.
  */
 
+import type { Duplex } from "node:stream";
 import { isAddress, parseHost, showHostPort } from "../base/address";
 import { reasonOf } from "../base/faults";
 import type { Limits, ServerSettings } from "../config/settings";
@@ -14,7 +15,9 @@ import type { KnownAddresses } from "./addresses";
 import { type FailedAddress, type Reports, race } from "./attempts";
 import type { Lookups } from "./lookup";
 import { isOwn, type OwnPlace } from "./own";
+import type { Ssh } from "./ssh";
 import { dialTcp } from "./tcp";
+import type { Commands } from "./via";
 
 /** What dialling rests on. */
 export interface DialTerms {
@@ -28,6 +31,12 @@ export interface DialTerms {
   guard(address: string): string | null;
   /** TLS to servers, made when it is needed. */
   tls(): ServerTls;
+  /** The commands that are connections, for --via and --ssh. */
+  commands(): Commands;
+  ssh(host: string): Ssh;
+  /** Called with what such a command says on stderr, and how it ends. */
+  said(line: string): void;
+  ended(how: string): void;
 }
 
 /**
@@ -91,6 +100,7 @@ async function dialPlace(
 ): Promise<Dialled | Denial> {
   const { host, port } = place;
   const { lookups, known, limits, servers, listeners } = terms;
+  if (servers.via || servers.ssh !== undefined) return dialVia(place, terms, until);
   const wanted = { host, client, chosen: selected };
   const found = isAddress(host) ? [host] : await lookups.addresses(wanted, limits.lookup, until);
   progress();
@@ -105,4 +115,20 @@ async function dialPlace(
   const tls = place.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
   const to = { addresses, port, timeout: limits.server, source4, source6, tls, known, progress };
   return { kind: "dialled", server: await dialTcp(to, until), place };
+}
+
+/** Reaches a server through a command. The far side looks its name up, so there is no address to be checked here. */
+async function dialVia(place: Place, terms: DialTerms, until: AbortSignal): Promise<Dialled> {
+  const { servers, limits, said, ended } = terms;
+  const { host, port } = place;
+  const ssh = servers.ssh === undefined ? null : terms.ssh(servers.ssh);
+  const leave = (await ssh?.turn(limits.server, until)) ?? (() => {});
+  try {
+    const argv = ssh?.argv ?? (servers.via as readonly string[]);
+    const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });
+    const call = { argv, place, timeout: limits.server, tls, said, ended };
+    return { kind: "dialled", server: await terms.commands().dial(call, until), place };
+  } finally {
+    leave();
+  }
 }

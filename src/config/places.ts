@@ -1,0 +1,87 @@
+/** The kinds of values that name a place: a server, a listener, clamd, and what is on the way to a server. */
+
+import { resolve } from "node:path";
+import { bracketed, type HostPort, isAddress, parseHostPort, parsePort, showHostPort } from "../base/address";
+import { quote } from "../base/quote";
+import type { ClamdAddress, ListenAddress, TlsMode } from "./settings";
+import { type Kind, program, text } from "./values";
+
+/** Where clamd listens: `host:port`, or the path of a socket. */
+export const clamd: Kind<ClamdAddress> = {
+  parse(given) {
+    if (given.includes("/") && !given.includes("://")) return { path: resolve(given) };
+    const { host, port = null } = parseHostPort(given) ?? {};
+    if (host === undefined || port === null) throw new Error("give host:port, or the path of a socket");
+    return { host, port };
+  },
+  show: (value) => ("path" in value ? value.path : showHostPort(value.host, value.port)),
+};
+
+/** Comma-separated servers, each `host[:port]`, in the order in which they are tried; empty entries are skipped. */
+export const serverList: Kind<readonly HostPort[]> = {
+  parse(given) {
+    const entries = given.split(",").map((entry) => entry.trim());
+    const list = entries.filter(Boolean).map(parseServer);
+    if (list.length === 0) throw new Error("give a server, as host[:port]");
+    return list;
+  },
+  show: (list) => list.map(({ host, port }) => (port === null ? bracketed(host) : showHostPort(host, port))).join(","),
+};
+
+function parseServer(given: string): HostPort {
+  const parsed = parseHostPort(given);
+  if (parsed) return parsed;
+  const wrong = `${quote(given)} is not a server`;
+  const url = /^[a-z0-9+.-]+:\/\/([^/]*)/i.exec(given);
+  if (url) throw new Error(`${wrong} but a URL: give host[:port]${url[1] ? `, such as ${quote(url[1])}` : ""}`);
+  if (given.includes("@")) throw new Error(`${wrong}: give host[:port] without a user`);
+  if (isAddress(given)) throw new Error(`${wrong}: give an IPv6 address in brackets, [${given}]`);
+  const port = /^[^:]+:([0-9]+)$/.exec(given)?.[1];
+  if (port !== undefined && parsePort(port) === null) throw new Error(`${wrong}: a port is a number from 1 to 65535`);
+  if (/^[^:]+:.*$/.test(given)) throw new Error(`${wrong}: give host[:port], a port is a number from 1 to 65535`);
+  throw new Error(`${wrong}: give a name or an address, host[:port], an IPv6 address in brackets`);
+}
+
+const LISTEN = "[interface:]port[/tls|/starttls][=server]";
+
+/** `[interface:]port[/tls|/starttls][=server,...]`; an IPv6 interface is written in brackets. */
+export const listenAddress: Kind<ListenAddress> = {
+  parse(given) {
+    const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(given) ?? [];
+    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?$/.exec(place);
+    if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
+    const port = parsePort(parts[3] as string, true);
+    if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
+    const tls = parts[4] as TlsMode | undefined;
+    const servers = after === undefined ? undefined : serverList.parse(after);
+    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...(servers && { servers }) };
+  },
+  show({ host, port, tls, servers }) {
+    const before = host === null ? "" : `${bracketed(host)}:`;
+    const after = servers === undefined ? "" : `=${serverList.show(servers)}`;
+    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}${after}`;
+  },
+};
+
+/** A command through which a server is reached: a program, and `%h`, `%p` and `%%` in its arguments. */
+export const command: Kind<readonly string[]> = {
+  ...program,
+  parse(given) {
+    const words = program.parse(given);
+    const [odd] = given.match(/%(?![hp%]).?|(?<=%%)%$/) ?? [];
+    if (odd !== undefined)
+      throw new Error(`${quote(odd)} means nothing: %h is the server, %p its port, %% a percent sign`);
+    return words;
+  },
+};
+
+/** A host that ssh knows, perhaps with a user. It is never an option of ssh. */
+export const sshHost: Kind<string> = {
+  ...text,
+  parse(given) {
+    if (!/^(?:[A-Za-z0-9._][A-Za-z0-9._-]*@)?[A-Za-z0-9._:[][A-Za-z0-9._:[\]-]*$/.test(given)) {
+      throw new Error("give [user@]host, or a Host of ssh's configuration");
+    }
+    return given;
+  },
+};

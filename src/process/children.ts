@@ -1,0 +1,80 @@
+/** What all programs that the gateway starts have in common. */
+
+import type { Readable } from "node:stream";
+
+/** How many lines of stderr go to the log, and how many octets of each. */
+const STDERR_LINES = 100;
+const STDERR_LINE = 512;
+
+/** How many octets a program may write to one descriptor before the gateway closes its end of the pipe. */
+export const OUTPUT_BOUND = 1024 * 1024;
+
+/**
+ * Starting a program stops the event loop for about a millisecond. At most one eighth of the time is spent so, since
+ * many logins at once would slow down other sessions (500 logins took 50 % of a download's speed, 20 % with this;
+ * bench:acp).
+ */
+const START_SHARE = 8;
+
+/** Spaces the starts of programs. */
+export class Starts {
+  /** When the next program may be started, in milliseconds of performance.now(). */
+  #next = 0;
+
+  /** How long the next start has to wait, in milliseconds. */
+  get wait(): number {
+    return this.#next - performance.now();
+  }
+
+  /** Starts a program now. @throws what `start` throws */
+  now<Child>(start: () => Child): Child {
+    const began = performance.now();
+    try {
+      return start();
+    } finally {
+      const started = performance.now();
+      this.#next = started + (started - began) * (START_SHARE - 1);
+    }
+  }
+}
+
+/** The gateway's environment without the variables that are for the gateway alone. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LISTEN_|NODE_|NOTIFY_SOCKET$)/.test(name));
+  return Object.fromEntries(inherited);
+}
+
+/** Sends a signal to all processes of a group, if there are any. */
+export function signalGroup(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // No process of the group is left.
+  }
+}
+
+/**
+ * Passes the lines of a pipe (latin1) to `said` as they arrive, so many and so long as the log takes.
+ *
+ * @returns passes a last line without a line end
+ */
+export function passLines(pipe: Readable, said: (line: string) => void): () => void {
+  let rest = "";
+  let count = 0;
+  let octets = 0;
+  const pass = (line: string) => {
+    if (line && count++ < STDERR_LINES) said(line.slice(0, STDERR_LINE));
+  };
+  pipe.on("error", () => {});
+  pipe.on("data", (chunk: Buffer) => {
+    octets += chunk.length;
+    const lines = (rest + chunk.toString("latin1")).split("\n");
+    rest = (lines.pop() ?? "").slice(0, STDERR_LINE);
+    for (const line of lines) pass(line);
+    if (octets > OUTPUT_BOUND) pipe.destroy();
+  });
+  return () => {
+    pass(rest);
+    rest = "";
+  };
+}
