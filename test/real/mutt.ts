@@ -24,7 +24,7 @@ export async function mutt(
   more: NodeJS.ProcessEnv = {},
 ): Promise<[Outcome, string | null]> {
   const home = scratch(t);
-  const outcome = await play(home, name, maildrop, `${settings}\npush "<last-entry>${SAVE}<exit>"`, more);
+  const outcome = await play(home, name, maildrop, `${settings}\npush "<last-entry>${save(home)}<exit>"`, more);
   const saved = join(home, "saved");
   return [outcome, existsSync(saved) ? readFileSync(saved, "latin1") : null];
 }
@@ -32,7 +32,7 @@ export async function mutt(
 /** Lets one of them save all mails, in clear. @returns them, with LF, in no special order */
 export async function muttAll(t: TestContext, name: string, maildrop: string, settings: string): Promise<Buffer[]> {
   const home = scratch(t);
-  const all = `push "<tag-pattern>~A<enter><tag-prefix>${SAVE}<exit>"`;
+  const all = `push "<tag-pattern>~A<enter><tag-prefix>${save(home)}<exit>"`;
   const clear = "set ssl_starttls=no ssl_force_tls=no mbox_type=Maildir";
   const outcome = await play(home, name, maildrop, `${clear}\n${settings}\n${all}`, {});
   assert.equal(outcome.code, 0, outcome.stdout.toString("latin1"));
@@ -45,8 +45,8 @@ export async function muttAll(t: TestContext, name: string, maildrop: string, se
   return files.map((file) => Buffer.from(readFileSync(file, "latin1").replace(own, "\n\n"), "latin1"));
 }
 
-/** The keys that save what is chosen. */
-const SAVE = "<copy-message>~/saved<enter>";
+/** The keys that save what is chosen. HOME may be another folder. */
+const save = (home: string) => `<copy-message>${home}/saved<enter>`;
 
 /** Runs it with these settings, which are those of a home of its own. */
 async function play(
