@@ -1,6 +1,6 @@
 /**
  * The part of --check that connects to a server as sessions do: it shows the greeting and what the server offers, and
- * says what is likely wrong and which option mends it. There is no login.
+ * says what is likely wrong and what mends it. There is no login.
  */
 
 import { connect as connectTcp } from "node:net";
@@ -10,13 +10,14 @@ import { now } from "../base/clock";
 import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
-import { parseCapabilities } from "../protocol/capability";
+import { type Capabilities, parseCapabilities } from "../protocol/capability";
 import { Failure } from "../protocol/failure";
 import { isPositive } from "../protocol/response";
 import { list } from "../session/asking";
 import type { Place } from "../session/needs";
 import { greeted } from "../session/serverlogin";
 import { StatusLines } from "../session/statuslines";
+import { serverWarnings } from "./serverwarnings";
 
 /** The longest text of a server that is shown, in characters. */
 const LINE_BOUND = 512;
@@ -48,7 +49,11 @@ export async function checkServer(gateway: Gateway, server: HostPort): Promise<s
       `server ${name} is reached ${ways(gateway, connection)}, ${how}`,
       `server says: ${plain(greeting, LINE_BOUND)}`,
     ];
-    return [...lines, ...(await offers(connection, statuses, name))];
+    const { line, capabilities } = await offers(connection, statuses);
+    lines.push(line);
+    if (capabilities === undefined) return lines;
+    const seen = { name, greeting, capabilities, tls: connection.tls !== "", own: connection.local.address };
+    return [...lines, ...serverWarnings(gateway.service, seen).map((warning) => `warning: ${warning}`)];
   } finally {
     connection.close(0);
   }
@@ -60,23 +65,26 @@ function ways({ service: { servers } }: Gateway, { peer }: Connection): string {
   return servers.via ? `through ${servers.via[0]}` : `at ${bracketed(peer.address)}`;
 }
 
-/** What the server answers to CAPA, and what is to be said of it. A server without CAPA is in order. */
-async function offers(server: Connection, statuses: StatusLines, name: string): Promise<string[]> {
+/** What a server answers to CAPA. */
+interface Offer {
+  /** The answer, for the reader. */
+  readonly line: string;
+  /** null: it has no CAPA, which is in order; absent: it does not answer. */
+  readonly capabilities?: Capabilities | null;
+}
+
+async function offers(server: Connection, statuses: StatusLines): Promise<Offer> {
   server.deadline = now() + PATIENCE;
   try {
     await server.say("CAPA");
     const answer = await statuses.next(() => false);
-    if (typeof answer !== "string" || !isPositive(answer)) return ["server has no CAPA"];
+    if (typeof answer !== "string" || !isPositive(answer)) return { line: "server has no CAPA", capabilities: null };
     const lines = await list(server);
-    const capabilities = parseCapabilities(lines);
-    const found = [`server offers: ${plain(lines.map((line) => line.trim()).join(", "), LINE_BOUND)}`];
     void server.say("QUIT");
-    if (server.tls !== "" || !capabilities.has("STLS")) return found;
-    const must = !capabilities.has("USER") && !capabilities.has("SASL");
-    const why = must ? "wants STLS before a login" : "offers STLS, and is spoken to in clear";
-    return [...found, `warning: ${name} ${why}: say --server-tls starttls`];
+    const line = `server offers: ${plain(lines.map((line) => line.trim()).join(", "), LINE_BOUND)}`;
+    return { line, capabilities: parseCapabilities(lines) };
   } catch (thrown) {
-    return [`server does not answer CAPA: ${plain((thrown as Error).message, LINE_BOUND)}`];
+    return { line: `server does not answer CAPA: ${plain((thrown as Error).message, LINE_BOUND)}` };
   }
 }
 

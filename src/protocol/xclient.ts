@@ -34,6 +34,11 @@ export function xclient(from: End, to: End, session: string, tls: boolean): stri
   return `XCLIENT ${pairs.join(" ")}`;
 }
 
+/** Whether a line for a server is this command, which has no secret in it. */
+export function isXclient(line: string): boolean {
+  return line.startsWith("XCLIENT ");
+}
+
 /** An address without the name of an interface, which means nothing to another machine. */
 function withoutZone(address: string): string {
   return address.replace(/%.*/s, "");

@@ -9,6 +9,7 @@ import { AUTH_LIMIT, type Command, LOGIN_LIMIT, type Optional, type Rejection, t
 import { type Mechanism, secretsOf } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
 import { withoutSecrets } from "../protocol/quotation";
+import { isXclient } from "../protocol/xclient";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
@@ -104,7 +105,7 @@ export class Session implements Visitor {
   /** Shows the lines of a server's connection in the log. */
   trace(server: Connection): void {
     server.trace = (direction, line) => {
-      if (direction === ">") this.#emitLine("serverTold", this.#masked(line));
+      if (direction === ">") this.#emitLine("serverTold", isXclient(line) ? line : this.#masked(line));
       else this.#emitLine("serverHeard", this.withoutSecrets(line));
     };
   }

@@ -7,11 +7,10 @@ import { execFile } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { check } from "../../src/app/check";
-import { parseCommandLine } from "../../src/config/commandline";
 import { startScripted } from "../stage/accepting";
 import { scratch, script } from "../stage/acp";
 import { authority, certified, fileOf, lacking, pinOf, withCertificates } from "../stage/certificates";
+import { checkInside } from "../stage/checking";
 import { startDemo } from "../stage/demo";
 import { upToStls } from "../stage/dialogue";
 import { MAIN } from "../stage/process";
@@ -28,14 +27,6 @@ function checked(...argv: string[]): Promise<{ status: number; said: string }> {
       resolve({ status: child.exitCode ?? -1, said: stdout + stderr }),
     );
   });
-}
-
-/** Inside the test's process, which keeps its rights. */
-async function inside(...argv: string[]): Promise<{ sound: boolean; said: string }> {
-  const request = parseCommandLine(["--check", "-u", "root", ...argv], () => "");
-  if (request.kind !== "check") assert.fail(argv.join(" "));
-  const { lines, sound } = await check(request.settings);
-  return { sound, said: lines.map((line) => `${line}\n`).join("") };
 }
 
 async function upstream(t: TestContext): Promise<string> {
@@ -70,7 +61,7 @@ test("what would run is told, and what its server says", LIMITS, async (t) => {
   ]) {
     assert.match(said, line);
   }
-  assert.match((await inside("--demo", "-D")).said, /sample maildrop/);
+  assert.match((await checkInside("--demo", "-D")).said, /sample maildrop/);
   chmodSync(log, 0o555);
   const shut = await checked("-l", log, server);
   assert.equal(shut.status, 78, shut.said);
@@ -96,7 +87,7 @@ test("files that root alone can read are read as root, the rest is tried without
   assert.equal(nobody.status, 78);
   assert.match(nobody.said, /^FAULT: user: there is no user no\.such\.user$/m);
   const faulty = ["--listen", "192.0.2.1:110", "--pidfile", "/nowhere/pid"];
-  const elsewhere = await inside(...faulty, ...BRIEFLY, "127.0.0.1:1");
+  const elsewhere = await checkInside(...faulty, ...BRIEFLY, "127.0.0.1:1");
   assert.match(elsewhere.said, /^FAULT: listeners: .*this machine does not have that address/m);
   assert.match(elsewhere.said, /^FAULT: pidfile: /m);
 });
@@ -106,14 +97,14 @@ test("what a server says is shown as one line that does nothing to a terminal", 
     await peer.write("\x1b]0;owned\x07 not pop\xff\r\n");
     await peer.line();
   });
-  const { said } = await inside(`127.0.0.1:${port}`);
+  const { said } = await checkInside(`127.0.0.1:${port}`);
   assert.match(said, /^FAULT: server: server does not speak POP3: \?\]0;owned\? not pop\?$/m);
 });
 
 test("the port is the one that sessions use", { ...LIMITS, skip: lacking }, async (t) => {
   const options = ["--server-tls", "tls", "--server-ca", authority(), ...BRIEFLY];
-  assert.match((await inside("-D", ...options, "127.0.0.1")).said, /^default server: 127\.0\.0\.1:995 with TLS$/m);
-  assert.match((await inside("-D", await upstream(t))).said, /^default server: 127\.0\.0\.1:\d+$/m);
+  assert.match((await checkInside("-D", ...options, "127.0.0.1")).said, /^default server: 127\.0\.0\.1:995 with TLS$/m);
+  assert.match((await checkInside("-D", await upstream(t))).said, /^default server: 127\.0\.0\.1:\d+$/m);
 });
 
 test("a server that is not there, not found, not willing or no POP3 server is a fault", LIMITS, async (t) => {
@@ -130,7 +121,7 @@ test("a server that is not there, not found, not willing or no POP3 server is a 
     [await says("-ERR go away\r\n"), /refuses service: -ERR go away/],
     [await says("220 smtp.example.org ESMTP\r\n"), /does not speak POP3: 220 smtp/],
   ] as const) {
-    const { sound, said } = await inside("-D", server);
+    const { sound, said } = await checkInside("-D", server);
     assert.ok(!sound, said);
     assert.match(said, /^FAULT: server: /m);
     assert.match(said, fault);
@@ -140,12 +131,12 @@ test("a server that is not there, not found, not willing or no POP3 server is a 
 test("an access control program that can't be run is a fault", LIMITS, async (t) => {
   const server = await upstream(t);
   const [acp = ""] = script(t, "exit 0");
-  const good = await inside("-a", `${acp} --word`, server);
+  const good = await checkInside("-a", `${acp} --word`, server);
   assert.ok(good.sound, good.said);
   assert.ok(good.said.includes(`access control by ${acp} --word\n`), good.said);
-  const found = await inside("-a", "true", server);
+  const found = await checkInside("-a", "true", server);
   assert.ok(found.sound, found.said);
-  const missing = await inside("-a", "no-such-program-anywhere", server);
+  const missing = await checkInside("-a", "no-such-program-anywhere", server);
   assert.ok(!missing.sound, missing.said);
   assert.match(missing.said, /^FAULT: access control: no-such-program-anywhere can't be run$/m);
 });
@@ -153,15 +144,19 @@ test("an access control program that can't be run is a fault", LIMITS, async (t)
 test("certificates for clients are told, with their faults", { ...LIMITS, skip: lacking }, async (t) => {
   const server = await upstream(t);
   const listen = ["--listen", "995/tls", "--listen", "110/starttls"];
-  const good = await inside(...listen, ...withCertificates(certified("one.example")), server);
+  const good = await checkInside(...listen, ...withCertificates(certified("one.example")), server);
   assert.ok(good.sound, good.said);
   assert.match(good.said, /^listens on \*:995 with TLS; \*:110 with STLS$/m);
   assert.match(good.said, /^certificate .*one\.example\.pem: DNS:one\.example, until /m);
-  const late = await inside(...listen, ...withCertificates(certified("expired")), server);
+  const late = await checkInside(...listen, ...withCertificates(certified("expired")), server);
   assert.ok(late.sound, late.said);
   assert.match(late.said, /^warning: .*expired\.pem: not valid at this time, from .+ to .+$/m);
   const { certFile } = certified("ec2");
-  const wrong = await inside(...listen, ...withCertificates({ certFile, keyFile: certified("ec").keyFile }), server);
+  const wrong = await checkInside(
+    ...listen,
+    ...withCertificates({ certFile, keyFile: certified("ec").keyFile }),
+    server,
+  );
   assert.ok(!wrong.sound, wrong.said);
   assert.match(wrong.said, /^FAULT: files: .*ec2\.pem/m);
   assert.match(wrong.said, /^server says: /m, "the rest is checked all the same");
@@ -178,24 +173,24 @@ test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking
     });
   for (const mode of ["tls", "starttls"] as const) {
     const options = ["--server-tls", mode, "--server-ca", authority()];
-    const good = await inside(...options, `localhost:${(await fake(mode, "good")).port}`);
+    const good = await checkInside(...options, `localhost:${(await fake(mode, "good")).port}`);
     assert.ok(good.sound, good.said);
     assert.match(good.said, /^server localhost:\d+ is reached at 127\.0\.0\.1, TLSv1\.3, verified$/m);
-    const late = await inside(...options, `localhost:${(await fake(mode, "expired")).port}`);
+    const late = await checkInside(...options, `localhost:${(await fake(mode, "expired")).port}`);
     assert.ok(!late.sound, late.said);
     assert.match(late.said, /certificate of CN=expired.*: expired on /);
     const pins = ["--server-tls", mode, "--server-pin", pinOf(certified("expired"))];
-    assert.ok((await inside(...pins, `localhost:${(await fake(mode, "expired")).port}`)).sound);
+    assert.ok((await checkInside(...pins, `localhost:${(await fake(mode, "expired")).port}`)).sound);
   }
   const stripped = await startScripted(t, async (peer) => {
     await peer.say("+OK ready");
     await peer.answer("CAPA", "+OK\r\nTOP\r\n.\r\n");
   });
   const options = ["--server-tls", "starttls", "--server-ca", authority()];
-  const { sound, said } = await inside(...options, `127.0.0.1:${stripped.port}`);
+  const { sound, said } = await checkInside(...options, `127.0.0.1:${stripped.port}`);
   assert.ok(!sound, said);
   assert.match(said, /does not offer STLS/);
-  const empty = await inside("--server-tls", "tls", "--server-ca", fileOf("nothing.pem", ""), "127.0.0.1:1");
+  const empty = await checkInside("--server-tls", "tls", "--server-ca", fileOf("nothing.pem", ""), "127.0.0.1:1");
   assert.ok(!empty.sound, empty.said);
   assert.ok(empty.said.includes(join("nothing.pem")), empty.said);
 });

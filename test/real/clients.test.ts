@@ -1,95 +1,31 @@
-/**
- * The POP3 libraries of Python and Perl in front of dovecot, and of servers with a bare LF, each in a script that fetches
- * a whole maildrop.
- */
+/** The POP3 libraries of Python and Perl in front of dovecot, and of servers with a bare LF. */
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { bareLf, startLfServer } from "./lfserver";
+import { fetchBy, netpop3, poplib } from "./libraries";
 import { mails, stored } from "./mails";
-import { lacking, program, run } from "./programs";
+import { lacking } from "./programs";
 import { same } from "./same";
-import { folder, scratch } from "./scratch";
-import { inspect, password, user } from "./server";
-
-/** poplib: without its limit of 2 KB for a line. Lines come without their ends. */
-const poplib = `
-import poplib, sys
-poplib._MAXLINE = 1 << 24
-port, user, password, inbox, remove = sys.argv[1:]
-pop = poplib.POP3("127.0.0.1", int(port), timeout=15)
-pop.user(user)
-pop.pass_(password)
-count, size = pop.stat()
-assert len(pop.list()[1]) == count and len(pop.uidl()[1]) == count
-assert pop.list(1).split()[1] == b"1" and pop.uidl(1).split()[1] == b"1"
-for number in range(1, count + 1):
-    status, lines, octets = pop.retr(number)
-    assert lines[:9] == pop.top(number, 2)[1], number
-    with open("%s/%03d" % (inbox, number), "wb") as mail:
-        mail.write(b"".join(line + b"\\r\\n" for line in lines))
-    if remove == "true":
-        pop.dele(number)
-pop.noop()
-pop.quit()
-`;
-
-/** Net::POP3: lines come with LF. */
-const netpop3 = `
-use strict; use warnings; use Net::POP3;
-my ($port, $user, $password, $inbox, $remove) = @ARGV;
-my $pop = Net::POP3->new("127.0.0.1", Port => $port, Timeout => 15) or die "no connection";
-my $count = $pop->login($user, $password) or die "no login: " . $pop->message;
-my ($number_of_mails, $size) = $pop->popstat or die;
-die "STAT says $number_of_mails" unless $number_of_mails == $count;
-die "LIST" unless keys %{$pop->list} == $count;
-die "UIDL" unless keys %{$pop->uidl} == $count;
-for my $number (1 .. $count) {
-  my $lines = $pop->get($number) or die "RETR: " . $pop->message;
-  my $top = $pop->top($number, 2) or die "TOP: " . $pop->message;
-  die "TOP differs" unless join("", @$top) eq substr(join("", @$lines), 0, length join("", @$top));
-  open my $mail, ">:raw", sprintf("%s/%03d", $inbox, $number) or die;
-  print $mail @$lines;
-  close $mail or die;
-  $pop->delete($number) or die if $remove eq "true";
-}
-$pop->quit or die "QUIT: " . $pop->message;
-`;
-
-type Script = readonly [string, ...string[]];
-
-/** Runs a script; the mails that it has written, in order. */
-async function fetch(t: TestContext, script: Script, port: number, remove: boolean): Promise<Buffer[]> {
-  const inbox = join(scratch(t), "inbox");
-  folder(inbox);
-  const [name, ...options] = script;
-  const argv = [...options, String(port), user, password, inbox, String(remove)];
-  const outcome = await run(program(name), argv, { cwd: inbox });
-  assert.equal(outcome.stderr, "");
-  assert.equal(outcome.code, 0);
-  const names = readdirSync(inbox).sort();
-  return names.map((name) => readFileSync(join(inbox, name)));
-}
+import { inspect } from "./server";
 
 for (const [name, script, written] of [
-  ["poplib of Python", ["python3", "-c", poplib], mails],
-  ["Net::POP3 of Perl", ["perl", "-e", netpop3], mails.map(stored)],
+  ["poplib of Python", poplib(), mails],
+  ["Net::POP3 of Perl", netpop3(), mails.map(stored)],
 ] as const) {
   test(name, { skip: lacking("dovecot", script[0]) }, async (t) => {
     const server = await startDovecot(t, mails);
     const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
 
     await t.test("fetches every mail and leaves it there", async (t) => {
-      same(await fetch(t, script, port, false), written);
+      same(await fetchBy(t, script, port, false), written);
       assert.equal(server.stored().length, mails.length);
     });
 
     await t.test("fetches every mail and deletes it", async (t) => {
-      same(await fetch(t, script, port, true), written);
+      same(await fetchBy(t, script, port, true), written);
       assert.equal(server.stored().length, 0);
     });
   });
@@ -98,9 +34,9 @@ for (const [name, script, written] of [
     test(`B9: ${name} and a server with a bare LF ${lf}`, { skip: lacking(script[0]) }, async (t) => {
       const server = await startLfServer(t, mails, lf);
       const { port } = await startProcess([`127.0.0.1:${server.port}`], { t, inspect });
-      same(await fetch(t, script, port, false), written);
+      same(await fetchBy(t, script, port, false), written);
       assert.equal(server.stored().length, mails.length);
-      same(await fetch(t, script, port, true), written);
+      same(await fetchBy(t, script, port, true), written);
       assert.equal(server.stored().length, 0);
     });
   }

@@ -37,9 +37,13 @@ const CLEAR = ["ssl = no", "disable_plaintext_auth = no"];
 /** Without delays of logins, which depend on those before. */
 const UNDELAYED = ["service anvil {", "  unix_listener anvil-auth-penalty {", "    mode = 0", "  }", "}"];
 
-/** Starts dovecot with these mails, in this order, in joe's maildrop. */
-export function startDovecot(t: TestContext, mails: readonly Buffer[]): Promise<RealServer> {
-  return launch(t, 0, mails, [...CLEAR, ...UNDELAYED]);
+/**
+ * Starts dovecot with these mails, in this order, in joe's maildrop.
+ *
+ * @param settings further ones, which replace those that it has
+ */
+export function startDovecot(t: TestContext, mails: readonly Buffer[], ...settings: string[]): Promise<OwnDovecot> {
+  return launch(t, 0, mails, [...CLEAR, ...UNDELAYED, ...settings]);
 }
 
 /**
@@ -61,13 +65,14 @@ export function startOwnDovecot(
  * Starts one that demands TLS.
  *
  * @param clients the authority whose certificates clients must show; without it, none is asked for
+ * @param settings further ones, which replace those that it has
  */
 export async function startTlsDovecot(
   t: TestContext,
   { certFile, keyFile }: Certified,
   mails: readonly Buffer[],
-  clients?: string,
-): Promise<TlsServer> {
+  { clients, settings = [] }: { clients?: string; settings?: readonly string[] } = {},
+): Promise<OwnDovecot> {
   const demanded = clients
     ? [
         `ssl_ca = <${clients}`,
@@ -82,6 +87,7 @@ export async function startTlsDovecot(
     `ssl_key = <${keyFile}`,
     ...demanded,
     ...UNDELAYED,
+    ...settings,
   ]);
 }
 

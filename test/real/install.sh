@@ -8,7 +8,7 @@ set -eu
 # Installed like any other package: add the programs of new tests here.
 installed=(
   dovecot-core dovecot-pop3d
-  fetchmail getmail6 mpop curl python3 perl
+  fetchmail getmail6 mpop curl python3 perl libauthen-sasl-perl
   openssl openssh-client gnutls-bin sslscan mutt neomutt bsdutils
   mandoc man-db
   rsyslog fail2ban

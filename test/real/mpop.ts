@@ -7,23 +7,38 @@ import { program, run } from "./programs";
 import { folder, put } from "./scratch";
 import { password, user } from "./server";
 
+/** How it logs in; default: with USER and PASS, in clear. */
+export interface MpopLogin {
+  /** What `auth` says. */
+  readonly auth?: string;
+  /** The authority of the gateway: it uses STLS, and trusts this alone. */
+  readonly ca?: string;
+  /** The password, or the token. */
+  readonly secret?: string;
+}
+
 /**
  * Runs mpop; the mails that it has delivered this time.
  *
  * @param home where it remembers what it has seen
  */
-export async function mpop(home: string, port: number, keep: "on" | "off"): Promise<Buffer[]> {
+export async function mpop(
+  home: string,
+  port: number,
+  keep: "on" | "off",
+  { auth = "user", ca, secret = password }: MpopLogin = {},
+): Promise<Buffer[]> {
   const inbox = join(home, `inbox${readdirSync(home).length}`);
   for (const part of ["new", "cur", "tmp"]) folder(join(inbox, part));
   put(
     join(home, "rc"),
     `account default
-host 127.0.0.1
+host ${ca === undefined ? "127.0.0.1" : "localhost"}
 port ${port}
 user ${user}
-password "${password}"
-auth user
-tls off
+password "${secret}"
+auth ${auth}
+${ca === undefined ? "tls off" : `tls on\ntls_starttls on\ntls_trust_file ${ca}`}
 timeout 15
 keep ${keep}
 received_header off

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 
 /** Who runs the peers: nobody for root, else whoever runs the tests. */
 export const ordinary = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
@@ -32,13 +32,15 @@ export function unpacked(file: string): string {
 }
 
 /**
- * The reason to skip a test, or false: which of these programs (with a slash: files of unpacked packages) are missing.
+ * The reason to skip a test, or false: which of these programs (with a slash: files of unpacked packages, or with their
+ * whole path) are missing.
  * @throws where CI is set: there nothing may be skipped
  */
 export function lacking(...names: string[]): string | false {
-  const here = (name: string) =>
-    name.includes("/") ? existsSync(unpacked(name)) : folders.some((folder) => existsSync(join(folder, name)));
-  const missing = [...new Set(names.filter((name) => !here(name)).map((name) => name.split("/", 1)[0]))];
+  const places = (name: string) =>
+    isAbsolute(name) ? [name] : name.includes("/") ? [unpacked(name)] : folders.map((folder) => join(folder, name));
+  const absent = names.filter((name) => !places(name).some((file) => existsSync(file)));
+  const missing = [...new Set(absent.map((name) => (isAbsolute(name) ? name : name.split("/", 1)[0])))];
   assert.ok(missing.length === 0 || !process.env.CI, `not installed (test/real/install.sh): ${missing.join(", ")}`);
   return missing.length > 0 && `not installed: ${missing.join(", ")}`;
 }

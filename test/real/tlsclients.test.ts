@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { startProcess } from "../stage/process";
+import { curl, curlAll } from "./curl";
 import { startDovecot } from "./dovecot";
 import { mails } from "./mails";
-import { lacking, type Outcome, program, run } from "./programs";
+import { lacking, program, run } from "./programs";
 import { same } from "./same";
 import { folder, scratch } from "./scratch";
 import { inspect, password, user } from "./server";
@@ -24,10 +25,7 @@ async function both(t: TestContext, ...options: string[]): Promise<[number, numb
   return [...(ports as [number, number]), authority()];
 }
 
-function curl(...argv: string[]): Promise<Outcome> {
-  const usual = ["--silent", "--show-error", "--max-time", "15", "--user", `${user}:${password}`];
-  return run(program("curl"), [...usual, ...argv]);
-}
+const login = ["--user", `${user}:${password}`];
 
 test("curl under TLS", { skip: lacking("dovecot", "curl", "openssl"), concurrency: 4 }, async (t) => {
   const [tls, starttls, ca] = await both(t);
@@ -40,26 +38,17 @@ test("curl under TLS", { skip: lacking("dovecot", "curl", "openssl"), concurrenc
     const [url, ...options] = [...way].reverse() as [string, ...string[]];
 
     await t.test(`${name} retrieves every mail in one session`, async (t) => {
-      const inbox = join(scratch(t), "inbox");
-      folder(inbox);
-      const output = ["--output", join(inbox, "#1"), `${url}[1-${mails.length}]`];
-      const outcome = await curl("--cacert", ca, ...options, ...output);
-      assert.equal(outcome.stderr, "");
-      assert.equal(outcome.code, 0);
-      same(
-        mails.map((_, index) => readFileSync(join(inbox, String(index + 1)))),
-        mails,
-      );
+      same(await curlAll(t, mails.length, url, "--cacert", ca, ...options, ...login), mails);
     });
 
     await t.test(`${name} does not trust an authority that it was not told of`, async () => {
-      const outcome = await curl(...options, url);
+      const outcome = await curl(...login, ...options, url);
       assert.equal(outcome.code, 60, outcome.stderr);
     });
   }
 
   await t.test("is refused in clear on /starttls", async () => {
-    const outcome = await curl(`pop3://localhost:${starttls}/`);
+    const outcome = await curl(...login, `pop3://localhost:${starttls}/`);
     assert.notEqual(outcome.code, 0);
     assert.equal(outcome.stdout.length, 0);
   });
@@ -69,7 +58,7 @@ test("curl in clear where that is allowed", { skip: lacking("dovecot", "curl", "
   const [, starttls, ca] = await both(t, "--allow-cleartext-login");
   const expected = mails.map((mail, index) => `${index + 1} ${mail.length}\r\n`).join("");
   for (const options of [[], ["--ssl", "--cacert", ca]]) {
-    const outcome = await curl(...options, `pop3://localhost:${starttls}/`);
+    const outcome = await curl(...login, ...options, `pop3://localhost:${starttls}/`);
     assert.equal(outcome.stdout.toString(), expected, outcome.stderr);
   }
 });

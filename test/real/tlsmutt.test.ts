@@ -6,23 +6,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
-import { type GatewayProcess, startProcess } from "../stage/process";
+import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { mail } from "./mails";
 import { mutt } from "./mutt";
 import { lacking } from "./programs";
 import { inspect, user } from "./server";
+import { verbs } from "./verbs";
 
 const subjects = ["alpha", "bravo", "charlie", "delta"];
 const mails = subjects.map((subject) => mail(subject, `This is ${subject}.\r\n..\r\nThe end.\r\n`));
 
 /** The setting for an authority. */
 const trust = () => `set ssl_ca_certificates_file="${authority()}"`;
-
-/** The verbs of the clients' commands, as the gateway has logged them. */
-function verbs(gateway: GatewayProcess): string {
-  return [...gateway.said().matchAll(/ client< \S+ line="?(\w+)/g)].map(([, verb]) => verb).join(" ");
-}
 
 for (const name of ["mutt", "neomutt"]) {
   test(name, { skip: lacking("dovecot", "openssl", "script", name), concurrency: 3 }, async (t) => {

@@ -93,7 +93,7 @@ test("TLS to dovecot", { skip: lacking("dovecot", "openssl"), concurrency: 4 }, 
       }),
 
       t.test(`${mode}, a server that wants a certificate`, async (t) => {
-        const server = await startTlsDovecot(t, good, mails, authority());
+        const server = await startTlsDovecot(t, good, mails, { clients: authority() });
         const options = ["--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`];
         assert.match(await refusal(t, "warning", ...options), /^-ERR \[AUTH\] /);
         await fetch(t, server, ...options, "--server-cert", rsa.certFile, "--server-key", rsa.keyFile);

@@ -15,7 +15,7 @@ async function stage(t: TestContext, wishes: Wishes): Promise<[TestGateway, Acce
 }
 
 test("I13: a server that offers XCLIENT gets it before the login, and another one does not", async (t) => {
-  const [gateway, accepting] = await stage(t, { xclient: true, utf8: true });
+  const [gateway, accepting] = await stage(t, { xclient: true, utf8: true, debug: true });
   for (const offered of [true, false]) {
     const client = await connectGreeted(gateway.port, t);
     await client.ask("UTF8");
@@ -28,6 +28,7 @@ test("I13: a server that offers XCLIENT gets it before the login, and another on
       const to = `DESTADDR=127.0.0.1 DESTPORT=${gateway.port}`;
       const expected = `ADDR=127.0.0.1 PORT=${fields.port} ${to} SESSION=${fields.session} CLIENT-TRANSPORT=insecure`;
       await server.answer(`XCLIENT ${expected}`, "+OK Updated\r\n");
+      assert.equal((await gateway.logged("server>")).fields.line, `XCLIENT ${expected}`);
     }
     await server.answer("UTF8", "+OK\r\n");
     await server.answer("USER joe", "+OK\r\n");
