@@ -1,10 +1,11 @@
 /** Infected mails that are kept: for each a file with the mail, and one with what is known of it. */
 
-import { constants } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { writeWhole } from "../process/wholefile";
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+/** Nobody else may read what a scanner has withheld. */
+const MODE = 0o600;
 
 /**
  * Keeps a mail as `NAME.eml`, and the lines about it as `NAME.info`. Each is complete when it has its name, and others
@@ -23,27 +24,11 @@ export async function keep(
 ): Promise<void> {
   const lines = Object.entries(info).map(([key, text]) => `${key}: ${text.replace(/[\x00-\x1f\x7f]/g, "?")}\n`);
   const mail = join(folder, `${name}.eml`);
-  await write(mail, content);
+  await writeWhole(mail, content, MODE);
   try {
-    await write(join(folder, `${name}.info`), [Buffer.from(lines.join(""), "latin1")]);
+    await writeWhole(join(folder, `${name}.info`), [Buffer.from(lines.join(""), "latin1")], MODE);
   } catch (thrown) {
     await unlink(mail).catch(() => {});
-    throw thrown;
-  }
-}
-
-/** Writes a file under another name first. */
-async function write(path: string, content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    for await (const chunk of content) await file.writeFile(chunk);
-    await file.sync();
-    await file.close();
-    await rename(temporary, path);
-  } catch (thrown) {
-    await file.close().catch(() => {});
-    await unlink(temporary).catch(() => {});
     throw thrown;
   }
 }
