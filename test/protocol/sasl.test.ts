@@ -28,6 +28,8 @@ test("L7, I1: PLAIN", () => {
     ["joe\0joe\0s3cr3t", "joe|s3cr3t"],
     ["\0joe@example.org@mail\0 :@ \xc3\xa4 ", "joe@example.org@mail| :@ \xc3\xa4 "],
     ["\0joe\0", "joe|"],
+    ["\0joe  \0 x ", "joe| x "],
+    ["\0  \0s3cr3t", "-ERR [AUTH] no user given"],
     [`\0${word}\0${word}`, `${word}|${word}`],
     [`\0${word}x\0y`, LONG],
     [`\0y\0${word}x`, LONG],
@@ -52,6 +54,7 @@ test("L7, I1: XOAUTH2", () => {
   const end = "\x01\x01";
   for (const [text, expected] of [
     [`user=joe\x01auth=Bearer ya29.x${end}`, "joe|ya29.x"],
+    [`user=joe \x01auth=Bearer ya29.x${end}`, "joe|ya29.x"],
     [`user=joe@example.org@mail\x01auth=bearer a-._~+/b==${end}`, "joe@example.org@mail|a-._~+/b=="],
     [`user=a=b,c\x01auth=Bearer x${end}`, "a=b,c|x"],
     [`user=${word}\x01auth=Bearer x${end}`, `${word}|x`],
@@ -132,7 +135,7 @@ test("L7: base64 is strict", () => {
 test("what is written is what is parsed, whatever the name is", () => {
   const token = "ya29.x==";
   for (const mechanism of MECHANISMS) {
-    for (const user of ["joe", "j,o=e", "=2C", "j\xc3\xb6@example.org", " joe ", ":"]) {
+    for (const user of ["joe", "j,o=e", "=2C", "j\xc3\xb6@example.org", " joe", ":"]) {
       const secret =
         mechanism === "PLAIN"
           ? ({ kind: "password", password: token } as const)

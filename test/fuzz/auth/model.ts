@@ -192,8 +192,10 @@ class Model {
     }
     const decoded = decode(response);
     const login = decoded === null ? null : read(mechanism, decoded);
-    if (!login) return this.#say(ERR);
-    this.#login = { ...login, mechanism, utf8: this.#utf8 };
+    // A name is what it would be in USER.
+    const user = login?.user.replace(/ +$/, "") ?? "";
+    if (!login || user === "") return this.#say(ERR);
+    this.#login = { ...login, user, mechanism, utf8: this.#utf8 };
     return false;
   }
 

@@ -39,7 +39,7 @@ export function decode(text: string): string | null {
 /** The login in a decoded response; null: it is refused. */
 export function read(mechanism: Mechanism, text: string): Login | null {
   const login = { PLAIN: readPlain, OAUTHBEARER: readOauthbearer, XOAUTH2: readXoauth2 }[mechanism](text);
-  if (!login || !isWord(login.user) || (!login.token && !isWord(login.secret))) return null;
+  if (!login || !isWord(login.user.replace(/ +$/, "")) || (!login.token && !isWord(login.secret))) return null;
   return login.user === "" ? null : login;
 }
 
