@@ -1,7 +1,7 @@
 /**
- * Whether a server's text quotes a password or a token, so that the log must not have the text. A password that is short, or a word
- * that many answers have, tells a reader nothing where it stands as a part of the sentence: such a password counts only
- * where the text puts it between quotation marks or behind a colon.
+ * Whether a server's text quotes a password or a token, so that the log must not have the text. A password that is
+ * short, or a word that many answers have, tells a reader nothing where it stands as a part of the sentence: such a
+ * password counts only where the text puts it between quotation marks or behind a colon.
  */
 
 /**
