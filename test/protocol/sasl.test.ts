@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WORD_LIMIT } from "../../src/protocol/command";
+import { parseCommand, WORD_LIMIT } from "../../src/protocol/command";
 import { MECHANISMS, type Mechanism } from "../../src/protocol/credentials";
 import { isChallenge, parseResponse, writeResponse } from "../../src/protocol/sasl";
+import { ownTime } from "../stage/stopwatch";
 
 const base64 = (text: string) => Buffer.from(text, "latin1").toString("base64");
 
@@ -143,6 +144,26 @@ test("what is written is what is parsed, whatever the name is", () => {
       assert.deepEqual(parseResponse(mechanism, writeResponse(mechanism, user, secret)), { user, secret, mechanism });
     }
   }
+});
+
+test("R6: what is made to be slow to parse takes no time", () => {
+  const blanks = " ".repeat(12_000);
+  const slow = {
+    PLAIN: [`\0${" ".repeat(9000)}x\0y`, "\0".repeat(9000)],
+    OAUTHBEARER: [`n,a=x,\x01${"a=".repeat(4500)}`, `n,a=x,\x01${"a=\x01".repeat(3000)}`, `n,a=${"=2C".repeat(3000)}`],
+    XOAUTH2: [`user=${" ".repeat(9000)}x\x01auth=Bearer x\x01\x01`, `user=x\x01auth=Bearer ${"=".repeat(9000)}`],
+  };
+  const began = ownTime();
+  for (let count = 0; count < 20; count++) {
+    for (const line of [`AUTH PLAIN${blanks}x`, `AUTH${blanks}x`]) {
+      assert.equal(parseCommand(line, "AUTHORIZATION", ["AUTH", "AUTH PLAIN"]).kind, "faulty");
+    }
+    for (const mechanism of MECHANISMS) {
+      for (const text of slow[mechanism])
+        assert.ok("reply" in parseResponse(mechanism, base64(text)), text.slice(0, 20));
+    }
+  }
+  assert.ok(ownTime() - began < 5000, `${ownTime() - began} ms`);
 });
 
 test("a challenge is a plus with anything behind a blank", () => {
