@@ -7,7 +7,7 @@
 
 import type { Mechanism } from "./credentials";
 import { nameOf } from "./foreign";
-import { hasControl } from "./octets";
+import { hasControl, withoutTrailingBlanks } from "./octets";
 import { replies } from "./replies";
 
 /** The longest command line, in octets with its line end (RFC 2449, 4). */
@@ -171,7 +171,7 @@ function argumentOf(verb: string, takes: Arguments, rest: string | null): string
 
 /** The mechanism in capitals, and the response, if there is one, with a blank between them. */
 function mechanismAndResponse(rest: string | null): string | null | undefined {
-  const text = rest?.replace(/ +$/, "") ?? "";
+  const text = withoutTrailingBlanks(rest ?? "");
   if (text === "") return null;
   const [, mechanism = "", response] = /^([A-Za-z0-9_-]{1,20})(?: ([^ ]+))?$/.exec(text) ?? [];
   if (mechanism === "") return undefined;
@@ -182,7 +182,7 @@ function mechanismAndResponse(rest: string | null): string | null | undefined {
 function verbatim(verb: string, rest: string | null): string | undefined {
   if (verb === "PASS") return rest ?? "";
   if (rest === null) return undefined;
-  return rest.replace(/ +$/, "") || undefined;
+  return withoutTrailingBlanks(rest) || undefined;
 }
 
 /** Arguments that are numbers of 1 to 10 digits, without leading zeros. */
@@ -205,6 +205,7 @@ function numbers(takes: Arguments, rest: string | null): string | null | undefin
 /** A client's command line for the trace; all that may be a secret is masked. @param secret as for `nameOf` */
 export function masked(line: string, secret = false): string {
   const verb = verbOf(line);
-  if (TABLE.has(verb) && !SECRET.has(verb)) return line;
+  // A line with a CR in it may be several commands, and one of them PASS.
+  if (TABLE.has(verb) && !SECRET.has(verb) && !hasControl(line)) return line;
   return line.includes(" ") ? `${nameOf(line, secret)} ***` : nameOf(line, secret);
 }

@@ -1,7 +1,7 @@
 /**
- * Credentials, by USER and PASS or by AUTH, and the parts of their name and password: `proxy-user:user@server` and `proxy-password:password` (the
- * manual's sections "Server Selection" and "Proxy Authentication"). All texts are latin1; nothing is trimmed, and no
- * case is changed.
+ * Credentials, by USER and PASS or by AUTH, and the parts of their name and password: `proxy-user:user@server` and
+ * `proxy-password:password` (the manual's sections "Server Selection" and "Proxy Authentication"). All texts are latin1;
+ * nothing is trimmed, and no case is changed.
  */
 
 /** The mechanisms of AUTH: RFC 4616, RFC 7628, and Google's description of XOAUTH2. */

@@ -1,7 +1,7 @@
 /**
- * Whether a server's text quotes a password or a token, so that the log must not have the text. A password that is short, or a word
- * that many answers have, tells a reader nothing where it stands as a part of the sentence: such a password counts only
- * where the text puts it between quotation marks or behind a colon.
+ * Whether a server's text quotes a password or a token, so that the log must not have the text. A password that is
+ * short, or a word that many answers have, tells a reader nothing where it stands as a part of the sentence: such a
+ * password counts only where the text puts it between quotation marks or behind a colon.
  */
 
 /**
@@ -16,6 +16,9 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
 
 /** The most octets of a password that counts as short; so much of a longer one may end a text. */
 const SHORT = 3;
+
+/** So much of the beginning of a longer secret counts as the secret: a token may have thousands of octets. */
+const LONG = 64;
 
 /** Words that servers answer with. */
 const WORDS = new Set(
@@ -35,8 +38,8 @@ const END = /^(?:[\s.,;!]|$)/;
 function quotes(text: string, secret: string): boolean {
   if (secret === "") return false;
   if (secret.length <= SHORT || WORDS.has(secret.toLowerCase())) return marks(text, secret);
-  if (text.includes(secret)) return true;
-  for (let length = Math.min(secret.length, text.length); length > SHORT; length--) {
+  if (text.includes(secret.slice(0, LONG))) return true;
+  for (let length = Math.min(secret.length, text.length, LONG); length > SHORT; length--) {
     const beginning = secret.slice(0, length);
     if (text.endsWith(beginning) && !WORDS.has(beginning.toLowerCase())) return true;
   }

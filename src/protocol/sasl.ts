@@ -5,7 +5,7 @@
 
 import { WORD_LIMIT } from "./command";
 import type { Credentials, Mechanism, Secret } from "./credentials";
-import { hasControl } from "./octets";
+import { hasControl, withoutTrailingBlanks } from "./octets";
 import { replies } from "./replies";
 
 /** A response that is refused. */
@@ -108,10 +108,11 @@ function parseOauthbearer(text: string): [string | undefined, string | undefined
   return [name?.replaceAll("=2C", ",").replaceAll("=3D", "="), token];
 }
 
-/** Credentials whose name could be that of USER. */
+/** Credentials with the name that they would have in USER: without trailing blanks, so that delays count it as one. */
 function withUsableName(credentials: Credentials): Credentials | RefusedResponse {
-  const { user } = credentials;
+  const user = withoutTrailingBlanks(credentials.user);
+  if (user === "") return { kind: "refused", reply: replies.noUser };
   if (hasControl(user)) return { kind: "refused", reply: replies.controlOctet };
   if (user.length > WORD_LIMIT) return { kind: "refused", reply: replies.wordTooLong };
-  return credentials;
+  return { ...credentials, user };
 }

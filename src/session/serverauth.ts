@@ -59,8 +59,8 @@ export async function authenticateAt(
   for (const end of [answerToChallenge(mechanism), "*"]) {
     if (!isChallenge(answer)) return answer;
     // A server that does not wait for the answer to its challenge needs none.
-    const refused = statuses.server.input.pending > 0;
-    answer = refused ? await nextAnswer(statuses, EXPECTED) : await ask(statuses, end, EXPECTED);
+    const goesOn = /[^\r\n]/.test(statuses.server.input.ahead);
+    answer = goesOn ? await nextAnswer(statuses, EXPECTED) : await ask(statuses, end, EXPECTED);
   }
   if (isChallenge(answer)) throw invalidAnswer("server goes on with AUTH after its end");
   return answer;

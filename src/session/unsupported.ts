@@ -7,8 +7,8 @@ import { Failure } from "../protocol/failure";
 import { nameOf } from "../protocol/foreign";
 import { replies } from "../protocol/replies";
 
-/** An AUTH command of any mechanism. */
-const AUTH = /^auth(?: |\r?\n|$)/i;
+/** An AUTH command of any mechanism, also behind octets that are none of a command, such as those of telnet. */
+const AUTH = /^[^a-z0-9]*auth(?![a-z0-9])/i;
 
 /** How many commands that are not permitted a session may have; one more ends it. */
 const LIMIT = 5;

@@ -136,6 +136,7 @@ test("G2: traces and logs show no secret", () => {
   assert.equal(masked("AUTH PLAIN AGpvZQBnZWhlaW0="), "AUTH PLAIN ***");
   assert.equal(masked("AGpvZQBnZWhlaW0="), "(16 octets)");
   assert.equal(masked("USER joe"), "USER joe");
+  assert.equal(masked("USER joe\rPASS geheim\rSTAT"), "USER ***", "a client whose lines end in CR");
   assert.equal(nameOf("XTND XMIT"), "XTND");
   assert.equal(nameOf("geheimes-wort"), "(13 octets)");
   assert.equal(nameOf("auth scram-sha-256 biwsbj1qb2U="), "auth scram-sha-256");

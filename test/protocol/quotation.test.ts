@@ -15,6 +15,15 @@ test("a text that quotes a password is withheld, whole or cut, of the gateway it
   assert.equal(withoutSecrets("-ERR s3cr3t", ["s3cr3t", ""]), "(11 octets with a password in them)");
 });
 
+test("the first 64 octets of a longer token count as the token", () => {
+  const token = Array.from({ length: 3000 }, (_, at) => (at * 7919).toString(36)).join(".");
+  assert.ok(!shown(`-ERR bad token ${token} again`, token));
+  assert.ok(!shown(`-ERR bad token ${token.slice(0, 64)}... again`, token));
+  assert.ok(!shown(`-ERR bad token ${token.slice(0, 2000)}`, token));
+  assert.ok(!shown(`-ERR bad token ${token.slice(0, 20)}`, token));
+  assert.ok(shown(`-ERR bad token (${token.length} octets)`, token));
+});
+
 test("a short password, or a word of many answers, does not blank every reason", () => {
   for (const [text, password] of [
     ["-ERR [AUTH] authentication failed", "e"],

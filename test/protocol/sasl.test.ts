@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WORD_LIMIT } from "../../src/protocol/command";
+import { parseCommand, WORD_LIMIT } from "../../src/protocol/command";
 import { MECHANISMS, type Mechanism } from "../../src/protocol/credentials";
 import { isChallenge, parseResponse, writeResponse } from "../../src/protocol/sasl";
+import { ownTime } from "../stage/stopwatch";
 
 const base64 = (text: string) => Buffer.from(text, "latin1").toString("base64");
 
@@ -28,6 +29,8 @@ test("L7, I1: PLAIN", () => {
     ["joe\0joe\0s3cr3t", "joe|s3cr3t"],
     ["\0joe@example.org@mail\0 :@ \xc3\xa4 ", "joe@example.org@mail| :@ \xc3\xa4 "],
     ["\0joe\0", "joe|"],
+    ["\0joe  \0 x ", "joe| x "],
+    ["\0  \0s3cr3t", "-ERR [AUTH] no user given"],
     [`\0${word}\0${word}`, `${word}|${word}`],
     [`\0${word}x\0y`, LONG],
     [`\0y\0${word}x`, LONG],
@@ -52,6 +55,7 @@ test("L7, I1: XOAUTH2", () => {
   const end = "\x01\x01";
   for (const [text, expected] of [
     [`user=joe\x01auth=Bearer ya29.x${end}`, "joe|ya29.x"],
+    [`user=joe \x01auth=Bearer ya29.x${end}`, "joe|ya29.x"],
     [`user=joe@example.org@mail\x01auth=bearer a-._~+/b==${end}`, "joe@example.org@mail|a-._~+/b=="],
     [`user=a=b,c\x01auth=Bearer x${end}`, "a=b,c|x"],
     [`user=${word}\x01auth=Bearer x${end}`, `${word}|x`],
@@ -132,7 +136,7 @@ test("L7: base64 is strict", () => {
 test("what is written is what is parsed, whatever the name is", () => {
   const token = "ya29.x==";
   for (const mechanism of MECHANISMS) {
-    for (const user of ["joe", "j,o=e", "=2C", "j\xc3\xb6@example.org", " joe ", ":"]) {
+    for (const user of ["joe", "j,o=e", "=2C", "j\xc3\xb6@example.org", " joe", ":"]) {
       const secret =
         mechanism === "PLAIN"
           ? ({ kind: "password", password: token } as const)
@@ -140,6 +144,26 @@ test("what is written is what is parsed, whatever the name is", () => {
       assert.deepEqual(parseResponse(mechanism, writeResponse(mechanism, user, secret)), { user, secret, mechanism });
     }
   }
+});
+
+test("R6: what is made to be slow to parse takes no time", () => {
+  const blanks = " ".repeat(12_000);
+  const slow = {
+    PLAIN: [`\0${" ".repeat(9000)}x\0y`, "\0".repeat(9000)],
+    OAUTHBEARER: [`n,a=x,\x01${"a=".repeat(4500)}`, `n,a=x,\x01${"a=\x01".repeat(3000)}`, `n,a=${"=2C".repeat(3000)}`],
+    XOAUTH2: [`user=${" ".repeat(9000)}x\x01auth=Bearer x\x01\x01`, `user=x\x01auth=Bearer ${"=".repeat(9000)}`],
+  };
+  const began = ownTime();
+  for (let count = 0; count < 20; count++) {
+    for (const line of [`AUTH PLAIN${blanks}x`, `AUTH${blanks}x`]) {
+      assert.equal(parseCommand(line, "AUTHORIZATION", ["AUTH", "AUTH PLAIN"]).kind, "faulty");
+    }
+    for (const mechanism of MECHANISMS) {
+      for (const text of slow[mechanism])
+        assert.ok("reply" in parseResponse(mechanism, base64(text)), text.slice(0, 20));
+    }
+  }
+  assert.ok(ownTime() - began < 5000, `${ownTime() - began} ms`);
 });
 
 test("a challenge is a plus with anything behind a blank", () => {

@@ -92,6 +92,19 @@ test("L7: without --auth AUTH is unsupported, and CAPA has no SASL", async (t) =
   client.destroy();
 });
 
+test("G2: the line behind a refused AUTH is no word of the log, however AUTH was written", async (t) => {
+  const [gateway] = await stage(t, { debug: true });
+  for (const line of ["AUTH LOGIN", " AUTH LOGIN", "AUTH\tLOGIN", "\xff\xfb\x01AUTH PLAIN", "auth"]) {
+    const client = await connectGreeted(gateway.port, t);
+    await client.say(line, "AGEAczNjcjN0");
+    const count = line === "auth" ? 4 : 2;
+    for (let lines = 0; lines < count; lines++) await client.line();
+    client.destroy();
+  }
+  await gateway.logged("close", 5);
+  assert.doesNotMatch(gateway.said(), /AGEAczNjcjN0/);
+});
+
 test("L9, T5: before STLS there is no AUTH, and what the client said before it is forgotten", {
   skip: lacking,
 }, async (t) => {
@@ -148,7 +161,7 @@ test("T4: after STLS the server's capabilities are asked anew", { skip: lacking 
 
 test("L8: a server that refuses a token without a wait for the answer to its challenge", async (t) => {
   const [gateway, accepting] = await stage(t);
-  for (const at of ["at once", "late"] as const) {
+  for (const at of ["at once", "late", "behind an empty line"] as const) {
     const client = await connectGreeted(gateway.port, t);
     await client.say(`AUTH XOAUTH2 ${xoauth2(at, "t0k3n")}`);
     const server = await accepting.next();
@@ -156,7 +169,7 @@ test("L8: a server that refuses a token without a wait for the answer to its cha
     if (at === "at once") {
       await server.write("+ e30=\r\n-ERR [AUTH] expired\r\n");
     } else {
-      await server.write("+ e30=\r\n");
+      await server.write(at === "late" ? "+ e30=\r\n" : "+ e30=\r\n\r\n");
       await server.answer("", "-ERR [AUTH] expired\r\n");
     }
     assert.equal(await client.line(), "-ERR [AUTH] expired");
