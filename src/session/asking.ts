@@ -43,6 +43,9 @@ export async function nextAnswer(statuses: StatusLines, { also, limit } = STATUS
     throw new Failure("server", "server-closed", "server closed the connection at login", replies.serverLost);
   }
   if (line === OVERLONG) throw invalidAnswer(`server sent a line of more than ${limit} octets`);
+  if (!also(line) && line.length > SERVER_STATUS_LIMIT) {
+    throw invalidAnswer(`server sent a status line of more than ${SERVER_STATUS_LIMIT} octets`);
+  }
   if (!isStatus(line) && !also(line)) throw invalidAnswer(`server does not speak POP3: ${line}`);
   return line;
 }
