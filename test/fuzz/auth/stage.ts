@@ -164,6 +164,7 @@ export class Stage {
         ...service,
         dialogue: { ...service.dialogue, capa: service.dialogue.capa || this.terms.tls === "starttls" },
       },
+      scanner: null,
       trace: true,
       emit,
       attempt: async () => unthrottled(),
