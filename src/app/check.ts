@@ -12,7 +12,7 @@ import { delimiter, dirname, join } from "node:path";
 import { placeOf } from "../access/routing";
 import { type HostPort, isAddress, showHostPort } from "../base/address";
 import { inWords, reasonOf } from "../base/faults";
-import { clamd } from "../config/places";
+import { clamd, command } from "../config/places";
 import { namedServers } from "../config/rules";
 import type { Service, Settings, TlsMode } from "../config/settings";
 import { servers as allowed, isProgram } from "../config/values";
@@ -47,6 +47,7 @@ export async function check(settings: Settings): Promise<Findings> {
     ["listeners", () => listeners(service)],
     ["pidfile", () => pidfile(settings)],
     ["files", () => filesOf(service, made)],
+    ["user's home", () => homeOf(settings)],
     ["user", () => becomeUser(settings)],
     ["warnings", () => warnings(settings, made.gateway, byRoot)],
     ["client log", () => clientLog(service)],
@@ -65,6 +66,7 @@ export async function check(settings: Settings): Promise<Findings> {
       lines.push(`FAULT: ${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
     }
   }
+  made.gateway?.memory.close();
   return { lines, sound };
 }
 
@@ -92,6 +94,8 @@ function summary(settings: Settings): string[] {
     `runs as ${isRoot() ? own.user : "the user that starts it"}`,
     `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
     `servers that clients may select: ${access.selection ? selectable : "none"}`,
+    ...(servers.via ? [`servers are reached through ${command.show(servers.via)}`] : []),
+    ...(servers.ssh === undefined ? [] : [`servers are reached through ssh to ${servers.ssh}`]),
     `log: ${logWay(settings.log, startOf(settings)).words}`,
   ];
 }
@@ -132,9 +136,14 @@ function filesOf(service: Service, made: { gateway: Gateway | null }): string[] 
   return made.gateway.certificates.map((name) => `certificate ${name}`);
 }
 
-/** Drops root, so that the next checks have the rights of sessions. */
-function becomeUser({ process: { user }, service }: Settings): string[] {
+/** Looks for the home that ssh needs. */
+function homeOf({ process: { user }, service }: Settings): string[] {
   if (isRoot() && service.servers.ssh !== undefined) requireHome(user);
+  return [];
+}
+
+/** Drops root, so that the next checks have the rights of sessions. */
+function becomeUser({ process: { user } }: Settings): string[] {
   if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
   return [];
 }
