@@ -129,7 +129,7 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
   }));
 
 test("R6: a client that pipelines for ever and reads no answer is closed", () =>
-  scene({ timeout: 1000 }, async ({ gateway, connect }) => {
+  scene({ timeout: 1000, loginTimeout: 600_000 }, async ({ gateway, connect }) => {
     const client = await connect();
     client.pause();
     const { socket } = client;
@@ -141,7 +141,7 @@ test("R6: a client that pipelines for ever and reads no answer is closed", () =>
     // On a busy machine it takes a while to fill the buffers of the system with answers.
     const progress = () => socket.bytesWritten;
     const closed = await until(() => gateway.log.find(({ event }) => event === "close"), "the close", { progress });
-    assert.match(closed.fields.reason as string, /client/);
+    assert.equal(closed.fields.reason, "client does not read");
     client.destroy();
   }));
 
