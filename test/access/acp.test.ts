@@ -207,7 +207,7 @@ test("64 run at once; a client that leaves while it waits is gone at once, and i
   const programs = new Programs();
   let began = 0;
   const asking = (argv: readonly string[], until = patient) =>
-    new Acp({ argv, timeout: 30_000, prefix: "PROXY_" }, "none", { programs }, (_name, fields) => {
+    new Acp({ argv, timeout: 600_000, prefix: "PROXY_" }, "none", { programs }, (_name, fields) => {
       if ("said" in fields) began++;
     }).admit(route, about, until);
   const fifo = join(scratch(t), "fifo");
