@@ -15,7 +15,7 @@ import { silence } from "../stage/silent";
 import { ownTime } from "../stage/stopwatch";
 import { until } from "../stage/waiting";
 
-/** Logs in; gives the answer to PASS, and after how many milliseconds it came. */
+/** Logs in; gives the answer to PASS, and after how many milliseconds of this thread it came. */
 async function logIn(t: TestContext, gateway: TestGateway, user = "joe"): Promise<{ answer: string; took: number }> {
   const client = await connectGreeted(gateway.port, t);
   await client.ask(`USER ${user}`);
