@@ -23,7 +23,10 @@ export interface Watched {
 const watched = new Set<Watched>();
 let timer: NodeJS.Timeout | undefined;
 
-/** Calls the object's `sweep` four times a second, until `unwatch`. */
+/**
+ * Calls the object's `sweep` four times a second, until `unwatch`. What had arrived by then is read before: a process
+ * that stood still for a while, because the machine was busy or asleep, must not take a peer for a silent one.
+ */
 export function watch(one: Watched): void {
   watched.add(one);
   timer ??= setInterval(sweepAll, SWEEP);
@@ -39,5 +42,7 @@ export function unwatch(one: Watched): void {
 
 function sweepAll(): void {
   const at = now();
-  for (const one of watched) one.sweep(at);
+  setImmediate(() => {
+    for (const one of watched) one.sweep(at);
+  });
 }

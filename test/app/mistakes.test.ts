@@ -103,7 +103,7 @@ test(`${TYPED.length} mistakes of the command line`, () => {
 
 /** What --check says is wrong. */
 async function wrong(...argv: string[]): Promise<string> {
-  const request = parseCommandLine(["--check", "-u", "root", "--server-timeout", "1", ...argv], () => "");
+  const request = parseCommandLine(["--check", "-u", "root", ...argv], () => "");
   if (request.kind !== "check") assert.fail(argv.join(" "));
   const lines = (await check(request.settings)).lines.filter((line) => /^(?:FAULT|warning):/.test(line));
   for (const line of lines) readsLikeHelp(line);
@@ -123,7 +123,7 @@ async function serverThat(t: TestContext, greeting: string, ...answers: string[]
   return `localhost:${port}`;
 }
 
-test("mistakes that only the system or a server shows", { timeout: 60_000, concurrency: true }, async (t) => {
+test("mistakes that only the system or a server shows", { concurrency: true }, async (t) => {
   const holder = createServer().listen(0, "127.0.0.1");
   atEnd(t, async () => void holder.close());
   const folder = scratch(t);
@@ -155,7 +155,7 @@ test("mistakes that only the system or a server shows", { timeout: 60_000, concu
   await Promise.all(cases.map(async ([argv, told]) => assert.match(await wrong(...argv), told)));
 });
 
-test("mistakes with certificates", { skip: lacking, timeout: 60_000 }, async (t) => {
+test("mistakes with certificates", { skip: lacking }, async (t) => {
   const good = certified("good");
   const { certFile, keyFile } = good;
   const tls = (cert: string, key: string) => [
@@ -211,7 +211,6 @@ test("mistakes with certificates", { skip: lacking, timeout: 60_000 }, async (t)
 
 test("a server that answers TLS to a clear dialogue, and one that wants STLS first", {
   skip: lacking,
-  timeout: 60_000,
 }, async (t) => {
   const { cert, key } = certified("good");
   const { port } = await startScripted(t, async (peer) => {

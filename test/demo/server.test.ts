@@ -130,7 +130,7 @@ test("DELE takes effect at QUIT, for this user alone, and the numbers close up",
 });
 
 test("who is silent too long is closed without a word, and has deleted nothing", async (t) => {
-  const { logIn } = await startDemo(t, { messages: TWO, timeout: 0.5 });
+  const { logIn } = await startDemo(t, { messages: TWO, timeout: 3 });
   const client = await logIn();
   assert.equal(await client.ask("DELE 1"), "+OK message 1 deleted");
   await client.expectEnd();

@@ -74,15 +74,29 @@ test("R7: an idle session is closed without a word, and the server gets no QUIT"
     assert.equal((await gateway.logged("close")).fields.reason, "client is silent");
   }));
 
-test("R3: a server that does not answer: the client is told, at login and later", () =>
-  scene({ timeout: 1000, serverTimeout: 1000 }, async ({ connect, accepting, loggedIn }) => {
-    const early = await connect();
-    await early.ask("USER joe");
-    await early.say("PASS p");
-    await accepting.next();
-    assert.equal(await early.line(), "-ERR [SYS/TEMP] server does not answer");
-    await early.expectEnd();
+test("R7: a session whose client spoke in time goes on, even if the gateway stood still until it was late", () =>
+  scene({ timeout: 1000 }, async ({ loggedIn }) => {
+    const { client, server } = await loggedIn();
+    void client.say("NOOP");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    assert.equal(await server.line(), "NOOP");
+    void server.say("+OK");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    assert.equal(await client.line(), "+OK");
+  }));
 
+test("R3: a server that does not greet: the client is told", () =>
+  scene({ serverTimeout: 1000 }, async ({ connect, accepting }) => {
+    const client = await connect();
+    await client.ask("USER joe");
+    await client.say("PASS p");
+    await accepting.next();
+    assert.equal(await client.line(), "-ERR [SYS/TEMP] server does not answer");
+    await client.expectEnd();
+  }));
+
+test("R3: a server that does not answer: the client is told", () =>
+  scene({ timeout: 1000 }, async ({ loggedIn }) => {
     const { client, server } = await loggedIn();
     await client.say("STAT");
     await server.line();
@@ -129,7 +143,7 @@ test("R2: a client that reads nothing stops the server, and is closed", () =>
   }));
 
 test("R6: a client that pipelines for ever and reads no answer is closed", () =>
-  scene({ timeout: 1000 }, async ({ gateway, connect }) => {
+  scene({ timeout: 1000, loginTimeout: 600_000 }, async ({ gateway, connect }) => {
     const client = await connect();
     client.pause();
     const { socket } = client;
@@ -141,7 +155,7 @@ test("R6: a client that pipelines for ever and reads no answer is closed", () =>
     // On a busy machine it takes a while to fill the buffers of the system with answers.
     const progress = () => socket.bytesWritten;
     const closed = await until(() => gateway.log.find(({ event }) => event === "close"), "the close", { progress });
-    assert.match(closed.fields.reason as string, /client/);
+    assert.equal(closed.fields.reason, "client does not read");
     client.destroy();
   }));
 
@@ -166,5 +180,4 @@ test("L2, L10: a refused login is answered late, and later each time; the sessio
       delays.push(performance.now() - began);
     }
     for (const [i, least] of [190, 390, 490].entries()) assert.ok((delays[i] as number) >= least, `${delays}`);
-    assert.ok((delays[2] as number) < 10_000, `${delays}`);
   }));

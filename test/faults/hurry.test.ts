@@ -10,6 +10,7 @@ import { connectGreeted, connectLoggedIn, logInBetween, welcome } from "../stage
 import { atEnd } from "../stage/ending";
 import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import { Peer } from "../stage/peer";
+import { ownTime } from "../stage/stopwatch";
 
 async function stage(t: TestContext, settings: Wishes = {}): Promise<[TestGateway, Accepting]> {
   const accepting = new Accepting();
@@ -88,11 +89,11 @@ test("the second shutdown ends also those who wait for a client to read, or for 
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("QUIT");
   assert.equal(await server.line(), "QUIT");
-  const began = performance.now();
+  const began = ownTime();
   void gateway.close();
   await pause(20);
   await gateway.close();
-  assert.ok(performance.now() - began < 20_000, "not the 60 s of the first");
+  assert.ok(ownTime() - began < 20_000, "not the 60 s of the first");
   await server.expectEnd();
 });
 

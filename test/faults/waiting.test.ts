@@ -12,15 +12,16 @@ import { atEnd } from "../stage/ending";
 import { type Resolve, startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import { freePort } from "../stage/ports";
 import { silence } from "../stage/silent";
+import { ownTime } from "../stage/stopwatch";
 import { until } from "../stage/waiting";
 
-/** Logs in; gives the answer to PASS, and after how many milliseconds it came. */
+/** Logs in; gives the answer to PASS, and after how many milliseconds of this thread it came. */
 async function logIn(t: TestContext, gateway: TestGateway, user = "joe"): Promise<{ answer: string; took: number }> {
   const client = await connectGreeted(gateway.port, t);
   await client.ask(`USER ${user}`);
-  const began = performance.now();
+  const began = ownTime();
   const answer = await client.ask("PASS p");
-  return { answer, took: performance.now() - began };
+  return { answer, took: ownTime() - began };
 }
 
 /** A server on 127.0.0.1 that takes every login. */

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import type { TestContext } from "node:test";
 import { Gone, Peer } from "./peer";
-import { PATIENCE } from "./waiting";
+import { PATIENCE, whenLate } from "./waiting";
 
 /** A certificate and its key, for connections with TLS from the beginning. */
 export interface Identity {
@@ -16,7 +16,8 @@ export interface Identity {
 export class Accepting {
   readonly #server: Server;
   readonly #accepted: Peer[] = [];
-  readonly #wanted = new Map<(peer: Peer) => void, NodeJS.Timeout>();
+  /** Who waits for a connection, with what ends the wait. */
+  readonly #wanted = new Map<(peer: Peer) => void, () => void>();
   readonly #all = new Set<Peer>();
   count = 0;
 
@@ -50,24 +51,24 @@ export class Accepting {
     const peer = this.#accepted.shift();
     if (peer) return Promise.resolve(peer);
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => {
+      const stopWaiting = whenLate(() => {
         this.#wanted.delete(resolve);
         reject(new assert.AssertionError({ message: "waited in vain for a connection" }));
       }, patience);
-      this.#wanted.set(resolve, late);
+      this.#wanted.set(resolve, stopWaiting);
     });
   }
 
   async close(): Promise<void> {
-    for (const late of this.#wanted.values()) clearTimeout(late);
+    for (const stopWaiting of this.#wanted.values()) stopWaiting();
     for (const peer of this.#all) peer.destroy();
     if (!this.#server.listening) return;
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #hand(peer: Peer): void {
-    for (const [wanted, late] of this.#wanted) {
-      clearTimeout(late);
+    for (const [wanted, stopWaiting] of this.#wanted) {
+      stopWaiting();
       this.#wanted.delete(wanted);
       wanted(peer);
       return;

@@ -152,7 +152,7 @@ function issue(kind: Kind, { names, key = "ec", days = [-1, 30], by }: Wish): Ce
 
 /** Runs openssl in the folder. @throws with what it said */
 function openssl(...argv: string[]): void {
-  execFileSync("openssl", argv, { cwd: authorities(), stdio: ["ignore", "ignore", "pipe"], timeout: 20_000 });
+  execFileSync("openssl", argv, { cwd: authorities(), stdio: ["ignore", "ignore", "pipe"], timeout: 300_000 });
 }
 
 /** So many days from now, as 20260131235959Z. */

@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream";
 import type { TestContext } from "node:test";
 import { type ConnectionOptions, connect as connectTls, TLSSocket, type TLSSocketOptions } from "node:tls";
 import { Tap } from "./tap";
-import { PATIENCE } from "./waiting";
+import { whenLate } from "./waiting";
 
 /** The other side has closed before the peer had heard what it waited for. */
 export class Gone extends Error {}
@@ -258,9 +258,9 @@ export class Peer {
     while (!holds()) {
       const came = await new Promise<boolean>((resolve) => {
         const wake = () => over(true);
-        const timer = setTimeout(() => over(false), PATIENCE);
+        const stopWaiting = whenLate(() => over(false));
         const over = (came: boolean) => {
-          clearTimeout(timer);
+          stopWaiting();
           this.#waiting.delete(wake);
           resolve(came);
         };

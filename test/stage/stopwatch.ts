@@ -1,5 +1,5 @@
 /**
- * A clock for upper bounds: it stands still while the machine has no processor for this thread, so that what it shows
+ * A clock for waits and upper bounds: it stands still while the machine has no processor for this thread, so that what it shows
  * does not depend on what else runs there.
  */
 
