@@ -85,7 +85,8 @@ function quoted(header: string): string[] {
     const shown = [...line].map((one) => (hasControl(one) && one !== "\t" ? "?" : one)).join("");
     const octets = Buffer.from(shown).toString("latin1");
     const pieces = octets.match(new RegExp(`[^]{1,${LINE_BOUND}}`, "g")) ?? [""];
-    return pieces.map((piece) => `> ${piece}`.trimEnd());
+    // Not trimEnd: as latin1, octets of UTF-8 look like blanks.
+    return pieces.map((piece) => `> ${piece}`.replace(/[ \t]+$/, ""));
   });
 }
 
