@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { Spool } from "../../src/scan/spool";
 import { Accepting } from "../stage/accepting";
 import { scratch } from "../stage/acp";
 import { EICAR, FakeClamd } from "../stage/clamd";
@@ -245,6 +246,24 @@ test("B10: a mail that ends in LF, dot, CRLF is scanned when nothing more comes"
   await client.say("NOOP");
   await server.answer("NOOP", "+OK\r\n");
   assert.equal(await client.line(), "+OK");
+});
+
+test("B10: a mail is not ended by silence while the disk is slow", async (t) => {
+  const scene = await stage(t, { limits: { silence: 1000 } });
+  const [client, server] = await session(scene, t);
+  let slow = true;
+  const { emptied } = Spool.prototype;
+  t.mock.getter(Spool.prototype, "empty", () => !slow);
+  const written = t.mock.method(Spool.prototype, "emptied", async function (this: Spool) {
+    await emptied.call(this);
+    if (slow) await new Promise((resolve) => setTimeout(resolve, 2500));
+    slow = false;
+  });
+  await client.say("RETR 1");
+  await server.answer("RETR 1", "+OK\r\nFrom: x\n\ntext\n.\r\n");
+  await until(() => written.mock.callCount() > 0, "nothing is written");
+  await server.write("more\r\n.\r\n");
+  await client.expect("+OK\r\nFrom: x\n\ntext\n.\r\nmore\r\n.\r\n");
 });
 
 test("a client that leaves while its mail is scanned", async (t) => {
