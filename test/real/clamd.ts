@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -87,6 +87,12 @@ export class RealClamd {
       return (await answers({ path: this.path })) && (await answers({ port: this.port, host: "127.0.0.1" }));
     };
     await until(answering, () => `clamd does not answer: ${this.#said}`, { every: 25 });
+  }
+
+  /** How many connections to its socket there are, also those that it has not accepted. */
+  connections(): number {
+    const lines = readFileSync("/proc/net/unix", "latin1").split("\n");
+    return lines.filter((line) => line.endsWith(` ${this.path}`)).length - 1;
   }
 
   /** Stops it, so that it answers nothing until `go`; the system still takes connections for it. */

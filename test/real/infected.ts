@@ -49,10 +49,15 @@ function zip(): Buffer {
 /** What must be installed for these mails, besides clamd. */
 export const infectedParts: readonly string[] = ["python3"];
 
+/** The simplest one. */
+export function infectedMail(): Buffer {
+  return mail("plain", `${filler(1000)}${EICAR}\r\n${filler(1000)}`);
+}
+
 /** All of them; the first line of each body is not infected yet. */
 export function infectedMails(): Buffer[] {
   return [
-    mail("plain", `${filler(10)}${EICAR}\r\n${filler(100)}`),
+    infectedMail(),
     attached("attached", Buffer.from(EICAR)),
     attached("zipped", zip()),
     mail("dotted", `${filler(10)}${DOTTED}\r\n`),
