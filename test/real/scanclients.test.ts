@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { startProcess } from "../stage/process";
+import { connectGreeted, fetchMail, logIn, quit } from "../stage/dialogue";
+import { Peer } from "../stage/peer";
+import { MAIN, startProcess } from "../stage/process";
 import { clamdParts, RealClamd } from "./clamd";
 import { startDovecot } from "./dovecot";
 import { fetchmail } from "./fetchmail";
@@ -15,6 +17,7 @@ import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { scratch } from "./scratch";
 import { password, type RealServer, user } from "./server";
+import { settled, superservers } from "./superservers";
 
 /** The last mail is infected. */
 const drop = [...plain, infectedMail()];
@@ -67,3 +70,28 @@ test("V4: curl", { skip: lacking("curl", "dovecot", ...clamdParts) }, async (t) 
     plain,
   );
 });
+
+for (const superserver of superservers.filter(({ waits }) => !waits)) {
+  test(`V4: behind ${superserver.name}`, {
+    skip: lacking("dovecot", superserver.part, ...clamdParts),
+  }, async (t) => {
+    const clamd = await RealClamd.start(t);
+    const server = await startDovecot(t, drop);
+    const argv = [MAIN, "-z", "--clamd", clamd.path, `127.0.0.1:${server.port}`];
+    const host = "127.0.0.1";
+    const served = await superserver.serve(t, { host, argv });
+    const client = await connectGreeted({ port: served.port, host }, t);
+    await logIn(client, user, password);
+    const mails: Buffer[] = [];
+    for (let number = 1; number <= drop.length; number++) mails.push(await fetchMail(client, number));
+    await quit(client);
+    check(mails, plain);
+    await settled(served.processes);
+    await clamd.kill();
+    const refused = await Peer.connect({ port: served.port, host }, t);
+    assert.equal(await refused.rest(), "-ERR [SYS/TEMP] virus scanner not available\r\n");
+    refused.end();
+    await settled(served.processes);
+    assert.deepEqual(served.processes(), []);
+  });
+}
