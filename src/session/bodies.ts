@@ -21,7 +21,7 @@ export const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
 interface Behind {
   /** Whether it is nothing at all. */
   nothing(): boolean;
-  /** Whether a command is among it after which a mail may be gone. */
+  /** Whether a command may be among it after which a mail may be gone. */
   final(): boolean;
 }
 

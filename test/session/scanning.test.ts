@@ -115,6 +115,8 @@ test("V1: what stands behind a mail that was refused is not carried out, if it c
   for (const [behind, heard] of [
     ["DELE 1\r\nQUIT\r\n", ""],
     ["QUIT\r\n", ""],
+    // More than the gateway keeps.
+    [`${"NOOP\r\n".repeat(20_000)}DELE 1\r\nQUIT\r\n`, ""],
     ["NOOP\r\n", "NOOP"],
   ] as const) {
     const [client, server] = await session(scene, t);
