@@ -66,7 +66,7 @@ async function fetch(port: number, user: string, progress: { octets: number }): 
 
 function define(): void {
   tellDraw("sizes");
-  test("V2: many large mails at once need little memory", { skip: lacking(...clamdParts) }, async (t) => {
+  test("many large mails at once need little memory", { skip: lacking(...clamdParts) }, async (t) => {
     const clamd = await RealClamd.start(t, "StreamMaxLength 1000M");
     const server = await startServer(t);
     const gateway = await startProcess(["-z", "--clamd", clamd.path, `127.0.0.1:${server}`], { t });
