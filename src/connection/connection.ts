@@ -19,6 +19,7 @@ import { Reader } from "./reader";
 import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
 import { Writer } from "./writer";
 
+export { survivesFailedWrites } from "./afterreset";
 export { peerClosed } from "./failures";
 export { OVERLONG } from "./reader";
 export type { Sink } from "./relay";

@@ -83,6 +83,11 @@ export class Reader {
     return this.#octets.length;
   }
 
+  /** Whether the buffer is full, so that more octets may wait with the system. */
+  get full(): boolean {
+    return this.#octets.length > BOUND;
+  }
+
   /** Whether no octets will arrive any more. */
   get ended(): boolean {
     return this.#ended;

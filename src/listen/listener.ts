@@ -24,10 +24,11 @@ const BACKLOG = 1024;
 const TURNED_AWAY_BOUND = 100;
 
 /**
- * The descriptors of a session, to its client and to its server. The spare ones are those of the process itself and of
- * clients that are turned away or displaced.
+ * The descriptors of a session: to its client and to its server, and of the mail that is scanned. The spare ones are those
+ * of the process itself, of clients that are turned away or displaced, and of the scans that run.
  */
 const DESCRIPTORS = 2;
+const SCAN_DESCRIPTORS = 1;
 const SPARE_DESCRIPTORS = 250;
 
 /** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
@@ -213,8 +214,9 @@ export class Listener {
  * What is to be warned of if the limit of open files is too low for the limit of sessions; null: nothing. libuv closes
  * new connections without an error when no descriptor is free.
  */
-export function descriptorWarning({ limits, access }: Service): Warning | null {
-  const needed = limits.sessions * DESCRIPTORS + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
+export function descriptorWarning({ limits, access, scan }: Service): Warning | null {
+  const each = DESCRIPTORS + (scan ? SCAN_DESCRIPTORS : 0);
+  const needed = limits.sessions * each + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
   const bound = descriptorBound();
   if (bound === null || bound >= needed) return null;
   const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;

@@ -24,14 +24,19 @@ export class Unstuffing {
    */
   next(chunk: Buffer): Buffer {
     if (chunk.length === 0) return chunk;
-    let from = this.#atLineStart && chunk[0] === DOT ? 1 : 0;
+    const from = this.#atLineStart && chunk[0] === DOT ? 1 : 0;
     this.#atLineStart = chunk.at(-1) === LF;
-    const parts: Buffer[] = [];
-    for (let at = chunk.indexOf(STUFFED, from); at >= 0; at = chunk.indexOf(STUFFED, from)) {
-      parts.push(chunk.subarray(from, at + 1));
-      from = at + STUFFED.length;
+    const first = chunk.indexOf(STUFFED, from);
+    if (first < 0) return chunk.subarray(from);
+    // Octet by octet: pieces between dots would be many where each line begins with one.
+    const content = Buffer.allocUnsafe(chunk.length - from);
+    let length = chunk.copy(content, 0, from, first + 1);
+    let before = LF;
+    for (let at = first + 1; at < chunk.length; at++) {
+      const octet = chunk[at] as number;
+      if (octet !== DOT || before !== LF) content[length++] = octet;
+      before = octet;
     }
-    const rest = chunk.subarray(from);
-    return parts.length === 0 ? rest : Buffer.concat([...parts, rest]);
+    return content.subarray(0, length);
   }
 }

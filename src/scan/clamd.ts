@@ -6,6 +6,7 @@
 import { connect, type Socket } from "node:net";
 import { showHostPort } from "../base/address";
 import type { ClamdAddress, Limits } from "../config/settings";
+import { survivesFailedWrites } from "../connection/connection";
 
 /** What clamd says of a body: clean, infected with this, or larger than its StreamMaxLength. */
 export type ClamdAnswer =
@@ -54,8 +55,13 @@ export class Clamd {
    * @throws Error in words if clamd gives no verdict; the reason of `until`
    */
   async scan(body: AsyncIterable<Buffer>, until: AbortSignal): Promise<ClamdAnswer> {
-    const answer = await this.#exchange("INSTREAM", this.limits.scan, body, until);
-    if (answer === "stream: OK") return { kind: "clean" };
+    let whole = false;
+    async function* counted() {
+      yield* body;
+      whole = true;
+    }
+    const answer = await this.#exchange("INSTREAM", this.limits.scan, counted(), until);
+    if (answer === "stream: OK" && whole) return { kind: "clean" };
     if (answer === "INSTREAM size limit exceeded. ERROR") return { kind: "oversize" };
     const [, name] = /^stream: (.+) FOUND$/.exec(answer) ?? [];
     if (name === undefined) throw strange(answer);
@@ -71,8 +77,7 @@ export class Clamd {
     const timer = setTimeout(() => socket.destroy(new Error("no answer in time")), limit);
     try {
       const answer = answerOf(socket);
-      socket.write(`z${command}\0`);
-      const sent = body ? send(socket, body) : Promise.resolve();
+      const sent = send(socket, command, body);
       // A fault of the body, such as that of a file; one of the socket is the answer's, too.
       return await Promise.race([answer, sent.then(() => answer)]);
     } finally {
@@ -83,12 +88,21 @@ export class Clamd {
   }
 }
 
-/** Sends a body as INSTREAM wants it: chunks, each behind its length, and an empty one. */
-async function send(socket: Socket, body: AsyncIterable<Buffer>): Promise<void> {
+/**
+ * Sends a command, and its body as INSTREAM wants it: chunks, each behind its length, and an empty one. clamd may answer
+ * and close before it has read all: then the rest is not sent, and the write that fails must not destroy the answer.
+ */
+async function send(socket: Socket, command: string, body?: AsyncIterable<Buffer>): Promise<void> {
+  let failed = false;
+  survivesFailedWrites(socket, () => {
+    failed = true;
+  });
+  socket.write(`z${command}\0`);
+  if (!body) return;
   const length = Buffer.alloc(4);
   for await (const chunk of body) {
     if (chunk.length === 0) continue;
-    if (!socket.writable) return;
+    if (failed || !socket.writable) return;
     length.writeUInt32BE(chunk.length);
     socket.cork();
     socket.write(Buffer.from(length));
@@ -96,7 +110,7 @@ async function send(socket: Socket, body: AsyncIterable<Buffer>): Promise<void> 
     socket.uncork();
     await written;
   }
-  if (socket.writable) socket.write(Buffer.alloc(4));
+  if (!failed && socket.writable) socket.write(Buffer.alloc(4));
 }
 
 /** The answer, up to its NUL. */

@@ -84,8 +84,10 @@ function quoted(header: string): string[] {
   return text.split(/\r?\n/).flatMap((line) => {
     const shown = [...line].map((one) => (hasControl(one) && one !== "\t" ? "?" : one)).join("");
     const octets = Buffer.from(shown).toString("latin1");
-    const pieces = octets.match(new RegExp(`[^]{1,${LINE_BOUND}}`, "g")) ?? [""];
-    return pieces.map((piece) => `> ${piece}`.trimEnd());
+    // Not inside a character of UTF-8.
+    const pieces = octets.match(new RegExp(`[^]{1,${LINE_BOUND}}(?![\\x80-\\xbf])`, "g")) ?? [""];
+    // Not trimEnd: as latin1, octets of UTF-8 look like blanks.
+    return pieces.map((piece) => `> ${piece}`.replace(/[ \t]+$/, ""));
   });
 }
 

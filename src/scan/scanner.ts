@@ -37,7 +37,7 @@ export class ClamdScanner implements Scanner {
 
   constructor(
     private readonly settings: ScanSettings,
-    limits: Limits,
+    private readonly limits: Limits,
     private readonly memory: { readonly scans: Slots },
     private readonly emit: Emit,
   ) {
@@ -62,6 +62,7 @@ export class ClamdScanner implements Scanner {
     await spool.open();
     return new SpooledScan(spool, head.length + "\r\n".length, mail, {
       settings: this.settings,
+      limit: this.limits.scan,
       scans: this.memory.scans,
       clamd: this.#clamd,
       emit: this.emit,
@@ -72,6 +73,8 @@ export class ClamdScanner implements Scanner {
 /** What a scan needs of its scanner. */
 interface Means {
   readonly settings: ScanSettings;
+  /** How long a scan may take, with the wait for its turn, in milliseconds. */
+  readonly limit: number;
   readonly scans: Slots;
   readonly clamd: Clamd;
   readonly emit: Emit;
@@ -102,18 +105,16 @@ class SpooledScan implements Scan {
   }
 
   async verdict(until: AbortSignal): Promise<Verdict> {
-    const { clamd, scans } = this.means;
+    const { clamd } = this.means;
     const { spool } = this;
+    await spool.emptied();
     if (spool.fault) return refused("spool", `spool: ${inWords(spool.fault)}`, replies.noSpool);
-    const leave = await scans.take(until);
     let answer: ClamdAnswer;
     try {
-      answer = await clamd.scan(this.#content(), until);
+      answer = await this.#scanned(until);
     } catch (thrown) {
       until.throwIfAborted();
       return refused("scanner", faultOf(clamd, thrown), replies.scannerUnavailable);
-    } finally {
-      leave();
     }
     if (answer.kind === "clean") return { kind: "clean" };
     if (answer.kind === "infected") return this.#infected(answer.name);
@@ -131,6 +132,23 @@ class SpooledScan implements Scan {
 
   close(): Promise<void> {
     return this.spool.close();
+  }
+
+  /** The answer of clamd, when it is this mail's turn. @throws Error in words; the reason of `until` */
+  async #scanned(until: AbortSignal): Promise<ClamdAnswer> {
+    const { clamd, scans, limit } = this.means;
+    const over = new AbortController();
+    const giveUp = () => over.abort(until.reason);
+    until.addEventListener("abort", giveUp);
+    const timer = setTimeout(() => over.abort(new Error("no answer in time")), limit);
+    try {
+      until.throwIfAborted();
+      const leave = await scans.take(over.signal);
+      return await clamd.scan(this.#content(), over.signal).finally(leave);
+    } finally {
+      clearTimeout(timer);
+      until.removeEventListener("abort", giveUp);
+    }
   }
 
   async #infected(name: string): Promise<Verdict> {

@@ -118,6 +118,8 @@ export class Spool implements Sink {
       }
     } catch (thrown) {
       this.fault = thrown as Error;
+      // The rest of the mail may take long, and others need the space.
+      await this.#file?.truncate(0).catch(() => {});
     } finally {
       this.#unwritten--;
     }

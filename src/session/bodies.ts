@@ -21,7 +21,7 @@ export const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
 interface Behind {
   /** Whether it is nothing at all. */
   nothing(): boolean;
-  /** Whether a command is among it after which a mail may be gone. */
+  /** Whether a command may be among it after which a mail may be gone. */
   final(): boolean;
 }
 
@@ -132,16 +132,20 @@ export class Bodies {
     const end = new MultilineEnd(this.#server.input.lineEnd);
     const { silence } = this.session.needs.service.limits;
     let timer: NodeJS.Timeout | undefined;
+    const declare = () => {
+      // Nothing is read while the scan still writes, so that the rest may be here.
+      if (!scan.empty) {
+        timer = setTimeout(declare, silence);
+        return;
+      }
+      this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
+      this.#declare();
+    };
     const find = (chunk: Buffer): number => {
       clearTimeout(timer);
       this.#failIfGone();
       const at = end.find(chunk);
-      if (at < 0 && end.ambiguous) {
-        timer = setTimeout(() => {
-          this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
-          this.#declare();
-        }, silence);
-      }
+      if (at < 0 && end.ambiguous) timer = setTimeout(declare, silence);
       return at;
     };
     try {

@@ -70,7 +70,7 @@ class Transaction {
     this.#route = session.route as Route;
     this.#bodies = new Bodies(session, statuses, {
       nothing: () => this.#client.input.pending === 0 && !this.#held && this.#due.length === 1,
-      final: () => FINAL.has(this.#held?.verb ?? "") || /^(?:DELE|QUIT)\b/im.test(this.#client.input.ahead),
+      final: () => this.#finalAhead,
     });
     statuses.onSkipped = () => this.#nextTurn();
     this.#client.onOver = (failure) => this.#clientOver(failure);
@@ -182,6 +182,12 @@ class Transaction {
     const { needs } = this.session;
     if (this.#bodies.declared || !needs.service.servers.pipelining) return 1;
     return needs.pipelines(this.#route) ? PIPELINE_BOUND : 1;
+  }
+
+  /** Whether a command after which a mail may be gone waits, or may wait behind all that is kept of the client's input. */
+  get #finalAhead(): boolean {
+    const { input } = this.#client;
+    return FINAL.has(this.#held?.verb ?? "") || input.full || /^(?:DELE|QUIT)\b/im.test(input.ahead);
   }
 
   /** Answers in the client's order. */

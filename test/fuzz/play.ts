@@ -1,6 +1,7 @@
 /** One play: a gateway between a client and a server that do as a seed has it, and what was wrong with it. */
 
 import { Accepting } from "../stage/accepting";
+import { FakeClamd } from "../stage/clamd";
 import { startGateway, type TestGateway } from "../stage/gateway";
 import { CERT_FILE, cert, KEY_FILE, key } from "../stage/localhost";
 import { Gone } from "../stage/peer";
@@ -64,6 +65,9 @@ export async function play(seed: number): Promise<Outcome> {
     identity: { cert, key },
   };
   const actor = new Server(journal, style, random.fork("server"));
+  // Behind a scanner such a mail ends by silence.
+  const scans = bodies === "plain" && style.ends !== "both" && random.fork("scan").chance(0.3);
+  const clamd = scans ? await FakeClamd.start(null) : null;
   const thrown: unknown[] = [];
   const accepting = new Accepting(server === "tls" ? style.identity : undefined, (peer) => {
     actor.play(peer).catch((fault) => thrown.push(fault));
@@ -73,6 +77,7 @@ export async function play(seed: number): Promise<Outcome> {
     ...(client !== "none" && { tlsCerts: [CERT_FILE], tlsKeys: [KEY_FILE] }),
     serverTls: server,
     ...(server !== "none" && { serverCa: CERT_FILE }),
+    ...(clamd && { scan: true, clamd: clamd.address }),
     capa,
     pipelining,
     debug: random.chance(0.3),
@@ -105,13 +110,14 @@ export async function play(seed: number): Promise<Outcome> {
     return {
       faults,
       told: () =>
-        `${client} to ${server}, ${JSON.stringify({ bodies, dirty, capa, pipelining })}\n${told(entries)}\n${gateway.said()}`,
+        `${client} to ${server}, ${JSON.stringify({ bodies, dirty, capa, pipelining, scans })}\n${told(entries)}\n${gateway.said()}`,
     };
   } finally {
     human.destroy();
     actor.destroy();
     await gateway.close();
     await accepting.close();
+    await clamd?.stop();
   }
 }
 

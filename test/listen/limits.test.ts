@@ -54,13 +54,16 @@ test("R4: who has logged in keeps its place, the oldest of the others gives way"
 });
 
 test("too few open files for so many sessions are warned of", async (t) => {
-  const warned = async (sessions: string) => {
-    const gateway = await startProcess(["--max-sessions", sessions, "127.0.0.1:1"], { t, before: "ulimit -n 400" });
+  const warned = async (sessions: string, ...options: string[]) => {
+    const argv = ["--max-sessions", sessions, ...options, "127.0.0.1:1"];
+    const gateway = await startProcess(argv, { t, before: "ulimit -n 400" });
     await pause(50);
     return / warning listen code=open-files reason="400 open files are too few for /.test(gateway.said());
   };
   assert.equal(await warned("75"), false);
   assert.equal(await warned("76"), true);
+  assert.equal(await warned("50", "-z"), false);
+  assert.equal(await warned("51", "-z"), true);
 });
 
 test("B19: many addresses inside one IPv6 /64 are one client", () => {

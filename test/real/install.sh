@@ -15,6 +15,7 @@ installed=(
   systemd libevent-2.1-7 libtirpc3 libwrap0
   debootstrap iproute2
   util-linux python3-certbot
+  libclamav12
 )
 
 # Only unpacked, never configured.
@@ -24,6 +25,7 @@ unpacked=(
   openbsd-inetd xinetd openssh-server
   certbot pebble python3-seccomp
   postfix exim4-daemon-light exim4-config
+  clamav-daemon
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { test } from "node:test";
-import { Clamd } from "../../src/scan/clamd";
+import { type TestContext, test } from "node:test";
+import { Clamd, type ClamdAnswer } from "../../src/scan/clamd";
 import { scratch } from "../stage/acp";
 import { EICAR, FakeClamd } from "../stage/clamd";
 import { freePort } from "../stage/ports";
@@ -115,6 +115,38 @@ test("a body is read no faster than clamd takes it, and no further than to its a
   asked = 0;
   assert.deepEqual(await clamd.scan(endless(), patient), { kind: "oversize" });
   assert.ok(asked < 1024, `${asked} chunks`);
+});
+
+/** A scan by a clamd that answers behind the first chunk and resets the connection, before Node can read the answer. */
+async function interrupted(t: TestContext, answer: string): Promise<ClamdAnswer> {
+  let reset = () => {};
+  const gone = new Promise<void>((resolve) => {
+    reset = resolve;
+  });
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write(`${answer}\0`);
+      socket.resetAndDestroy();
+      reset();
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  t.after(() => server.close());
+  async function* chunks() {
+    yield Buffer.alloc(1024);
+    await gone;
+    for (let i = 0; i < 3; i++) yield Buffer.alloc(1024);
+  }
+  return new Clamd({ host: "127.0.0.1", port: (server.address() as AddressInfo).port }, limits).scan(chunks(), patient);
+}
+
+test("V2: an answer counts though the write behind it fails", async (t) => {
+  assert.deepEqual(await interrupted(t, "INSTREAM size limit exceeded. ERROR"), { kind: "oversize" });
+});
+
+test("V1: no mail is clean before clamd has got all of it", async (t) => {
+  await assert.rejects(interrupted(t, "stream: OK"), /^Error: it answers: stream: OK/);
 });
 
 test("sessions that ask at the same time share a PING", async (t) => {

@@ -91,3 +91,15 @@ test("V6, V7: nothing of a stranger's can become a header, or the end of the not
     assert.doesNotMatch(notice({ ...told, header: "" }), /error/i);
   }
 });
+
+test("V6: UTF-8 in a quoted line stays UTF-8, also at its end", () => {
+  const [, text] = parts({ header: Buffer.from("Subject: una citt\u00e0\r\nX-End: x \t\r\n").toString("latin1") });
+  const lines = text.map((line) => Buffer.from(line, "latin1").toString("utf8"));
+  assert.ok(lines.includes("> Subject: una citt\u00e0"), lines.join("\n"));
+  assert.ok(lines.includes("> X-End: x"));
+  for (const long of ["\u00e4".repeat(2000), `x${"\u20ac".repeat(2000)}`]) {
+    const body = notice({ ...told, header: Buffer.from(`X-Long: ${long}\r\n`).toString("latin1") });
+    const shown = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(body, "latin1"));
+    assert.ok(shown.replaceAll("\r\n> ", "").includes(`X-Long: ${long}`));
+  }
+});

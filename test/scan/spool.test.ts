@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fstatSync, readdirSync, readlinkSync } from "node:fs";
+import promises from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Spool } from "../../src/scan/spool";
@@ -42,6 +43,22 @@ test("what was sent is what is read, whole and in parts", async (t) => {
   assert.ok((await spool.part(0, spool.size)).equals(all));
   assert.ok((await spool.part(5, 7)).equals(all.subarray(5, 7)));
   assert.ok((await spool.part(100_000, 1e9)).equals(all.subarray(100_000)));
+  await spool.close();
+});
+
+test("G4: a disk that fills up gets the space back at once", async (t) => {
+  const folder = scratch(t);
+  const spool = new Spool(folder);
+  await spool.open();
+  spool.send("x".repeat(9_000_000));
+  await spool.emptied();
+  const [fd = -1] = openIn(folder);
+  assert.equal(fstatSync(fd).size, 9_000_000);
+  t.mock.method(promises, "statfs", async () => ({ bavail: 0, bsize: 4096 }));
+  spool.send("x");
+  await spool.emptied();
+  assert.equal((spool.fault as NodeJS.ErrnoException | null)?.code, "ENOSPC");
+  assert.equal(fstatSync(fd).size, 0);
   await spool.close();
 });
 

@@ -34,11 +34,11 @@ export class FakeClamd {
     });
   }
 
-  /** @param path of a socket; default: a free port of 127.0.0.1 */
-  static async start(t: TestContext, path?: string): Promise<FakeClamd> {
+  /** @param t with which it ends @param path of a socket; default: a free port of 127.0.0.1 */
+  static async start(t: TestContext | null, path?: string): Promise<FakeClamd> {
     const clamd = new FakeClamd();
     await once(clamd.#server.listen(path ? { path } : { port: 0, host: "127.0.0.1" }), "listening");
-    atEnd(t, () => clamd.stop());
+    if (t) atEnd(t, () => clamd.stop());
     return clamd;
   }
 

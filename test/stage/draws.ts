@@ -24,13 +24,18 @@ export function drawn<Item>(items: readonly Item[], count: number, topic: string
 
 /** The items in an order that the seed and the topic determine. */
 export function shuffled<Item>(items: readonly Item[], topic: string): Item[] {
-  const next = random(`${SEED} ${topic}`);
+  const next = randomFor(topic);
   const shuffled = [...items];
   for (let left = shuffled.length; left > 1; left--) {
     const at = Math.floor(next() * left);
     [shuffled[at], shuffled[left - 1]] = [shuffled[left - 1] as Item, shuffled[at] as Item];
   }
   return shuffled;
+}
+
+/** Numbers from 0 up to 1 that the seed and the topic determine. */
+export function randomFor(topic: string): () => number {
+  return random(`${SEED} ${topic}`);
 }
 
 function seed(given: string | undefined): number {
