@@ -90,7 +90,10 @@ test("B23: a crowd with dead names, hung up at once, leaves no queue and holds u
     dead.push(host);
     return new Promise(() => {});
   };
-  const gateway = await startGateway(0, { ...named(port), select: true, maxPerClient: 1000 }, { t, resolve });
+  // Longer than the test takes: who has to wait for a lookup of the crowd, waits in vain.
+  const endless = { loginTimeout: 600_000, limits: { lookup: 600_000 } };
+  const wishes = { ...named(port), ...endless, select: true, maxPerClient: 1000 };
+  const gateway = await startGateway(0, wishes, { t, resolve });
   const crowd = await Promise.all(
     Array.from({ length: 80 }, async (_, index) => {
       const client = await connectGreeted(gateway.port, t);
@@ -100,11 +103,9 @@ test("B23: a crowd with dead names, hung up at once, leaves no queue and holds u
     }),
   );
   const { lookups } = gateway.memory;
-  await until(() => lookups.waiting === 78, "a queue");
+  await until(() => lookups.waiting === 78, "a queue", { progress: () => lookups.waiting });
   for (const client of crowd) client.reset();
   await gateway.ended(80);
   assert.deepEqual([lookups.waiting, dead.length], [0, 2]);
-  const { answer, took } = await logIn(t, gateway);
-  assert.equal(answer, "+OK fine");
-  assert.ok(took < 5000, `${took} ms, not the limit of 10 s`);
+  assert.equal((await logIn(t, gateway)).answer, "+OK fine");
 });

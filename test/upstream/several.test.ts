@@ -20,7 +20,12 @@ async function server(t: TestContext): Promise<{ port: number; accepting: Accept
   return { port, accepting };
 }
 
-/** Logs in. @param accepting the server that is to have the login @returns the answer, after how many milliseconds of this thread's time */
+/**
+ * Logs in.
+ *
+ * @param accepting the server that is to have the login
+ * @returns the answer, and after how many milliseconds of this thread it came
+ */
 async function login(t: TestContext, gateway: TestGateway, accepting: Accepting, port = gateway.port) {
   const client = await connectGreeted(port, t);
   await client.ask("USER joe");
