@@ -54,9 +54,12 @@ test("V4: an infected mail in a pipeline", async (t) => {
 });
 
 test("V1: without a verdict the mail is refused, and the session goes on", async (t) => {
-  const scene = await stage(t, { limits: { scan: 300 } });
+  const hasty = await stage(t, { limits: { scan: 300 } });
+  hasty.clamd.answer = () => null;
+  assert.match(await retrieve(...(await session(hasty, t)), CLEAN), /^-ERR \[SYS\/TEMP\] virus scanner/);
+  const scene = await stage(t);
   const [client, server] = await session(scene, t);
-  for (const answer of ["stream: ok", "", null, "UNKNOWN COMMAND"]) {
+  for (const answer of ["stream: ok", "", "COMMAND READ TIMED OUT", "UNKNOWN COMMAND"]) {
     scene.clamd.answer = () => answer;
     assert.equal(await retrieve(client, server, CLEAN), "-ERR [SYS/TEMP] virus scanner not available");
   }
