@@ -19,15 +19,24 @@ import { servers as allowed, isProgram } from "../config/values";
 import { Gateway } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
+import type { Emit } from "../log/events";
 import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { spoolFolder } from "../scan/spool";
 import { systemResolve } from "../upstream/lookup";
+import { requireSockets } from "../upstream/sshmaster";
 import { checkServer } from "./servercheck";
 import { logWarning, startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
+
+/** What the checks make. */
+interface Made {
+  gateway: Gateway | null;
+  /** What the command of --via, or ssh, has said. */
+  readonly said: string[];
+}
 
 /** The results of the checks. */
 interface Findings {
@@ -42,7 +51,7 @@ export async function check(settings: Settings): Promise<Findings> {
   const lines = summary(settings);
   const byRoot = isRoot();
   let sound = true;
-  const made: { gateway: Gateway | null } = { gateway: null };
+  const made: Made = { gateway: null, said: [] };
   for (const [what, find] of [
     ["listeners", () => listeners(service)],
     ["pidfile", () => pidfile(settings)],
@@ -62,9 +71,11 @@ export async function check(settings: Settings): Promise<Findings> {
       lines.push(...(await find()));
     } catch (thrown) {
       sound = false;
+      lines.push(...made.said.splice(0).map((line) => `command says: ${plain(line, LINE_BOUND)}`));
       lines.push(`FAULT: ${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
     }
   }
+  await made.gateway?.memory.close();
   return { lines, sound };
 }
 
@@ -119,8 +130,11 @@ function pidfile({ process: { pidfile: file } }: Settings): string[] {
 }
 
 /** Makes a gateway, which reads all files before root is dropped. A fault of one file leaves the rest to be checked. */
-function filesOf(service: Service, made: { gateway: Gateway | null }): string[] {
-  const make = (one: Service) => new Gateway(one, new Memory(), () => {});
+function filesOf(service: Service, made: Made): string[] {
+  const hear: Emit = (name, fields) => {
+    if (name === "viaSaid" && "said" in fields) made.said.push(String(fields.said));
+  };
+  const make = (one: Service) => new Gateway(one, new Memory(), hear);
   try {
     made.gateway = make(service);
   } catch (thrown) {
@@ -136,6 +150,7 @@ function filesOf(service: Service, made: { gateway: Gateway | null }): string[] 
 function becomeUser({ process: { user }, service }: Settings): string[] {
   if (isRoot() && service.servers.ssh !== undefined) requireHome(user);
   if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
+  if (service.servers.ssh !== undefined) requireSockets();
   return [];
 }
 
