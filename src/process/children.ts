@@ -73,9 +73,10 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
 /**
  * Passes the lines of a pipe (latin1) to `said` as they arrive, so many and so long as the log takes.
  *
+ * @param bound how many octets are read before the pipe is closed, which may end the program
  * @returns passes a last line without a line end
  */
-export function passLines(pipe: Readable, said: (line: string) => void): () => void {
+export function passLines(pipe: Readable, said: (line: string) => void, bound = OUTPUT_BOUND): () => void {
   let rest = "";
   let count = 0;
   let octets = 0;
@@ -85,10 +86,11 @@ export function passLines(pipe: Readable, said: (line: string) => void): () => v
   pipe.on("error", () => {});
   pipe.on("data", (chunk: Buffer) => {
     octets += chunk.length;
+    if (count > STDERR_LINES && octets <= bound) return;
     const lines = (rest + chunk.toString("latin1")).split("\n");
     rest = (lines.pop() ?? "").slice(0, STDERR_LINE);
     for (const line of lines) pass(line);
-    if (octets > OUTPUT_BOUND) pipe.destroy();
+    if (octets > bound) pipe.destroy();
   });
   return () => {
     pass(rest);

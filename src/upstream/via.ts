@@ -114,10 +114,12 @@ class RunningCommand {
     stream.once("close", () => closed(ends));
     // What a command says that is ended here is of no interest: ssh tells by which signal.
     const left = () => stream.destroyed && !ends;
-    const flush = passLines(child.stderr as Socket, (line) => {
+    const pass = (line: string) => {
       this.#last = line;
       if (!left()) said(line);
-    });
+    };
+    // However much it says, it is the way of a session.
+    const flush = passLines(child.stderr as Socket, pass, Number.POSITIVE_INFINITY);
     this.connection = new Connection(stream, "server", { address: "", port: place.port }, { address: "", port: 0 });
     this.#over = new Promise((resolve) => {
       child.once("error", (fault) => {
