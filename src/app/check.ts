@@ -56,7 +56,7 @@ export async function check(settings: Settings): Promise<Findings> {
     ["listeners", () => listeners(service)],
     ["pidfile", () => pidfile(settings)],
     ["files", () => filesOf(service, made)],
-    ["user", () => becomeUser(settings)],
+    ["user", () => becomeUser(settings, made)],
     ["warnings", () => warnings(settings, made.gateway, byRoot)],
     ["client log", () => clientLog(service)],
     ["access control", () => accessControl(service)],
@@ -146,11 +146,18 @@ function filesOf(service: Service, made: Made): string[] {
   return made.gateway.certificates.map((name) => `certificate ${name}`);
 }
 
-/** Drops root, so that the next checks have the rights of sessions. */
-function becomeUser({ process: { user }, service }: Settings): string[] {
-  if (isRoot() && service.servers.ssh !== undefined) requireHome(user);
-  if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
-  if (service.servers.ssh !== undefined) requireSockets();
+/** Drops root, so that the next checks have the rights of sessions. If that fails, nothing is started as root. */
+function becomeUser({ process: { user }, service }: Settings, made: Made): string[] {
+  const { gateway } = made;
+  made.gateway = null;
+  const ssh = service.servers.ssh !== undefined;
+  try {
+    if (isRoot() && ssh) requireHome(user);
+  } finally {
+    if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
+  }
+  if (ssh) requireSockets();
+  made.gateway = gateway;
   return [];
 }
 
