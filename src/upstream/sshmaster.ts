@@ -23,8 +23,9 @@ const PERSIST = 300;
 /** How many servers are forwarded at the same time. Clients may select any of a list with wildcards. */
 const FORWARDS = 100;
 
-/** How long a master may take to answer ssh on this machine, in milliseconds. */
-const ANSWER = 5000;
+/** How long a master may take to answer ssh on this machine, and to end, in milliseconds. */
+const ANSWER = 10_000;
+const EXIT = 5000;
 
 const PREFIX = "pop3.proxy-ssh-";
 const CONTROL = "./master";
@@ -164,7 +165,7 @@ export class SshMaster {
 
   async #close(): Promise<void> {
     this.#unwanted.abort();
-    if (await this.runs()) await this.#control(["-O", "exit"]).catch(() => this.#kill());
+    if (await this.runs()) await this.#control(["-O", "exit"], EXIT).catch(() => this.#kill());
     await rm(this.#folder, { recursive: true, force: true }).catch(() => {});
   }
 
@@ -178,7 +179,7 @@ export class SshMaster {
   }
 
   async #learnPid(): Promise<void> {
-    await this.#control(["-O", "check"], (line) => {
+    await this.#control(["-O", "check"], ANSWER, (line) => {
       this.#pid = Number(/\(pid=(\d+)\)/.exec(line)?.[1] ?? 0);
     });
   }
@@ -199,8 +200,8 @@ export class SshMaster {
   }
 
   /** Says something to the master; it needs no file of ssh's configuration for that. @throws Failure */
-  #control(words: readonly string[], said = (_line: string) => {}): Promise<void> {
-    return this.#run(["-F", "none", "-S", CONTROL, ...words], ANSWER, said);
+  #control(words: readonly string[], limit = ANSWER, said = (_line: string) => {}): Promise<void> {
+    return this.#run(["-F", "none", "-S", CONTROL, ...words], limit, said);
   }
 
   /** Runs ssh until its exit. @throws Failure with how it has ended, and what it has said last */
