@@ -46,6 +46,7 @@ const APART: readonly [string, string][] = [
 /** What others may import of connection/ besides its face, connection.ts. */
 const INSIDE_CONNECTION: readonly [string, string][] = [
   ["upstream/tcp", "connection/buffers"],
+  ["upstream/ssh", "connection/buffers"],
   ["listen/superserver", "connection/pair"],
   ["upstream/via", "connection/pair"],
 ];

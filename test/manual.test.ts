@@ -133,8 +133,8 @@ test("the manual is clean", (t) => {
     const env = { ...process.env, LC_ALL: "C.UTF-8", MANWIDTH: "80" };
     const argv = ["--warnings", "-E", "UTF-8", "-Tutf8", "-Z", "-l", name];
     const shown = spawnSync("man", argv, { encoding: "utf8", cwd: MANUAL, env });
-    if (shown.error) t.diagnostic("no man");
-    else assert.equal(shown.stderr, "", name);
+    assert.ok(!shown.error || !process.env.CI, "no man");
+    if (!shown.error) assert.equal(shown.stderr, "", name);
   }
 });
 

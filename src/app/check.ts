@@ -19,15 +19,24 @@ import { servers as allowed, isProgram } from "../config/values";
 import { Gateway } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
+import type { Emit } from "../log/events";
 import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { spoolFolder } from "../scan/spool";
 import { systemResolve } from "../upstream/lookup";
+import { requireSockets } from "../upstream/sshmaster";
 import { checkServer } from "./servercheck";
 import { logWarning, startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
+
+/** What the checks make. */
+interface Made {
+  gateway: Gateway | null;
+  /** What the command of --via, or ssh, has said. */
+  readonly said: string[];
+}
 
 /** The results of the checks. */
 interface Findings {
@@ -42,13 +51,12 @@ export async function check(settings: Settings): Promise<Findings> {
   const lines = summary(settings);
   const byRoot = isRoot();
   let sound = true;
-  const made: { gateway: Gateway | null } = { gateway: null };
+  const made: Made = { gateway: null, said: [] };
   for (const [what, find] of [
     ["listeners", () => listeners(service)],
     ["pidfile", () => pidfile(settings)],
     ["files", () => filesOf(service, made)],
-    ["user's home", () => homeOf(settings)],
-    ["user", () => becomeUser(settings)],
+    ["user", () => becomeUser(settings, made)],
     ["warnings", () => warnings(settings, made.gateway, byRoot)],
     ["client log", () => clientLog(service)],
     ["access control", () => accessControl(service)],
@@ -63,10 +71,11 @@ export async function check(settings: Settings): Promise<Findings> {
       lines.push(...(await find()));
     } catch (thrown) {
       sound = false;
+      lines.push(...made.said.splice(0).map((line) => `command says: ${plain(line, LINE_BOUND)}`));
       lines.push(`FAULT: ${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
     }
   }
-  made.gateway?.memory.close();
+  await made.gateway?.memory.close();
   return { lines, sound };
 }
 
@@ -123,8 +132,11 @@ function pidfile({ process: { pidfile: file } }: Settings): string[] {
 }
 
 /** Makes a gateway, which reads all files before root is dropped. A fault of one file leaves the rest to be checked. */
-function filesOf(service: Service, made: { gateway: Gateway | null }): string[] {
-  const make = (one: Service) => new Gateway(one, new Memory(), () => {});
+function filesOf(service: Service, made: Made): string[] {
+  const hear: Emit = (name, fields) => {
+    if (name === "viaSaid" && "said" in fields) made.said.push(String(fields.said));
+  };
+  const make = (one: Service) => new Gateway(one, new Memory(), hear);
   try {
     made.gateway = make(service);
   } catch (thrown) {
@@ -136,15 +148,18 @@ function filesOf(service: Service, made: { gateway: Gateway | null }): string[] 
   return made.gateway.certificates.map((name) => `certificate ${name}`);
 }
 
-/** Looks for the home that ssh needs. */
-function homeOf({ process: { user }, service }: Settings): string[] {
-  if (isRoot() && service.servers.ssh !== undefined) requireHome(user);
-  return [];
-}
-
-/** Drops root, so that the next checks have the rights of sessions. */
-function becomeUser({ process: { user } }: Settings): string[] {
-  if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
+/** Drops root, so that the next checks have the rights of sessions. If that fails, nothing is started as root. */
+function becomeUser({ process: { user }, service }: Settings, made: Made): string[] {
+  const { gateway } = made;
+  made.gateway = null;
+  const ssh = service.servers.ssh !== undefined;
+  try {
+    if (isRoot() && ssh) requireHome(user);
+  } finally {
+    if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
+  }
+  if (ssh) requireSockets();
+  made.gateway = gateway;
   return [];
 }
 

@@ -18,6 +18,7 @@ import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { kindOf } from "../process/descriptor";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
+import { requireSockets } from "../upstream/sshmaster";
 import { endOnSignal, reloadOnSignal } from "./signals";
 import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
 
@@ -119,6 +120,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
   if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
+  if (service.servers.ssh !== undefined) requireSockets();
   pidfile?.write();
   endOnSignal((signal) => {
     emit("end", { signal });

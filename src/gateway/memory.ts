@@ -54,7 +54,7 @@ export class Memory {
   /** The logins of ssh at this host. */
   ssh(host: string): Ssh {
     if (this.#ssh?.host !== host) {
-      this.#ssh?.close();
+      void this.#ssh?.close();
       this.#ssh = new Ssh(host);
     }
     return this.#ssh;
@@ -89,10 +89,10 @@ export class Memory {
   }
 
   /** Ends the programs that still run. */
-  close(): void {
+  async close(): Promise<void> {
     this.#programs?.close();
     this.#commands?.close();
-    this.#ssh?.close();
+    await this.#ssh?.close();
   }
 }
 

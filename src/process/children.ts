@@ -1,10 +1,13 @@
 /** What all programs that the gateway starts have in common. */
 
+import { type ChildProcess, spawn } from "node:child_process";
+import { userInfo } from "node:os";
 import type { Readable } from "node:stream";
+import { reasonOf } from "../base/faults";
 
 /** How many lines of stderr go to the log, and how many octets of each. */
-const STDERR_LINES = 100;
-const STDERR_LINE = 512;
+export const STDERR_LINES = 100;
+export const STDERR_LINE = 512;
 
 /** How many octets a program may write to one descriptor before the gateway closes its end of the pipe. */
 export const OUTPUT_BOUND = 1024 * 1024;
@@ -15,6 +18,9 @@ export const OUTPUT_BOUND = 1024 * 1024;
  * bench:acp).
  */
 const START_SHARE = 8;
+
+/** How long after a program's exit its stderr is read, in milliseconds: a child of it may hold that open. */
+const LAST_WORDS = 200;
 
 /** Spaces the starts of programs. */
 export class Starts {
@@ -44,6 +50,17 @@ export function inheritedEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(inherited);
 }
 
+/** As `inheritedEnvironment`, with the home of the user that the gateway runs as: it may have been started by root. */
+export function accountEnvironment(): NodeJS.ProcessEnv {
+  let home = "/";
+  try {
+    home = userInfo().homedir || home;
+  } catch {
+    // -u uid:gid needs no account.
+  }
+  return { ...inheritedEnvironment(), HOME: home };
+}
+
 /** Sends a signal to all processes of a group, if there are any. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
@@ -56,9 +73,10 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
 /**
  * Passes the lines of a pipe (latin1) to `said` as they arrive, so many and so long as the log takes.
  *
+ * @param bound how many octets are read before the pipe is closed, which may end the program
  * @returns passes a last line without a line end
  */
-export function passLines(pipe: Readable, said: (line: string) => void): () => void {
+export function passLines(pipe: Readable, said: (line: string) => void, bound = OUTPUT_BOUND): () => void {
   let rest = "";
   let count = 0;
   let octets = 0;
@@ -68,13 +86,67 @@ export function passLines(pipe: Readable, said: (line: string) => void): () => v
   pipe.on("error", () => {});
   pipe.on("data", (chunk: Buffer) => {
     octets += chunk.length;
+    if (count > STDERR_LINES && octets <= bound) return;
     const lines = (rest + chunk.toString("latin1")).split("\n");
     rest = (lines.pop() ?? "").slice(0, STDERR_LINE);
     for (const line of lines) pass(line);
-    if (octets > OUTPUT_BOUND) pipe.destroy();
+    if (octets > bound) pipe.destroy();
   });
   return () => {
     pass(rest);
     rest = "";
   };
+}
+
+interface ProgramRun {
+  /** Its working directory. */
+  readonly cwd: string;
+  /** How long it may take, in milliseconds. */
+  readonly limit: number;
+  /** Called with each line of its stderr. */
+  said(line: string): void;
+}
+
+/**
+ * Runs a program until its exit. What it leaves in its process group goes on.
+ *
+ * @param until kills the group
+ * @returns how it has ended, in words; null: with exit status 0
+ */
+export function runProgram(
+  program: string,
+  argv: readonly string[],
+  { cwd, limit, said }: ProgramRun,
+  until: AbortSignal | null,
+): Promise<string | null> {
+  let child: ChildProcess;
+  try {
+    const options = { cwd, env: accountEnvironment(), detached: true };
+    child = spawn(program, argv, { ...options, stdio: ["ignore", "ignore", "pipe"] });
+  } catch (thrown) {
+    return Promise.resolve(reasonOf(thrown as Error));
+  }
+  const { pid: group, stderr } = child;
+  const flush = stderr ? passLines(stderr, said) : () => {};
+  return new Promise((resolve) => {
+    const over = (how: string | null) => {
+      clearTimeout(timer);
+      until?.removeEventListener("abort", stop);
+      flush();
+      stderr?.destroy();
+      resolve(how);
+    };
+    const stop = () => group !== undefined && signalGroup(group, "SIGKILL");
+    const timer = setTimeout(() => {
+      stop();
+      over(`no end within ${limit / 1000} seconds`);
+    }, limit);
+    until?.addEventListener("abort", stop);
+    child.once("error", (fault) => over(reasonOf(fault)));
+    child.once("exit", (status, signal) => {
+      const how = status === 0 ? null : (signal ?? `exit status ${status}`);
+      child.once("close", () => over(how));
+      setTimeout(over, LAST_WORDS, how).unref();
+    });
+  });
 }

@@ -117,18 +117,15 @@ async function dialPlace(
   return { kind: "dialled", server: await dialTcp(to, until), place };
 }
 
-/** Reaches a server through a command. The far side looks its name up, so there is no address to be checked here. */
+/** Reaches a server through a command, or through ssh. The far side looks its name up, so there is no address to be checked here. */
 async function dialVia(place: Place, terms: DialTerms, until: AbortSignal): Promise<Dialled> {
   const { servers, limits, said, ended } = terms;
   const { host, port } = place;
-  const ssh = servers.ssh === undefined ? null : terms.ssh(servers.ssh);
-  const leave = (await ssh?.turn(limits.server, until)) ?? (() => {});
-  try {
-    const argv = ssh?.argv ?? (servers.via as readonly string[]);
-    const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });
-    const call = { argv, place, timeout: limits.server, tls, said, ended };
-    return { kind: "dialled", server: await terms.commands().dial(call, until), place };
-  } finally {
-    leave();
-  }
+  const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });
+  const call = { place, timeout: limits.server, tls, said, ended };
+  const server =
+    servers.ssh === undefined
+      ? await terms.commands().dial({ ...call, argv: servers.via as readonly string[] }, until)
+      : await terms.ssh(servers.ssh).dial(call, until);
+  return { kind: "dialled", server, place };
 }

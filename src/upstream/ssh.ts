@@ -1,107 +1,169 @@
 /**
- * --ssh: ssh(1) as the command of a connection. All sessions share one login: the first ssh stays as a master
- * (ssh_config(5), ControlMaster), whose socket is in a folder that nobody else may enter. ssh ends the master itself
- * some time after the last session.
+ * --ssh: connections to servers through one login of ssh, which all sessions share. If it has ended meanwhile, or hangs,
+ * a session logs in again.
  */
 
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { now } from "../base/clock";
-import { inheritedEnvironment } from "../process/children";
+import { ReadBuffers } from "../connection/buffers";
+import { Connection } from "../connection/connection";
+import { Failure } from "../protocol/failure";
+import { replies } from "../protocol/replies";
+import { hasClosed, type Speaking, untilSpoken } from "./speaking";
+import { SshMaster } from "./sshmaster";
 
-/** How long a master stays without sessions, in seconds. */
-const PERSIST = 300;
+/** How long a server may be silent before ssh is asked whether it is there at all, in milliseconds. */
+const SILENCE = 5000;
 
-/** How often a session looks whether the master is there that another one starts, in milliseconds. */
-const LOOK = 20;
+/** How long what ssh has said last is the reason of further failures, in milliseconds: sessions fail together. */
+const RECENT = 2000;
 
-/** How long `ssh -O exit` may take, in milliseconds. */
-const EXIT = 2000;
+/** How long a process that has closed a connection may take to end, in milliseconds. */
+const DYING = 100;
 
-/** The ssh logins of one account at one host. */
+/** A connection that is wanted. */
+export interface SshCall extends Speaking {
+  /** Called with each line that ssh says (latin1). */
+  said(line: string): void;
+  /** Called when ssh has ended, or does not answer, while sessions were using it. @param how in words */
+  ended(how: string): void;
+}
+
+/** The login at one host, and the connections through it. */
 export class Ssh {
-  #folder: string | null = null;
-  /** When a session that is starting the master is no longer waited for, by the clock of clock.ts. */
-  #starting = 0;
+  #master: SshMaster | null = null;
+  readonly #lostOnes = new WeakSet<SshMaster>();
+  readonly #closing = new Set<Promise<void>>();
+  #last = { line: "", at: Number.NEGATIVE_INFINITY };
 
   /** @param host `[user@]host`, or a name of ssh's configuration */
   constructor(readonly host: string) {}
 
-  /** The command of a connection. */
-  get argv(): readonly string[] {
-    return [
-      "ssh",
-      ...["BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15", "Compression=yes"].flatMap(option),
-      ...["ControlMaster=auto", `ControlPersist=${PERSIST}`, `ControlPath=${this.#socket}`].flatMap(option),
-      "-W",
-      "[%h]:%p",
-      "--",
-      this.host,
-    ];
-  }
-
   /**
-   * Waits while another session starts the master: two that start it at once would log in twice.
+   * Connects to a server, and waits until it speaks, or for the handshake where TLS comes first.
    *
-   * @param limit how long a start may take, in milliseconds
    * @param until gives up, with its reason
-   * @returns to be called when the session's connection is there, or has failed
-   * @throws the reason of `until`
+   * @throws the reason of `until`; Failure with what ssh has said
    */
-  async turn(limit: number, until: AbortSignal): Promise<() => void> {
-    for (;;) {
-      until.throwIfAborted();
-      if (await this.#runs()) return () => {};
-      if (now() >= this.#starting) break;
-      await pause(LOOK);
-    }
-    const mine = now() + limit;
-    this.#starting = mine;
-    return () => {
-      if (this.#starting === mine) this.#starting = 0;
-    };
-  }
-
-  /** Ends the master. */
-  close(): void {
-    if (this.#folder === null) return;
-    if (existsSync(this.#socket)) {
-      const argv = ["-O", "exit", "-o", `ControlPath=${this.#socket}`, "--", this.host];
-      spawnSync("ssh", argv, { stdio: "ignore", timeout: EXIT, env: inheritedEnvironment() });
-    }
-    rmSync(this.#folder, { recursive: true, force: true });
-    this.#folder = null;
-  }
-
-  get #socket(): string {
-    // The folder's rights are 0700.
-    this.#folder ??= mkdtempSync(join(tmpdir(), "pop3.proxy-ssh-"));
-    return join(this.#folder, "master");
-  }
-
-  /** Whether the master is there; what a dead one has left is removed. */
-  async #runs(): Promise<boolean> {
-    const path = this.#socket;
-    if (!existsSync(path)) return false;
-    const alive = await new Promise<boolean>((resolve) => {
-      const socket = connect(path, () => resolve(true)).once("error", () => resolve(false));
-      socket.once("connect", () => socket.destroy());
-    });
-    if (!alive) {
+  async dial(call: SshCall, until: AbortSignal): Promise<Connection> {
+    for (let again = true; ; again = false) {
+      const master = await this.#loggedIn(call, until);
       try {
-        unlinkSync(path);
-      } catch {
-        // Another session was quicker.
+        return await this.#through(master, call, until);
+      } catch (thrown) {
+        if (until.aborted) throw until.reason;
+        const failure = Failure.of(thrown);
+        const ended = this.#master !== master || !(await master.runs());
+        if (ended) {
+          this.#tell(master, call);
+          this.#drop(master);
+        }
+        // A login that has ended since it was used last is no reason to fail.
+        if (!ended || !again) throw failure;
       }
     }
-    return alive;
+  }
+
+  /** Ends the login. Resolves when nothing of it is left. */
+  async close(): Promise<void> {
+    if (this.#master) this.#drop(this.#master);
+    await Promise.all(this.#closing);
+  }
+
+  /** The master, logged in: sessions that want it at the same time share the login, and its failure. */
+  async #loggedIn(call: SshCall, until: AbortSignal): Promise<SshMaster> {
+    until.throwIfAborted();
+    this.#master ??= new SshMaster(this.host, call.timeout, call.said);
+    const master = this.#master;
+    try {
+      await unlessAborted(master.loggedIn(), until);
+      return master;
+    } catch (thrown) {
+      if (!until.aborted) this.#drop(master);
+      throw thrown;
+    }
+  }
+
+  async #through(master: SshMaster, call: SshCall, until: AbortSignal): Promise<Connection> {
+    const path = await unlessAborted(master.socket(call.place), until);
+    const buffers = new ReadBuffers();
+    const socket = connect({ path, allowHalfOpen: true, onread: buffers });
+    const { port } = call.place;
+    const connection = new Connection(socket, "server", { address: "", port }, { address: "", port: 0 }, buffers);
+    // ssh has said why before it closes a connection.
+    socket.once("close", () => this.#tell(master, call));
+    let established = false;
+    const ended = () => {
+      if (established && !socket.writableEnded) void this.#lookAfter(master, call);
+    };
+    socket.once("end", ended).once("error", ended);
+    const silence = setTimeout(async () => {
+      if (await master.answers()) return;
+      this.#lost(master, "no answer", call);
+      connection.fail(commandFailure("it does not answer any more"));
+    }, SILENCE);
+    try {
+      await untilSpoken(connection, call, until);
+      established = true;
+      return connection;
+    } catch (thrown) {
+      connection.destroy();
+      this.#tell(master, call);
+      throw until.aborted ? thrown : this.#reason(Failure.of(thrown));
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  /** Looks whether the master has ended: to a session that looks as if the server had closed. */
+  async #lookAfter(master: SshMaster, call: SshCall): Promise<void> {
+    await pause(DYING, undefined, { ref: false });
+    if (!(await master.runs())) this.#lost(master, "ended", call);
+  }
+
+  /** Tells once that the master is of no use any more, and what it has said. */
+  #lost(master: SshMaster, how: string, call: SshCall): void {
+    if (this.#lostOnes.has(master)) return;
+    this.#lostOnes.add(master);
+    this.#tell(master, call);
+    this.#drop(master);
+    call.ended(how);
+  }
+
+  /** Tells what ssh has said meanwhile. */
+  #tell(master: SshMaster, { said }: SshCall): void {
+    for (const line of master.news()) {
+      this.#last = { line, at: now() };
+      said(line);
+    }
+  }
+
+  /** The failure of a session, with what ssh has said of it. */
+  #reason(failure: Failure): Failure {
+    if (failure.code === "server-silent") return commandFailure("no server answers through it");
+    if (!hasClosed(failure)) return failure;
+    const { line, at } = this.#last;
+    return commandFailure(now() - at < RECENT ? line : "the connection was closed before a server spoke");
+  }
+
+  /** The next session logs in again. */
+  #drop(master: SshMaster): void {
+    if (this.#master === master) this.#master = null;
+    const closed = master.close().then(() => void this.#closing.delete(closed));
+    this.#closing.add(closed);
   }
 }
 
-function option(text: string): string[] {
-  return ["-o", text];
+function commandFailure(reason: string): Failure {
+  return new Failure("server", "command", `ssh: ${reason}`, replies.serverUnreachable);
+}
+
+/** Waits for something that others may wait for as well. @throws the reason of `until` */
+function unlessAborted<Value>(wait: Promise<Value>, until: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(until.reason);
+    until.addEventListener("abort", gone, { once: true });
+    wait.then(resolve, reject).finally(() => until.removeEventListener("abort", gone));
+  });
 }

@@ -5,31 +5,23 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { userInfo } from "node:os";
-import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import type { TLSSocket } from "node:tls";
-import { NEVER, now } from "../base/clock";
 import { reasonOf } from "../base/faults";
 import { Connection } from "../connection/connection";
 import { PipePair } from "../connection/pair";
-import { inheritedEnvironment, passLines, type Starts, signalGroup } from "../process/children";
+import { accountEnvironment, passLines, type Starts, signalGroup } from "../process/children";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { Place } from "../session/needs";
+import { hasClosed, type Speaking, untilSpoken } from "./speaking";
 
 /** How long a process group has to end after SIGTERM, in milliseconds. */
 const GRACE = 1000;
 
 /** A command that is to be a connection. */
-export interface ViaCall {
+export interface ViaCall extends Speaking {
   /** The program and its arguments, with `%h`, `%p` and `%%` in them. */
   readonly argv: readonly string[];
-  readonly place: Place;
-  /** For the connection, TLS included, in milliseconds. */
-  readonly timeout: number;
-  /** TLS over the command's stream, where TLS comes first. */
-  tls(raw: Duplex): TLSSocket;
   /** Called with each line of the command's stderr (latin1). */
   said(line: string): void;
   /** Called when the command has ended. @param how its exit status or signal, in words */
@@ -56,24 +48,14 @@ export class Commands {
     until.throwIfAborted();
     const running = this.#start(call);
     const { connection } = running;
-    const aborted = () => connection.fail(until.reason);
-    until.addEventListener("abort", aborted);
-    connection.deadline = now() + call.timeout;
     try {
-      if (call.place.tls === "tls") await connection.startTls(call.tls);
-      else if (!(await connection.input.filled())) {
-        const reason = "server closed the connection at login";
-        throw new Failure("server", "server-closed", reason, replies.serverLost);
-      }
-      connection.deadline = NEVER;
+      await untilSpoken(connection, call, until);
       running.established = true;
       return connection;
     } catch (thrown) {
       const failure = until.aborted ? until.reason : await running.failure(Failure.of(thrown));
       connection.destroy();
       throw failure;
-    } finally {
-      until.removeEventListener("abort", aborted);
     }
   }
 
@@ -85,7 +67,7 @@ export class Commands {
   /** @throws Failure if the system can't start it */
   #start(call: ViaCall): RunningCommand {
     const [program = "", ...words] = expanded(call.argv, call.place);
-    const env = { ...inheritedEnvironment(), HOME: userInfo().homedir };
+    const env = accountEnvironment();
     try {
       const child = this.starts.now(() => spawn(program, words, { env, detached: true, stdio: "pipe" }));
       if (child.pid !== undefined) this.#groups.add(child.pid);
@@ -132,10 +114,12 @@ class RunningCommand {
     stream.once("close", () => closed(ends));
     // What a command says that is ended here is of no interest: ssh tells by which signal.
     const left = () => stream.destroyed && !ends;
-    const flush = passLines(child.stderr as Socket, (line) => {
+    const pass = (line: string) => {
       this.#last = line;
       if (!left()) said(line);
-    });
+    };
+    // However much it says, it is the way of a session.
+    const flush = passLines(child.stderr as Socket, pass, Number.POSITIVE_INFINITY);
     this.connection = new Connection(stream, "server", { address: "", port: place.port }, { address: "", port: 0 });
     this.#over = new Promise((resolve) => {
       child.once("error", (fault) => {
@@ -157,13 +141,13 @@ class RunningCommand {
   /** Why there is no connection: how the command has ended, if it has. */
   async failure(fault: Failure): Promise<Failure> {
     await Promise.race([this.#over, pause(LAST_WORDS)]);
-    const { blame, code, message, reply } = fault;
+    const { blame, code, reply } = fault;
     if (this.#how === null) {
       if (code !== "server-silent") return fault;
       return new Failure(blame, "command", `${this.program}: no server answers through it`, replies.serverUnreachable);
     }
     // A refused certificate is a fault of the server, however the command ends then.
-    if (code === "server-tls" && !/closed/.test(message)) return fault;
+    if (code === "server-tls" && !hasClosed(fault)) return fault;
     const words = [this.program, this.#how, ...(this.#last ? [this.#last.trim()] : [])].join(": ");
     return new Failure("server", "command", words, reply ?? replies.serverUnreachable);
   }

@@ -194,3 +194,22 @@ test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking
   assert.ok(!empty.sound, empty.said);
   assert.ok(empty.said.includes(join("nothing.pem")), empty.said);
 });
+
+test("a command is started as the user of -u, or not at all", {
+  ...LIMITS,
+  skip: process.getuid?.() !== 0 && "only root can be another user",
+}, async (t) => {
+  const [command] = script(t, 'echo "$(id -u) in $HOME" >&2; exit 3');
+  const other = await checked("-u", "4321:4321", "--via", command, "127.0.0.1:1");
+  assert.match(other.said, /^command says: 4321 in \/$/m);
+  assert.match(other.said, /^FAULT: server: .*: exit status 3: 4321 in \/$/m);
+  for (const argv of [
+    ["-u", "nosuchuser", "--via", command],
+    ["-u", "nobody", "--ssh", "gateway.invalid"],
+  ]) {
+    const { status, said } = await checked(...argv, "127.0.0.1:1");
+    assert.equal(status, 78);
+    assert.match(said, /^FAULT: user: .*(?:there is no user nosuchuser|--ssh: the user nobody has no home)/m);
+    assert.doesNotMatch(said, /FAULT: server|command says/);
+  }
+});

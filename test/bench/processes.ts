@@ -23,9 +23,10 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-/** A server with a large and a small mail. */
-export function startUpstream(): Promise<Started> {
-  return started(spawn(process.execPath, [__filename, "upstream"], { stdio: ["ignore", "pipe", "inherit"] }));
+/** A server with mails of these sizes: by default a large and a small one. */
+export function startUpstream(sizes: readonly number[] = [LARGE, SMALL]): Promise<Started> {
+  const argv = [__filename, "upstream", sizes.join(",")];
+  return started(spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] }));
 }
 
 /** The least that a relay in Node can do: two pipes. */
@@ -89,8 +90,8 @@ function mail(size: number): Buffer {
   return Buffer.from(`Subject: bench\r\n\r\n${text}${lines}`.slice(0, size - 2).concat("\r\n"));
 }
 
-async function upstream(): Promise<number> {
-  return createDemoServer({ messages: [mail(LARGE), mail(SMALL)] }).listen();
+async function upstream(sizes: string): Promise<number> {
+  return createDemoServer({ messages: sizes.split(",").map((size) => mail(Number(size))) }).listen();
 }
 
 async function pipe(to: number): Promise<number> {
@@ -104,6 +105,6 @@ async function pipe(to: number): Promise<number> {
 }
 
 if (require.main === module) {
-  const [role, port] = process.argv.slice(2);
-  void (role === "pipe" ? pipe(Number(port)) : upstream()).then((own) => process.stdout.write(`port=${own}\n`));
+  const [role, what = ""] = process.argv.slice(2);
+  void (role === "pipe" ? pipe(Number(what)) : upstream(what)).then((own) => process.stdout.write(`port=${own}\n`));
 }

@@ -27,7 +27,7 @@ async function main([, idle = "", server = ""]: readonly string[]): Promise<void
   const end = () => void door.close();
   process.on("SIGTERM", end);
   await door.serve();
-  memory.close();
+  await memory.close();
   await close();
   // No exit(): were anything left open, the process would not end.
   process.off("SIGTERM", end);

@@ -35,7 +35,7 @@ export interface OwnDovecot extends TlsServer {
 const CLEAR = ["ssl = no", "disable_plaintext_auth = no"];
 
 /** Without delays of logins, which depend on those before. */
-const UNDELAYED = ["service anvil {", "  unix_listener anvil-auth-penalty {", "    mode = 0", "  }", "}"];
+export const UNDELAYED = ["service anvil {", "  unix_listener anvil-auth-penalty {", "    mode = 0", "  }", "}"];
 
 /**
  * Starts dovecot with these mails, in this order, in joe's maildrop.

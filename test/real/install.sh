@@ -9,7 +9,7 @@ set -eu
 installed=(
   dovecot-core dovecot-pop3d
   fetchmail getmail6 mpop curl python3 perl libauthen-sasl-perl
-  openssl openssh-client gnutls-bin sslscan mutt neomutt bsdutils
+  openssl openssh-client socat gnutls-bin sslscan mutt neomutt bsdutils
   mandoc man-db
   rsyslog fail2ban
   systemd libevent-2.1-7 libtirpc3 libwrap0

@@ -10,6 +10,7 @@ import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { atEnd } from "../stage/ending";
 import { freePort } from "../stage/ports";
+import { descendantsOf } from "../stage/processes";
 import { until } from "../stage/waiting";
 import { ordinary, program, run, start, stop, unpacked } from "./programs";
 import { put, scratch } from "./scratch";
@@ -25,16 +26,28 @@ export interface Sshd {
   readonly home: string;
   /** The environment of clients of this user. */
   readonly env: NodeJS.ProcessEnv;
+  /** Where it listens on 127.0.0.1. */
+  readonly port: number;
   /** All that it has logged. */
   said(): string;
+  /** Makes a key, and lets it in. @param options of authorized_keys, for this key */
+  authorize(options?: string): Promise<void>;
+  /** Kills all that serves those who have logged in. */
+  cut(): void;
 }
 
 /**
  * Starts sshd; clients know it by this name, and know its host key.
  *
  * @param sets variables of the environment of what it starts
+ * @param settings further lines of sshd_config
  */
-export async function startSshd(t: TestContext, name: string, sets: Readonly<Record<string, string>>): Promise<Sshd> {
+export async function startSshd(
+  t: TestContext,
+  name: string,
+  sets: Readonly<Record<string, string>> = {},
+  settings = "",
+): Promise<Sshd> {
   const home = scratch(t);
   const [sshd, wrapper] = [SSHD, WRAPPER].map((file) => copied(file, home)) as [string, string];
   const { uid = process.getuid?.(), gid = process.getgid?.() } = ordinary;
@@ -53,7 +66,7 @@ export async function startSshd(t: TestContext, name: string, sets: Readonly<Rec
   assert.equal(made.code, 0, made.stderr);
 
   const port = await freePort();
-  put(join(home, "sshd_config"), configuration(hostKey, port, sets));
+  put(join(home, "sshd_config"), configuration(hostKey, port, sets) + settings);
   put(join(home, ".ssh/config"), `Host ${name}\n  Port ${port}\n  HostKeyAlias ${name}\n`);
   const [kind, key] = readFileSync(`${hostKey}.pub`, "latin1").split(" ");
   put(join(home, ".ssh/known_hosts"), `${name} ${kind} ${key}\n`);
@@ -67,7 +80,21 @@ export async function startSshd(t: TestContext, name: string, sets: Readonly<Rec
     return said.includes("Server listening");
   };
   await until(listening, () => `sshd does not listen: ${said}`);
-  return { home, env, said: () => said };
+  return {
+    home,
+    env,
+    port,
+    said: () => said,
+    async authorize(options = "") {
+      const key = join(home, ".ssh/id_ed25519");
+      const made = await run(program("ssh-keygen"), ["-q", "-t", "ed25519", "-N", "", "-f", key], { env });
+      assert.equal(made.code, 0, made.stderr);
+      put(join(home, ".ssh/authorized_keys"), `${options}${readFileSync(`${key}.pub`, "latin1")}`);
+    },
+    cut() {
+      for (const pid of descendantsOf(child.pid as number)) process.kill(pid, "SIGKILL");
+    },
+  };
 }
 
 /** A file of a package, where the ordinary user can read it. */
@@ -80,6 +107,9 @@ function copied(file: string, home: string): string {
 
 /** The scratch folder is below /tmp, where anybody may write: StrictModes would not have it. */
 function configuration(hostKey: string, port: number, sets: Readonly<Record<string, string>>): string {
+  const set = Object.entries(sets)
+    .map((pair) => pair.join("="))
+    .join(" ");
   return `
 ListenAddress 127.0.0.1
 Port ${port}
@@ -89,8 +119,8 @@ UsePAM no
 StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-SetEnv ${Object.entries(sets)
-    .map((pair) => pair.join("="))
-    .join(" ")}
+MaxStartups 100
+LogLevel VERBOSE
+${set && `SetEnv ${set}`}
 `;
 }

@@ -65,7 +65,7 @@ export class TestGateway extends Running {
   readonly close = async (): Promise<void> => {
     await this.#daemon.close();
     await this.#served;
-    this.memory.close();
+    await this.memory.close();
   };
 }
 

@@ -188,6 +188,19 @@ for (const tls of ["tls", "starttls"] as const) {
   });
 }
 
+test("a command that says more than the log takes serves its session to the end", async (t) => {
+  const demo = await startDemo(t);
+  const flood = "yes 'much ado about nothing, again and again' | head -c 3000000 >&2";
+  const via = command(t, flood, CONNECT.replace('"$1"', "127.0.0.1").replace('"$2"', `${demo.port}`));
+  const gateway = await start(t, via);
+  const client = await connectGreeted(gateway.port, t);
+  await logIn(client, "joe", "demo");
+  assert.ok((await fetchMail(client, 1)).length > 0);
+  await quit(client);
+  assert.deepEqual(await gateway.ended(), ["quit"]);
+  assert.equal(gateway.log.filter(({ event }) => event === "via").length, 100);
+});
+
 test("R2: a reader that stalls holds the command up, and the gateway does not grow", async (t) => {
   const demo = await startDemo(t);
   const via = command(t, CONNECT.replace('"$1"', "127.0.0.1").replace('"$2"', `${demo.port}`));

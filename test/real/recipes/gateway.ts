@@ -1,6 +1,7 @@
 /** What a recipe of the manual tells to copy, as it is tried here: only ports, names, addresses, users and folders differ. */
 
 import assert from "node:assert/strict";
+import type { SpawnOptions } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
@@ -33,13 +34,20 @@ export function replaced(block: string | undefined, words: Readonly<Record<strin
 /**
  * Runs a recipe's command of the gateway by the shell, in debug mode until the test ends. It trusts the authority of
  * the tests as it would trust those of the system.
+ *
+ * @param as who runs it, and with which environment
  */
-export async function startRecipe(t: TestContext, command: string, listeners = 1): Promise<GatewayProcess> {
+export async function startRecipe(
+  t: TestContext,
+  command: string,
+  listeners = 1,
+  as: Pick<SpawnOptions, "uid" | "gid" | "env"> = {},
+): Promise<GatewayProcess> {
   const file = install(scratch(t));
-  const { NODE_EXTRA_CA_CERTS: _, PATH, ...rest } = process.env;
+  const { NODE_EXTRA_CA_CERTS: _, PATH, ...rest } = as.env ?? process.env;
   const env = { ...rest, PATH: `${dirname(file)}${delimiter}${PATH}`, SSL_CERT_FILE: authority() };
   assert.match(command, /^pop3\.proxy /);
   const argv = ["-c", `exec ${command.trimEnd()} -d`];
-  const launched = launch(t, "/bin/sh", argv, { env, stdio: ["ignore", "ignore", "pipe"] });
+  const launched = launch(t, "/bin/sh", argv, { ...as, env, stdio: ["ignore", "ignore", "pipe"] });
   return listening(launched, listeners, { t, inspect });
 }

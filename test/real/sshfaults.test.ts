@@ -1,0 +1,166 @@
+/** --ssh with a real ssh and sshd: what goes wrong, what is told of it, and what is left. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { until } from "../stage/waiting";
+import { startDovecot } from "./dovecot";
+import { plain } from "./mails";
+import { lacking, program, run } from "./programs";
+import { put } from "./scratch";
+import { user } from "./server";
+import { sshdParts } from "./sshd";
+import {
+  check,
+  HOST,
+  insideMail,
+  letIn,
+  logins,
+  masters,
+  scripted,
+  session,
+  startSshGateway,
+  untilNothingIsLeft,
+  works,
+} from "./sshgateway";
+
+const skip = lacking("dovecot", "fetchmail", "mpop", "openssl", "socat", ...sshdParts);
+
+test("a server that sshd does not permit", { skip }, async (t) => {
+  const { port } = await startDovecot(t, plain.slice(0, 1));
+  const sshd = await letIn(t, `PermitOpen 127.0.0.1:${port}\n`);
+  const argv = ["--ssh", HOST, "-e", "-s", "127.0.0.1:*"];
+  const gateway = await startSshGateway(t, sshd, argv, { faults: /administratively prohibited/ });
+  const refused = Array.from({ length: 5 }, (_, index) => session(gateway, t, `joe${index}@127.0.0.1:1`));
+  for (const answer of await Promise.all(refused)) assert.match(answer, /^-ERR \[SYS\/TEMP\] /);
+  const { fields } = await gateway.logged("failure", 5);
+  assert.match(`${fields.reason}`, /^ssh: channel \d+: open failed: administratively prohibited/);
+  assert.match(await session(gateway, t, `${user}@127.0.0.1:${port}`), /^\+OK/);
+  assert.equal(logins(sshd), 1);
+});
+
+test("no login: each session has its answer and its reason, and when it is mended the next one works", {
+  skip,
+}, async (t) => {
+  const { port } = await startDovecot(t, plain.slice(0, 1));
+  const sshd = await letIn(t);
+  const files = ["known_hosts", "authorized_keys", "config"].map((name) => join(sshd.home, ".ssh", name));
+  const [hosts, keys, config] = files as [string, string, string];
+  const [kind, key] = readFileSync(join(sshd.home, ".ssh/id_ed25519.pub"), "latin1").split(" ");
+  const wrong = `${HOST} ${kind} ${key}\n`;
+  for (const [file, content, reason, said] of [
+    [hosts, wrong, /: Host key verification failed\.$/, /REMOTE HOST IDENTIFICATION HAS CHANGED/],
+    [hosts, "", /: Host key verification failed\.$/, /Host key verification failed/],
+    [keys, "", /: Permission denied \(publickey\)\.$/, /Permission denied/],
+    [config, `Host ${HOST}\n  Port 1\n`, /: Connection refused$/, /port 1: Connection refused/],
+  ] as const) {
+    const argv = ["--ssh", HOST, `127.0.0.1:${port}`];
+    const gateway = await startSshGateway(t, sshd, argv, { faults: /ssh: exit status 255: / });
+    const before = await run(program("cat"), [file]);
+    put(file, content);
+    for (const answer of await Promise.all(["joe1", "joe2"].map((name) => session(gateway, t, name)))) {
+      assert.match(answer, /^-ERR \[SYS\/TEMP\] /, `${reason}`);
+    }
+    const failure = await gateway.logged("failure", 2);
+    assert.equal(failure.fields.code, "command");
+    assert.match(`${failure.fields.reason}`, reason);
+    assert.ok(
+      gateway.log.some(({ event, fields }) => event === "via" && said.test(`${fields.said}`)),
+      gateway.said(),
+    );
+    const checked = await check(sshd, argv);
+    assert.equal(checked.code, 78);
+    assert.match(checked.stdout.toString(), said);
+    assert.match(checked.stdout.toString().trimEnd(), reason);
+    put(file, before.stdout);
+    assert.match(await session(gateway, t), /^\+OK/, gateway.said());
+    await gateway.stop();
+    await untilNothingIsLeft(sshd);
+  }
+});
+
+test("a login that ends inside a mail: no end of the mail, one reason, and the next session works", {
+  skip,
+}, async (t) => {
+  const { accepting, port } = await scripted(t);
+  const sshd = await letIn(t);
+  const argv = ["--ssh", HOST, `127.0.0.1:${port}`];
+  const faults = /code=server-|err via /;
+  const gateway = await startSshGateway(t, sshd, argv, { faults });
+  const signal = (name: NodeJS.Signals) => () => {
+    for (const pid of masters(sshd)) process.kill(pid, name);
+  };
+  let failures = 0;
+  for (const end of [sshd.cut, signal("SIGKILL"), signal("SIGTERM")]) {
+    const client = await insideMail(t, gateway, accepting);
+    end();
+    assert.equal(await client.rest(), "");
+    const { fields } = await gateway.logged("failure", ++failures);
+    assert.equal(fields.code, "server-closed", gateway.said());
+    await works(t, gateway, accepting);
+    await gateway.saying(new RegExp(`^(?:.* err via .* status=ended$[^]*){${failures}}`, "m"));
+  }
+  assert.equal(logins(sshd), 4);
+  // One that has ended while nobody used it.
+  signal("SIGKILL")();
+  await works(t, gateway, accepting);
+  assert.equal(gateway.log.filter(({ event }) => event === "failure").length, failures);
+  assert.equal(gateway.log.filter(({ event, level }) => event === "via" && level === "err").length, failures);
+  assert.equal(await gateway.stop(), 0);
+  await untilNothingIsLeft(sshd);
+});
+
+test("a login that hangs is given up, and the next session works", { skip }, async (t) => {
+  const { accepting, port } = await scripted(t);
+  const sshd = await letIn(t);
+  const argv = ["--ssh", HOST, "-t", "10", `127.0.0.1:${port}`];
+  const gateway = await startSshGateway(t, sshd, argv, { faults: /code=server-silent|err via / });
+  const client = await insideMail(t, gateway, accepting);
+  const [hanging = 0] = masters(sshd);
+  process.kill(hanging, "SIGSTOP");
+  assert.equal(await client.rest(), "");
+  assert.equal((await gateway.logged("failure")).fields.code, "server-silent");
+  await works(t, gateway, accepting);
+  assert.equal((await gateway.logged("via")).fields.status, "no answer");
+  assert.equal(logins(sshd), 2);
+  await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
+});
+
+test("what the gateway leaves: nothing at SIGTERM, the login at SIGHUP, a login that ends by itself at SIGKILL", {
+  skip,
+}, async (t) => {
+  const { accepting, port } = await scripted(t);
+  const sshd = await letIn(t);
+  const argv = ["--ssh", HOST, `127.0.0.1:${port}`];
+  const next = () => startSshGateway(t, sshd, argv, { faults: /shutdown|server-closed/ });
+  const gateway = await next();
+  await works(t, gateway, accepting);
+  gateway.child.kill("SIGHUP");
+  await gateway.logged("reload");
+  await works(t, gateway, accepting);
+  assert.equal(logins(sshd), 1);
+  const client = await insideMail(t, gateway, accepting);
+  gateway.child.kill("SIGTERM");
+  await gateway.logged("end");
+  assert.equal(masters(sshd).length, 1);
+  // The second one waits for no session.
+  assert.equal(await gateway.stop(), 0);
+  assert.equal(await client.rest(), "");
+  await untilNothingIsLeft(sshd);
+
+  const stopped = await next();
+  await works(t, stopped, accepting);
+  for (const pid of masters(sshd)) process.kill(pid, "SIGSTOP");
+  assert.equal(await stopped.stop(), 0);
+  await untilNothingIsLeft(sshd);
+
+  const killed = await startSshGateway(t, sshd, argv, { faults: null });
+  await works(t, killed, accepting);
+  await killed.stop("SIGKILL");
+  const [left] = masters(sshd);
+  assert.ok(left !== undefined);
+  await works(t, await next(), accepting);
+  assert.equal(masters(sshd).length, 2);
+  process.kill(left, "SIGTERM");
+});
