@@ -18,7 +18,8 @@ import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
-import type { Credentials } from "../protocol/credentials";
+import { type Credentials, secretsOf } from "../protocol/credentials";
+import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { ClamdScanner } from "../scan/scanner";
 import {
@@ -116,7 +117,8 @@ export class Gateway implements Needs {
       tls: () => this.#tls(),
       commands: () => memory.commands,
       ssh: (host) => memory.ssh(host),
-      said: (said) => this.emit("viaSaid", { said }, origin),
+      // A command may tell the dialogue, as `socat -v` does.
+      said: (line) => this.emit("viaSaid", { said: withoutSecrets(line, secretsOf(route)) }, origin),
       ended: (status) => this.emit("viaEnded", { status }, origin),
     };
     return dial(route, who.clientAddress, terms, until);

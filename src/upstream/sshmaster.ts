@@ -89,8 +89,14 @@ export class SshMaster {
     } catch (thrown) {
       throw new Failure("gateway", "command", `ssh: ${inWords(thrown as Error)}`, replies.serverUnreachable);
     }
-    const fixed = ["BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15", "ClearAllForwardings=yes"];
-    const master = ["ControlMaster=yes", `ControlPersist=${PERSIST}`, `ControlPath=${CONTROL}`, "LogLevel=INFO"];
+    const fixed = ["BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15", "Compression=yes"];
+    const master = [
+      "ClearAllForwardings=yes",
+      "ControlMaster=yes",
+      `ControlPersist=${PERSIST}`,
+      `ControlPath=${CONTROL}`,
+      "LogLevel=INFO",
+    ];
     const options = [...fixed, ...master].flatMap((option) => ["-o", option]);
     // ssh goes to the background when it has logged in, so its exit tells that. What it says later is in its log.
     this.#login = this.#run([...options, "-E", LOG, "-f", "-N"], limit, said).then(() => this.#learnPid());

@@ -72,7 +72,10 @@ function maildrop(way: Way): Promise<void> {
 async function plain(t: TestContext, { env }: Sshd, server: number): Promise<Way> {
   const port = await freePort();
   const forward = `127.0.0.1:${port}:127.0.0.1:${server}`;
-  const child = start(program("ssh"), ["-N", "-L", forward, HOST], { env, stdio: ["ignore", "ignore", "ignore"] });
+  const child = start(program("ssh"), ["-N", "-C", "-L", forward, HOST], {
+    env,
+    stdio: ["ignore", "ignore", "ignore"],
+  });
   atEnd(t, () => stop(child));
   const answers = () =>
     session({ port, cpu: () => 0 }, "joe", [])

@@ -63,6 +63,19 @@ test("a session through a command, whose words have the server and its port", as
   assert.deepEqual(await gateway.ended(), ["quit"]);
 });
 
+test("G2: a command that tells the dialogue does not tell the password to the log", async (t) => {
+  const demo = await startDemo(t);
+  const telling = CONNECT.replace("process.stdin.pipe", 'process.stdin.on("data", (d) => process.stderr.write(d)); $&');
+  const via = command(t, telling.replace('"$1"', "127.0.0.1").replace('"$2"', `${demo.port}`));
+  const gateway = await start(t, via);
+  const client = await connectGreeted(gateway.port, t);
+  await logIn(client, "joe", "demo");
+  await quit(client);
+  await until(() => gateway.log.filter(({ event }) => event === "via").length >= 2, gateway.said);
+  assert.match(gateway.said(), /via .*said="USER joe/);
+  assert.doesNotMatch(gateway.said(), /PASS/);
+});
+
 test("what goes wrong with a command is one answer and one reason", async (t) => {
   for (const [lines, reason] of [
     [
