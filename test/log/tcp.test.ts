@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Destination } from "../../src/log/destination";
 import { openSyslog } from "../../src/log/syslog";
 import { ownTime } from "../stage/stopwatch";
-import { lostIn, numbersIn, tcpDaemon, until } from "./daemons";
+import { closedInTime, lostIn, numbersIn, tcpDaemon, until } from "./daemons";
 
 const open = (port: number, host = "127.0.0.1") => openSyslog({ transport: "tcp", host, port }, 2);
 const write = (syslog: Destination, from: number, to: number, more = "") => {
@@ -129,15 +129,20 @@ describe("tcp", { concurrency: 4 }, () => {
   });
 
   test("close() delivers what was written just before it, and does not wait for who never reads", async (t) => {
+    await closedInTime(async () => {
+      const daemon = await tcpDaemon(t);
+      await daemon.start();
+      const log = open(daemon.port);
+      write(log, 0, 500);
+      const check = () =>
+        until(
+          () => daemon.lines.length === 500,
+          () => daemon.lines.length,
+        );
+      return { log, check };
+    });
     const daemon = await tcpDaemon(t);
     await daemon.start();
-    const syslog = open(daemon.port);
-    write(syslog, 0, 500);
-    await syslog.close();
-    await until(
-      () => daemon.lines.length === 500,
-      () => daemon.lines.length,
-    );
     daemon.stall(true);
     const stalled = open(daemon.port);
     for (let n = 0; n < 100; n++) {

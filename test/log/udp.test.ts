@@ -13,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Destination } from "../../src/log/destination";
 import { openSyslog } from "../../src/log/syslog";
 import { ownTime } from "../stage/stopwatch";
-import { type Daemon, lostIn, numbersIn, udpDaemon, until } from "./daemons";
+import { closedInTime, type Daemon, lostIn, numbersIn, udpDaemon, until } from "./daemons";
 
 const open = (port: number, host = "127.0.0.1") => openSyslog({ transport: "udp", host, port }, 2);
 const write = (syslog: Destination, from: number, to: number, more = "") => {
@@ -157,15 +157,19 @@ describe("udp", { concurrency: 4 }, () => {
   });
 
   test("close() delivers what was written just before it", async (t) => {
-    const daemon = await udpDaemon(t);
-    await daemon.start();
-    const syslog = open(daemon.port, "localhost");
-    write(syslog, 0, 250);
-    await syslog.close();
-    write(syslog, 250, 251);
-    await until(
-      () => daemon.lines.length === 250,
-      () => daemon.lines.length,
-    );
+    await closedInTime(async () => {
+      const daemon = await udpDaemon(t);
+      await daemon.start();
+      const log = open(daemon.port, "localhost");
+      write(log, 0, 250);
+      const check = async () => {
+        write(log, 250, 251);
+        await until(
+          () => daemon.lines.length === 250,
+          () => daemon.lines.length,
+        );
+      };
+      return { log, check };
+    });
   });
 });
