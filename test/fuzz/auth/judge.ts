@@ -15,8 +15,9 @@ export interface Expected extends Login {
 }
 
 const STATUS = /(?:\+OK|-ERR)[\t -~\x80-\xff]{0,507}\r\n/y;
-/** After the login: status lines, and the lines of responses, which no status line is. */
-const DIALOGUE = /^(?:(?:\+OK|-ERR)[\t -~\x80-\xff]{0,507}\r\n|(?![+-])[\t -~\x80-\xff]{0,510}\r\n)*$/;
+/** After the login: status lines, and lines of responses, which no status line is; who leaves inside one has a part. */
+const DIALOGUE =
+  /^(?:(?:\+OK|-ERR)[\t -~\x80-\xff]{0,507}\r\n|(?![+-])[\t -~\x80-\xff]{0,510}\r\n)*(?:(?![+-])[\t -~\x80-\xff]{0,510}\r?)?$/;
 const FORWARDED =
   /^(?:STAT|NOOP|RSET|LAST|QUIT|CAPA|(?:LIST|UIDL)(?: [1-9]\d{0,9})?|(?:RETR|DELE) [1-9]\d{0,9}|TOP [1-9]\d{0,9} (?:0|[1-9]\d{0,9}))$/;
 const XCLIENT =
