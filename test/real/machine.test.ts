@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { rootOnly } from "../listen/handing";
 import { authority, certified } from "../stage/certificates";
+import { LONG } from "../stage/draws";
 import { lacking, program, run, unpacked } from "./programs";
 import { scratch } from "./scratch";
 
@@ -86,7 +87,7 @@ function ofNpm(name: string): string {
 
 const skip = rootOnly.skip || lacking("machine/bin", "ip");
 
-test("README: to a verified gateway with its manual in five lines, and to nothing in one", { skip }, async (t) => {
+async function installs(t: TestContext): Promise<void> {
   const root = makeMachine(t);
   const { install, remove } = commands();
   const [makePackage = "", ...others] = install;
@@ -131,4 +132,8 @@ test("README: to a verified gateway with its manual in five lines, and to nothin
   assert.match(read, /^POP3\.PROXY\(1\) .*\nCOMPATIBILITY\n/s);
   assert.match(removed, /^\nremoved 1 package in \S+\n$/);
   assert.equal(left, "");
-});
+}
+
+// It installs and builds, which takes both processors for half a minute.
+if (LONG)
+  test("README: to a verified gateway with its manual in five lines, and to nothing in one", { skip }, installs);
