@@ -70,6 +70,11 @@ export class Commands {
     const env = accountEnvironment();
     try {
       const child = this.starts.now(() => spawn(program, words, { env, detached: true, stdio: "pipe" }));
+      // Without a free descriptor the child has no pipes, and Node reports the same fault once more, later.
+      if (!child.stdout) {
+        child.once("error", () => {});
+        throw Object.assign(new Error("no descriptor for its pipes"), { code: "EMFILE" });
+      }
       if (child.pid !== undefined) this.#groups.add(child.pid);
       return new RunningCommand(child, program, call, (ends) => this.#finish(child.pid, ends));
     } catch (thrown) {

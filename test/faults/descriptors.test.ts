@@ -30,6 +30,7 @@ async function crowd(port: number): Promise<Peer[]> {
 for (const [name, options, user, short, later] of [
   ["an acp", ["-a", "/bin/true", "127.0.0.1:1"], "joe", /access control not available/, /server not reachable/],
   ["the guard", ["-e"], "joe@127.0.0.9", /^-ERR \[AUTH\] server not permitted/, /^-ERR \[AUTH\] server not permitted/],
+  ["a command", ["--via", "/bin/false", "mail.test"], "joe", /server not reachable/, /connection to server lost/],
   ["a server", ["127.0.0.1:1"], "joe", /server not reachable/, /server not reachable/],
 ] as const) {
   test(`R4: without a descriptor for ${name}`, { timeout: 120_000 }, async (t) => {
