@@ -106,8 +106,8 @@ export class Bodies {
     const { session } = this;
     const { user, server } = loginFields(session.route as Route);
     const mail = { session: session.id, client: session.clientAddress, user, server, command: command.toString() };
-    const alive = new KeepAlive(session, status);
     const scan = await scanner.begin(mail, status);
+    const alive = new KeepAlive(session, status);
     try {
       session.octets += await this.#spooled(scan, status);
       // It has said all that it owes.

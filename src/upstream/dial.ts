@@ -31,8 +31,9 @@ export interface DialTerms {
   guard(address: string): string | null;
   /** TLS to servers, made when it is needed. */
   tls(): ServerTls;
-  /** The commands that are connections, for --via and --ssh. */
+  /** The commands that are connections, for --via. */
   commands(): Commands;
+  /** The login of ssh at a host, for --ssh. */
   ssh(host: string): Ssh;
   /** Called with what such a command says on stderr, and how it ends. */
   said(line: string): void;
@@ -117,7 +118,10 @@ async function dialPlace(
   return { kind: "dialled", server: await dialTcp(to, until), place };
 }
 
-/** Reaches a server through a command, or through ssh. The far side looks its name up, so there is no address to be checked here. */
+/**
+ * Reaches a server through a command, or through ssh. The far side looks its name up, so there is no address to be
+ * checked here.
+ */
 async function dialVia(place: Place, terms: DialTerms, until: AbortSignal): Promise<Dialled> {
   const { servers, limits, said, ended } = terms;
   const { host, port } = place;
