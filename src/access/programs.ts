@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { reasonOf } from "../base/faults";
+import { Slots } from "../base/slots";
 import { OUTPUT_BOUND, passLines, Starts, signalGroup } from "../process/children";
 
 /** A program to run. */
@@ -53,8 +54,7 @@ const DRAIN = 20;
 
 /** The programs that run, and the callers that wait to run one. */
 export class Programs {
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #slots = new Slots(AT_ONCE);
   readonly #groups = new Set<number>();
 
   constructor(private readonly starts = new Starts()) {}
@@ -67,37 +67,14 @@ export class Programs {
    * @throws the reason of `until`
    */
   async run(program: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
-    if (this.#running >= AT_ONCE) await this.#turn(until);
-    else this.#running++;
+    const give = await this.#slots.take(until);
     try {
       while (this.starts.wait > 0 && !until.aborted) await pause(this.starts.wait);
       if (until.aborted) throw until.reason;
       return await this.#run(program, until);
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running--;
+      give();
     }
-  }
-
-  /** Waits until fewer than AT_ONCE programs run. @throws the reason of `until` */
-  async #turn(until: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const aborted = () => {
-        this.#waiting.splice(this.#waiting.indexOf(ready), 1);
-        reject(until.reason);
-      };
-      const ready = () => {
-        until.removeEventListener("abort", aborted);
-        resolve();
-      };
-      if (until.aborted) {
-        reject(until.reason);
-        return;
-      }
-      until.addEventListener("abort", aborted);
-      this.#waiting.push(ready);
-    });
   }
 
   /** Kills all process groups. */

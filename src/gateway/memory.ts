@@ -16,16 +16,17 @@ import type { OwnPlace } from "../upstream/own";
 import { Ssh } from "../upstream/ssh";
 import { Commands } from "../upstream/via";
 
-/** How long a server's capabilities are kept, in milliseconds, and of how many servers. */
-const CAPABILITIES_AGE = 60 * 60 * 1000;
-const CAPABILITIES_BOUND = 1000;
+/** How long it is known whether a server lists PIPELINING, in milliseconds, and of how many servers. */
+const PIPELINING_AGE = 60 * 60 * 1000;
+const PIPELINING_BOUND = 1000;
 
 /** The state of a process. */
 export class Memory {
   /** Where the process itself listens. */
   listeners: readonly OwnPlace[] = [];
   readonly throttle = new Throttle();
-  readonly #pipelining = new Recent<boolean>(CAPABILITIES_BOUND, CAPABILITIES_AGE);
+  readonly #pipelining = new Recent<boolean>(PIPELINING_BOUND, PIPELINING_AGE);
+  #starts: Starts | null = null;
   #programs: Programs | null = null;
   #scans: Slots | null = null;
   #commands: Commands | null = null;
@@ -37,7 +38,10 @@ export class Memory {
   constructor(private readonly resolve: Resolve = systemResolve) {}
 
   /** When programs were started. */
-  readonly starts = new Starts();
+  get starts(): Starts {
+    this.#starts ??= new Starts();
+    return this.#starts;
+  }
 
   /** The access control programs that run. */
   get programs(): Programs {
@@ -53,10 +57,7 @@ export class Memory {
 
   /** The logins of ssh at this host. */
   ssh(host: string): Ssh {
-    if (this.#ssh?.host !== host) {
-      void this.#ssh?.close();
-      this.#ssh = new Ssh(host);
-    }
+    this.#ssh ??= new Ssh(host);
     return this.#ssh;
   }
 
