@@ -41,6 +41,7 @@ const APART: readonly [string, string][] = [
   ["scan/", "upstream/"],
   ["gateway/", "demo/"],
   ["session/", "config/options"],
+  ["session/", "config/optiontable"],
 ];
 
 /** What others may import of connection/ besides its face, connection.ts. */

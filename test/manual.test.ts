@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../src/config/commandline";
-import { OPTIONS } from "../src/config/options";
+import { OPTIONS } from "../src/config/optiontable";
 import { EVENTS, PROCESS_CODES } from "../src/log/events";
 import { FAILURE_CODES } from "../src/protocol/failure";
 import { DENIAL_CODES } from "../src/session/needs";

@@ -6,7 +6,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { POP3_PORT } from "../base/address";
 import { quote } from "../base/quote";
-import { type Draft, defaults, OPTIONS, type OptionRow, type Options } from "./options";
+import { type Draft, defaults, type Options } from "./options";
+import { OPTIONS, type OptionRow } from "./optiontable";
 import { listenAddress, serverList } from "./places";
 import { settingsOf, UsageFault } from "./rules";
 import type { ListenAddress, Settings } from "./settings";
