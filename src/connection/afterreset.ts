@@ -15,13 +15,21 @@ import type { Duplex } from "node:stream";
 /** Makes all writes of this stream succeed, for the stream. @param failed called for each write that has failed */
 export function survivesFailedWrites(stream: Duplex, failed: () => void): void {
   const { _write: write, _writev: writev } = stream;
-  type Done = Parameters<typeof write>[2];
-  const succeeded = (done: Done) => (fault?: Error | null) => {
+  // A stream has one write under way at most, so one function serves all of them.
+  let done: Parameters<typeof write>[2] = () => {};
+  const succeeded = (fault?: Error | null) => {
     if (fault) failed();
     done();
   };
-  stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, succeeded(done));
-  if (writev) stream._writev = (pieces, done) => writev.call(stream, pieces, succeeded(done));
+  stream._write = (octets, encoding, next) => {
+    done = next;
+    write.call(stream, octets, encoding, succeeded);
+  };
+  if (!writev) return;
+  stream._writev = (pieces, next) => {
+    done = next;
+    writev.call(stream, pieces, succeeded);
+  };
 }
 
 /** What Node's sockets read from; not public. */

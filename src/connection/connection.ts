@@ -10,7 +10,7 @@
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { NEVER, now, unwatch, type Watched, watch } from "../base/clock";
+import { NEVER, now, Watched } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
 import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
@@ -21,7 +21,7 @@ import { Writer } from "./writer";
 
 export { survivesFailedWrites } from "./afterreset";
 export { peerClosed } from "./failures";
-export { OVERLONG } from "./reader";
+export { type Line, OVERLONG } from "./reader";
 export type { Sink } from "./relay";
 
 /** One end of a connection. */
@@ -38,16 +38,14 @@ const LINGER = 2000;
 type Trace = (direction: "<" | ">", line: string) => void;
 
 /** A connection to a client or a server. */
-export class Connection implements Watched, Source, Sink {
-  /** When the expected input must have arrived, by the clock of clock.ts; NEVER: no input is expected. */
-  deadline = NEVER;
-  /** When the connection fails in any case, by the same clock. */
-  limit = NEVER;
+export class Connection extends Watched implements Source, Sink {
   /** How long the peer may take to accept octets, or to send the next chunk of a body, in milliseconds. */
   patience = NEVER;
   /** Called once, when the peer has hung up and all its input has arrived, or when the connection fails. */
   onOver: ((failure: Failure) => void) | null = null;
 
+  #deadline = NEVER;
+  #limit = NEVER;
   #hungUp = false;
   #closing = false;
   #failure: Failure | null = null;
@@ -72,11 +70,27 @@ export class Connection implements Watched, Source, Sink {
     readonly local: Endpoint,
     buffers: ReadBuffers | null = null,
   ) {
+    super();
     this.buffers = buffers;
     this.input = new Reader(stream, buffers);
     this.#writer = new Writer(stream, () => this.#hangUp());
     this.#attach(stream);
-    watch(this);
+  }
+
+  /** When the expected input must have arrived, by the clock of clock.ts; NEVER: no input is expected. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  set deadline(at: number) {
+    this.#deadline = at;
+    this.watch(at);
+  }
+
+  /** When the connection fails in any case, by the same clock. */
+  set limit(at: number) {
+    this.#limit = at;
+    this.watch(at);
   }
 
   /** The TLS version in use, as Node names it; "": the connection is in clear. */
@@ -89,6 +103,11 @@ export class Connection implements Watched, Source, Sink {
   set trace(trace: Trace) {
     this.#trace = trace;
     this.input.onLine = (line) => trace("<", line);
+  }
+
+  /** Whether `trace` is called. */
+  get traced(): boolean {
+    return this.#trace !== null;
   }
 
   /**
@@ -104,9 +123,9 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /** Writes lines (latin1), each with its CRLF; returns as `write` does. */
-  say(...lines: readonly string[]): Promise<void> | undefined {
-    if (this.#trace) for (const line of lines) this.#trace(">", line);
-    return this.write(lines.length === 1 ? `${lines[0]}\r\n` : `${lines.join("\r\n")}\r\n`);
+  say(line: string, ...others: readonly string[]): Promise<void> | undefined {
+    if (this.#trace) for (const one of [line, ...others]) this.#trace(">", one);
+    return this.write(others.length === 0 ? `${line}\r\n` : `${line}\r\n${others.join("\r\n")}\r\n`);
   }
 
   /**
@@ -115,7 +134,27 @@ export class Connection implements Watched, Source, Sink {
    */
   write(octets: string | Buffer): Promise<void> | undefined {
     this.#writer.send(octets);
-    return this.#writer.full ? this.#writer.emptied(this.patience) : undefined;
+    return this.#writer.full ? this.emptied() : undefined;
+  }
+
+  /** Text that is written from now on leaves at `uncork`, in one piece. */
+  cork(): void {
+    this.#writer.cork();
+  }
+
+  /** Ends `cork`. */
+  uncork(): void {
+    this.#writer.uncork();
+  }
+
+  /** Sends what `cork` has held back so far. */
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  /** Whether so many octets are unsent that the caller should wait for `emptied`. */
+  get full(): boolean {
+    return this.#writer.full;
   }
 
   /** Part of Sink: writes octets, and does not wait. */
@@ -135,7 +174,9 @@ export class Connection implements Watched, Source, Sink {
 
   /** Part of Sink: rejects with a Failure after `patience`. */
   emptied(): Promise<void> {
-    return this.#writer.emptied(this.patience);
+    const emptied = this.#writer.emptied(this.patience);
+    this.watch(this.#writer.deadline);
+    return emptied;
   }
 
   /**
@@ -172,7 +213,7 @@ export class Connection implements Watched, Source, Sink {
    * @throws Failure if the handshake fails, or is not done before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
-    if (!this.#writer.empty) await this.#writer.emptied(this.patience);
+    if (!this.#writer.empty) await this.emptied();
     if (this.#failure) throw this.#failure;
     this.input.release();
     const tls = open(this.#stream);
@@ -222,11 +263,12 @@ export class Connection implements Watched, Source, Sink {
     this.#stream.destroy();
   }
 
-  /** Part of Watched: fails or closes the connection if a deadline has passed. @param at the time, by `now` */
-  sweep(at: number): void {
-    if (at >= this.deadline && this.#closing) this.#stream.destroy();
-    else if (at >= this.deadline || at >= this.limit) this.fail(peerSilent(this.role));
+  /** Part of Watched: fails or closes the connection if a deadline has passed. */
+  override sweep(at: number): number {
+    if (at >= this.#deadline && this.#closing) this.#stream.destroy();
+    else if (at >= this.#deadline || at >= this.#limit) this.fail(peerSilent(this.role));
     else if (at >= this.#writer.deadline) this.fail(peerSlow(this.role));
+    return Math.min(this.#deadline, this.#limit, this.#writer.deadline);
   }
 
   /** Uses a stream from now on. The events of a stream below TLS do not count: the TLS socket emits its own. */
@@ -238,7 +280,7 @@ export class Connection implements Watched, Source, Sink {
     });
     stream.on("close", () => {
       if (stream !== this.#stream) return;
-      unwatch(this);
+      this.unwatch();
       this.#endInput();
       this.#hangUp();
     });

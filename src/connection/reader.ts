@@ -13,6 +13,9 @@ import type { LineEnd } from "../protocol/multiline";
 import { startReading, stopReading } from "./afterreset";
 import type { ReadBuffers } from "./buffers";
 
+/** A line as `line` gives it; null at the end of input. */
+export type Line = string | null | typeof OVERLONG;
+
 /** What `line` gives for a line that is longer than the limit. The line stays in the buffer, for `skipLine`. */
 export const OVERLONG = Symbol("a line longer than its limit");
 
@@ -37,17 +40,28 @@ export class Reader {
   lineEnd: LineEnd = "\r\n";
   /** How many octets that line had, with its line end. */
   lineOctets = 0;
+  /** Called when `nextLine` may have a line, and nobody waits for `line`. */
+  onArrival: (() => void) | null = null;
   /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
+  /** The octets that have arrived, from `#start` on. */
   #octets: Buffer = NOTHING;
+  #start = 0;
+  /** Where the line began that was taken last, if it is still there; -1: it is not. */
+  #lineStart = -1;
+  /** Whether the octets are in memory that the next read overwrites. */
+  #borrowed = false;
+  /** Up to where there is no LF. */
+  #searched = 0;
   /** How many lines were taken since other connections had their turn. */
   #taken = 0;
   #ended = false;
   #closed = false;
   #paused = false;
   #failure: Failure | null = null;
-  #wait: { resolve(arrived: boolean): void; reject(failure: Failure): void } | null = null;
+  /** Called once, when octets have arrived, or none will. */
+  #wait: (() => void) | null = null;
 
   #stream: Duplex;
   #buffers: ReadBuffers | null;
@@ -67,7 +81,7 @@ export class Reader {
     else this.#stream.off("data", this.#data);
     this.#buffers = null;
     this.#stream.pause();
-    const rest = this.take(this.#octets.length);
+    const rest = this.take(this.pending);
     if (rest.length > 0) this.#stream.unshift(rest);
   }
 
@@ -80,12 +94,12 @@ export class Reader {
 
   /** How many octets are in the buffer. */
   get pending(): number {
-    return this.#octets.length;
+    return this.#octets.length - this.#start;
   }
 
   /** Whether the buffer is full, so that more octets may wait with the system. */
   get full(): boolean {
-    return this.#octets.length > BOUND;
+    return this.pending > BOUND;
   }
 
   /** Whether no octets will arrive any more. */
@@ -95,18 +109,18 @@ export class Reader {
 
   /** All octets of the buffer, as latin1, without taking them. */
   get ahead(): string {
-    return this.#octets.toString("latin1");
+    return this.#octets.toString("latin1", this.#start);
   }
 
   /** Waits until there are octets. @returns false: the input has ended without any @throws Failure */
   async filled(): Promise<boolean> {
-    return this.#octets.length > 0 || (await this.#arrival());
+    return this.pending > 0 || (await this.#arrival());
   }
 
   /** Whether the input begins with these octets (latin1); they are not taken. @throws Failure */
   async startsWith(octets: string): Promise<boolean> {
     for (;;) {
-      const there = this.#octets.toString("latin1", 0, octets.length);
+      const there = this.#octets.toString("latin1", this.#start, this.#start + octets.length);
       if (there === octets) return true;
       if (!octets.startsWith(there) || !(await this.#arrival())) return false;
     }
@@ -114,36 +128,67 @@ export class Reader {
 
   /**
    * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
+   * Gives a promise only if there is no line yet.
    *
    * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
    * @throws Failure
    */
-  async line(limit: number): Promise<string | null | typeof OVERLONG> {
-    if (++this.#taken > TURN) {
-      this.#taken = 0;
-      await nextTurn();
-    }
+  line(limit: number): Line | Promise<Line> {
+    const line = this.nextLine(limit);
+    return line === undefined ? this.#laterLine(limit) : line;
+  }
+
+  /** As `line`, without a wait; undefined: there is no line yet, and `onArrival` is called when there may be one. */
+  nextLine(limit: number): Line | undefined {
     if (this.#failure) throw this.#failure;
-    for (let searched = 0; ; ) {
-      const at = this.#octets.indexOf(LF, searched);
-      if (at >= limit || (at < 0 && this.#octets.length >= limit)) return OVERLONG;
-      if (at >= 0) {
-        const crlf = at > 0 && this.#octets[at - 1] === CR;
-        const line = this.#octets.toString("latin1", 0, crlf ? at - 1 : at);
-        this.lineEnd = crlf ? "\r\n" : "\n";
-        this.lineOctets = at + 1;
-        this.take(at + 1);
-        this.onLine?.(line);
-        return line;
-      }
-      searched = this.#octets.length;
-      if (!(await this.#arrival())) return null;
+    if (this.#taken >= TURN) {
+      if (this.#taken++ === TURN) setImmediate(() => this.#goOn());
+      return undefined;
     }
+    const octets = this.#octets;
+    const start = this.#start;
+    if (start === octets.length) return this.#ended ? null : undefined;
+    const at = octets.indexOf(LF, this.#searched);
+    if (at >= 0 ? at - start >= limit : octets.length - start >= limit) return OVERLONG;
+    if (at < 0) {
+      this.#searched = octets.length;
+      return this.#ended ? null : undefined;
+    }
+    this.#taken++;
+    const crlf = at > start && octets[at - 1] === CR;
+    const line = octets.toString("latin1", start, crlf ? at - 1 : at);
+    this.lineEnd = crlf ? "\r\n" : "\n";
+    this.lineOctets = at + 1 - start;
+    this.#skip(this.lineOctets);
+    this.#lineStart = start;
+    this.onLine?.(line);
+    return line;
+  }
+
+  async #laterLine(limit: number): Promise<Line> {
+    for (;;) {
+      await this.arrival();
+      const line = this.nextLine(limit);
+      if (line !== undefined) return line;
+    }
+  }
+
+  /** Resolves when octets have arrived, or none will, or the other connections have had their turn. */
+  arrival(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wait = resolve;
+    });
+  }
+
+  /** The other connections have had their turn. */
+  #goOn(): void {
+    this.#taken = 0;
+    this.#wake();
   }
 
   /** Takes what is left at the end of input, a line without a line end, as latin1. */
   lastLine(): string {
-    this.lineOctets = this.#octets.length;
+    this.lineOctets = this.pending;
     const line = this.take(this.lineOctets).toString("latin1");
     this.onLine?.(line);
     return line;
@@ -152,27 +197,79 @@ export class Reader {
   /** As `Connection.skipLine`. @throws Failure */
   async skipLine(): Promise<boolean> {
     for (;;) {
-      const at = this.#octets.indexOf(LF);
-      this.take(at < 0 ? this.#octets.length : at + 1);
+      const at = this.#octets.indexOf(LF, this.#start);
+      this.#skip(at < 0 ? this.pending : at + 1 - this.#start);
       if (at >= 0) return true;
       // libuv would read up to 32 chunks of a line without an end before it looks at the next connection.
       await nextTurn();
-      if (this.#octets.length === 0 && !(await this.#arrival())) return false;
+      if (this.pending === 0 && !(await this.#arrival())) return false;
     }
+  }
+
+  /**
+   * Takes a response that is there in full behind the status line that was taken last, with that line.
+   *
+   * @param find finds its end in octets from an offset on; -1: it is not there in full
+   * @param bound how long it may be, in octets
+   * @returns all as latin1; null: it is not there, or too long
+   */
+  takeWhole(find: (octets: Buffer, from: number) => number, bound: number): string | null {
+    const end = find(this.#octets, this.#start);
+    if (end < 0 || this.#lineStart < 0 || end - this.#lineStart > bound) return null;
+    const whole = this.#octets.toString("latin1", this.#lineStart, end);
+    this.#skip(end - this.#start);
+    return whole;
   }
 
   /** Takes octets out of the buffer. @param count at most `pending` */
   take(count: number): Buffer {
-    const taken = this.#octets.subarray(0, count);
-    this.#octets = count === this.#octets.length ? NOTHING : this.#octets.subarray(count);
-    if (this.#octets.length <= BOUND) this.resume();
+    const view = this.#octets.subarray(this.#start, this.#start + count);
+    const taken = this.#borrowed ? Buffer.from(view) : view;
+    this.#skip(count);
     return taken;
+  }
+
+  #skip(count: number): void {
+    this.#start += count;
+    this.#searched = this.#start;
+    this.#lineStart = -1;
+    if (this.#start === this.#octets.length) this.#replace(NOTHING);
+    if (this.#paused && this.pending <= BOUND) this.resume();
+  }
+
+  #replace(octets: Buffer): void {
+    this.#octets = octets;
+    this.#start = 0;
+    this.#searched = 0;
+    this.#lineStart = -1;
   }
 
   /** Adds a chunk to the buffer. A chunk from `buffers` is copied, since the next read overwrites it. */
   keep(chunk: Buffer): void {
-    if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
-    else this.#octets = this.#buffers ? Buffer.from(chunk) : chunk;
+    this.#borrow(chunk);
+    this.#own();
+  }
+
+  /** As `keep`, without the copy: the chunk is used before the next read, or copied then by `#own`. */
+  #borrow(chunk: Buffer): void {
+    const { pending } = this;
+    if (pending > 0) {
+      const searched = this.#searched - this.#start;
+      this.#replace(Buffer.concat([this.#octets.subarray(this.#start), chunk]));
+      this.#searched = searched;
+    } else {
+      this.#replace(chunk);
+      this.#borrowed = this.#buffers !== null;
+    }
+  }
+
+  #own(): void {
+    if (this.#borrowed && this.pending > 0) {
+      const searched = this.#searched - this.#start;
+      this.#replace(Buffer.from(this.#octets.subarray(this.#start)));
+      this.#searched = searched;
+    }
+    this.#borrowed = false;
   }
 
   /** Stops reading; what has arrived stays with the system, where a reset does not destroy it. */
@@ -192,19 +289,20 @@ export class Reader {
   /** The end of input: no octets will arrive any more. */
   end(): void {
     this.#ended = true;
-    this.#wake(false);
+    this.#wake();
   }
 
   /** Rejects every wait for octets, now and later, with this reason. */
   fail(failure: Failure): void {
     this.#failure = failure;
-    this.#wake(failure);
+    this.#wake();
   }
 
   /** Drops the octets of the buffer, and all that arrive from now on. */
   close(): void {
     this.#closed = true;
-    this.#octets = NOTHING;
+    this.onArrival = null;
+    this.#replace(NOTHING);
     this.resume();
   }
 
@@ -214,30 +312,27 @@ export class Reader {
     if (this.sink) {
       this.sink(chunk);
     } else {
-      this.keep(chunk);
-      this.#wake(true);
-      if (this.#octets.length > BOUND) this.pause();
+      this.#borrow(chunk);
+      this.#wake();
+      this.#own();
+      if (this.full) this.pause();
     }
     return !this.#paused;
   }
 
-  /**
-   * Waits for octets; false: no octets will arrive any more. Not async: each idle session waits here twice, and a
-   * suspended function costs 400 octets. @throws Failure
-   */
-  #arrival(): Promise<boolean> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    if (this.#ended) return Promise.resolve(false);
-    return new Promise((resolve, reject) => {
-      this.#wait = { resolve, reject };
-    });
+  /** Waits for octets; false: no octets will arrive any more. @throws Failure */
+  async #arrival(): Promise<boolean> {
+    const before = this.pending;
+    if (!this.#failure && !this.#ended) await this.arrival();
+    if (this.#failure) throw this.#failure;
+    return this.pending > before || !this.#ended;
   }
 
-  /** Ends the wait for octets. @param outcome whether octets have arrived, or why none will */
-  #wake(outcome: boolean | Failure): void {
+  /** Octets have arrived, or none will. */
+  #wake(): void {
     const wait = this.#wait;
     this.#wait = null;
-    if (typeof outcome === "boolean") wait?.resolve(outcome);
-    else wait?.reject(outcome);
+    if (wait) wait();
+    else this.onArrival?.();
   }
 }

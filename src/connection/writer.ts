@@ -16,6 +16,8 @@ export class Writer {
   /** When the peer must have accepted all octets, by the clock of clock.ts; NEVER: no caller waits for that. */
   deadline = NEVER;
 
+  /** Text that leaves at `uncork`; null: text leaves at once. */
+  #corked: string | null = null;
   #closed = false;
   #failure: Failure | null = null;
   #wait: { promise: Promise<void>; resolve(): void; reject(failure: Failure): void } | null = null;
@@ -45,11 +47,40 @@ export class Writer {
 
   /** Whether all octets are sent, so that their memory is free. */
   get empty(): boolean {
-    return this.#closed || this.#stream.writableLength === 0;
+    return this.#closed || (this.#stream.writableLength === 0 && !this.#corked);
+  }
+
+  /** Text waits for `uncork` from now on, so that the answers to pipelined commands leave in one write. */
+  cork(): void {
+    this.#corked ??= "";
+  }
+
+  /** Ends `cork`. */
+  uncork(): void {
+    this.flush();
+    this.#corked = null;
+  }
+
+  /** Sends what `cork` has held back so far. */
+  flush(): void {
+    const text = this.#corked;
+    if (!text) return;
+    this.#corked = "";
+    this.#send(text);
   }
 
   /** Writes octets (a string is latin1); once closed, drops them. */
   send(octets: string | Buffer): void {
+    if (typeof octets === "string" && this.#corked !== null) {
+      this.#corked += octets;
+      if (this.#corked.length >= BOUND) this.flush();
+    } else {
+      this.flush();
+      this.#send(octets);
+    }
+  }
+
+  #send(octets: string | Buffer): void {
     if (this.#closed) return;
     if (typeof octets === "string") this.#stream.write(octets, "latin1", this.#written);
     else this.#stream.write(octets, this.#written);
@@ -61,6 +92,7 @@ export class Writer {
    * @param patience how long that may take, in milliseconds; sets `deadline`, after which the connection fails
    */
   emptied(patience: number): Promise<void> {
+    this.flush();
     this.deadline = now() + patience;
     if (!this.#wait) {
       const { promise, resolve, reject } = withResolvers();

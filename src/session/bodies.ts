@@ -7,7 +7,7 @@ import { NEVER } from "../base/clock";
 import { type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
-import { MultilineEnd } from "../protocol/multiline";
+import { endOf, MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { KeepAlive } from "./keepalive";
 import type { Route, Scan, Scanner, Verdict } from "./needs";
@@ -16,6 +16,9 @@ import type { StatusLines } from "./statuslines";
 
 /** The commands whose response is a mail. */
 export const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
+
+/** The longest response that is handed on in one write, in octets. */
+const WHOLE_BOUND = 16 * 1024;
 
 /** What the client has sent behind the command of a body. */
 interface Behind {
@@ -59,6 +62,29 @@ export class Bodies {
   /** Ends a scan: the client is gone. */
   abandon(failure: Failure): void {
     this.#abandoned.abort(failure);
+  }
+
+  /**
+   * Hands a body on that has arrived in full with its status line and is small, in one write. Most mails are.
+   *
+   * @param status the status line as it came
+   * @returns false: it has not, or something is to be done with it; `pass` does all that
+   * @throws Failure
+   */
+  passWhole({ verb }: Command, status: string): boolean {
+    const client = this.#client;
+    const { input } = this.#server;
+    const mail = MAIL.has(verb);
+    if (input.pending === 0 || input.lineEnd !== "\r\n" || client.traced || (mail && this.session.needs.scanner)) {
+      return false;
+    }
+    const whole = input.takeWhole(endOf, WHOLE_BOUND);
+    if (whole === null) return false;
+    if (mail && client.hungUp) throw peerClosed("client");
+    client.send(whole);
+    this.session.octets += whole.length - status.length - "\r\n".length;
+    this.#declarable = false;
+    return true;
   }
 
   /** Hands a body on, behind its status line. @returns whether the client has got it @throws Failure */

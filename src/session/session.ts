@@ -57,6 +57,7 @@ export class Session implements Visitor {
   deleted = 0;
   /** Octets of multi-line responses, for the closing line. */
   octets = 0;
+  #opened: readonly Optional[] | null = null;
 
   constructor(
     readonly client: Connection,
@@ -119,21 +120,20 @@ export class Session implements Visitor {
   }
 
   /**
-   * Parses a line of the client.
+   * Parses a line of the client. The rest of an overlong line is still to be skipped, so that no part of it is run.
    *
-   * @param line the result of `Connection.line`; the rest of an overlong line is skipped, so that no part of it is run
+   * @param line the result of `Connection.line`
    * @param state the state of the session
-   * @throws Failure
    */
-  async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Rejection> {
-    if (line !== OVERLONG) return this.unsupported.parse(line, state, this.opened, this.client.input.lineOctets);
-    const rejection = this.unsupported.overlong(this.client.input.ahead);
-    await this.client.input.skipLine();
-    return rejection;
+  parse(line: string | typeof OVERLONG, state: State): Command | Rejection {
+    const { input } = this.client;
+    if (line === OVERLONG) return this.unsupported.overlong(input.ahead);
+    this.#opened ??= this.#permitted();
+    return this.unsupported.parse(line, state, this.#opened, input.lineOctets);
   }
 
   /** The optional commands that are permitted. */
-  get opened(): readonly Optional[] {
+  #permitted(): readonly Optional[] {
     const { capa, utf8, mechanisms } = this.needs.service.dialogue;
     const opened: Optional[] = capa ? ["CAPA"] : [];
     if (this.tls === "starttls") opened.push("STLS");

@@ -7,7 +7,7 @@
  */
 
 import { NEVER, now } from "../base/clock";
-import { type Connection, OVERLONG, peerClosed } from "../connection/connection";
+import { type Connection, type Line, OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
 import { Command, LOGIN_LIMIT } from "../protocol/command";
 import { Failure } from "../protocol/failure";
@@ -16,8 +16,8 @@ import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/
 import { list } from "./asking";
 import { Bodies, MAIL } from "./bodies";
 import { hasQuit, lastWord } from "./hangup";
+import { Loop, type Step } from "./loop";
 import type { Route } from "./needs";
-
 import type { Session, SessionEnd } from "./session";
 import type { StatusLines } from "./statuslines";
 
@@ -40,13 +40,8 @@ const LISTING: ReadonlySet<string> = new Set(["RETR", "TOP", "LIST", "UIDL"]);
  * @returns how it ended: by QUIT, or because the client closed its side
  * @throws Failure for every other end
  */
-export async function transaction(session: Session, statuses: StatusLines): Promise<SessionEnd> {
-  const both = new Transaction(session, statuses);
-  try {
-    return await Promise.race([both.commands(), both.responses()]);
-  } finally {
-    session.owed = both.owed;
-  }
+export function transaction(session: Session, statuses: StatusLines): Promise<SessionEnd> {
+  return new Promise((resolve, reject) => new Transaction(session, statuses, resolve, reject).begin());
 }
 
 class Transaction {
@@ -56,14 +51,21 @@ class Transaction {
   readonly #client: Connection;
   readonly #route: Route;
   readonly #bodies: Bodies;
-  /** A command of the client that waits until the server may get it. */
-  #held: Command | null = null;
-  #quitting = false;
-  #progressed: (() => void) | null = null;
+  readonly #commands: Loop;
+  readonly #responses: Loop;
+  /** A command of the client that waits until the server may get it, or the gateway's answer to one that waits for room. */
+  #held: Command | string | null = null;
+  /** How the session ends when all is answered; null: more commands may come. */
+  #ending: SessionEnd | Failure | null = null;
+  /** Whether a mail was handed on that may not have left for the client. */
+  #mailUnsent = false;
+  #over = false;
 
   constructor(
     private readonly session: Session,
     private readonly statuses: StatusLines,
+    private readonly resolve: (end: SessionEnd) => void,
+    private readonly reject: (failure: unknown) => void,
   ) {
     this.#server = statuses.server;
     this.#client = session.client;
@@ -72,66 +74,114 @@ class Transaction {
       nothing: () => this.#client.input.pending === 0 && !this.#held && this.#due.length === 1,
       final: () => this.#finalAhead,
     });
-    statuses.onSkipped = () => this.#nextTurn();
+    const failed = (thrown: unknown) => this.#leave(() => this.reject(thrown));
+    this.#commands = new Loop(() => this.#command(), this.#server, failed);
+    this.#responses = new Loop(() => this.#response(), this.#client, failed);
+  }
+
+  begin(): void {
+    this.statuses.onSkipped = () => this.#nextTurn();
     this.#client.onOver = (failure) => this.#clientOver(failure);
     if (this.#client.over) this.#clientOver(peerClosed("client"));
+    this.#client.input.onArrival = () => this.#commands.run();
+    this.#server.input.onArrival = () => this.#responses.run();
+    this.#setDeadlines();
+    this.#commands.run();
+    this.#responses.run();
+  }
+
+  /** The end of both loops. @param settle resolves or rejects */
+  #leave(settle: () => void): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#client.input.onArrival = null;
+    this.#server.input.onArrival = null;
+    this.session.owed = this.#held !== null || this.#due.length > 0;
+    settle();
+  }
+
+  /** One line of the client, and the command to the server; QUIT, or the end of input, is the last. */
+  #command(): Step {
+    if (this.#over) return false;
+    if (this.#held !== null) return this.#heldCommand(this.#held);
+    if (this.#ending) return this.#due.length === 0 && this.#endAs(this.#ending);
+    const { input } = this.#client;
+    let line = input.nextLine(LOGIN_LIMIT);
+    if (line === undefined) return false;
+    line ??= lastWord(this.#client);
+    if (line === null) {
+      this.#ending = { code: "closed", reason: "client closed the connection" };
+      return true;
+    }
+    this.#bodies.heard();
+    const command = this.session.parse(line, "TRANSACTION");
+    if (command.kind === "command") this.#held = command;
+    else if (this.session.unsupported.tooMany) this.#ending = this.session.unsupported.failure();
+    else this.#held = command.reply;
+    return line === OVERLONG ? input.skipLine() : true;
+  }
+
+  #endAs(ending: SessionEnd | Failure): false {
+    this.#leave(() => (ending instanceof Failure ? this.reject(ending) : this.resolve(ending)));
+    return false;
+  }
+
+  /** Forwards a command as soon as the server may get it, and answers in the client's order. */
+  #heldCommand(held: Command | string): Step {
+    if (typeof held === "string") {
+      if (this.#due.length >= PIPELINE_BOUND) return false;
+      this.#held = null;
+      return this.#answer(held);
+    }
+    if (!this.#mayGo(held)) {
+      if (this.#stray) this.#server.deadline = now() + STRAY_LINE;
+      return false;
+    }
+    if (this.#mailUnsent && FINAL.has(held.verb)) {
+      const unsent = this.#sendMails();
+      if (unsent) return unsent;
+    }
+    this.#held = null;
+    if (held.verb === "QUIT") this.#ending = QUIT;
+    this.#due.push(held);
+    if (this.#due.length === 1) this.#setDeadlines();
+    return this.#server.say(held.toString()) ?? true;
+  }
+
+  /** One response of the server to the client, checked against what is due; that to QUIT is the last. */
+  #response(): Step {
+    if (this.#over) return false;
+    const line = this.#heard();
+    if (line === undefined) return (this.#mailUnsent && this.#sendMails()) || false;
+    const command = this.#due[0];
+    if (line === null) throw this.#serverLost();
+    if (line === OVERLONG) throw notPop3(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
+    if (!isStatus(line)) throw notPop3(`server does not speak POP3: ${line}`);
+    if (!(command instanceof Command)) throw outOfTurn(line);
+    const passing = command.verb === "CAPA" ? this.#passCapabilities(line) : this.#pass(command, line);
+    return passing ? passing.then(() => this.#passed(command)) : this.#passed(command);
+  }
+
+  /** The client has its response. */
+  #passed(command: Command): Step {
+    this.#due.shift();
+    let slow: Promise<void> | undefined;
+    while (typeof this.#due[0] === "string") slow = this.#client.say(this.#due.shift() as string) ?? slow;
+    if (command.verb === "QUIT") return this.#endAs(QUIT);
     this.#nextTurn();
-  }
-
-  /** Whether the client waits for an answer. */
-  get owed(): boolean {
-    return this.#held !== null || this.#due.length > 0;
-  }
-
-  /** Commands from the client to the server, until QUIT or the end of input; then all answers are awaited. */
-  async commands(): Promise<SessionEnd> {
-    const { session } = this;
-    for (;;) {
-      const line = (await this.#client.input.line(LOGIN_LIMIT)) ?? lastWord(this.#client);
-      if (line === null) break;
-      this.#bodies.heard();
-      const command = await session.parse(line, "TRANSACTION");
-      if (command.kind === "command") {
-        await this.#send(command);
-        if (this.#quitting) break;
-      } else if (session.unsupported.tooMany) {
-        while (this.#due.length > 0) await this.#progress();
-        throw session.unsupported.failure();
-      } else {
-        while (this.#due.length >= PIPELINE_BOUND) await this.#progress();
-        await this.#answer(command.reply);
-      }
-    }
-    while (this.#due.length > 0) await this.#progress();
-    return this.#quitting ? QUIT : { code: "closed", reason: "client closed the connection" };
-  }
-
-  /** Responses from the server to the client, each checked against what is due, until the one to QUIT. */
-  async responses(): Promise<SessionEnd> {
-    for (;;) {
-      const line = await this.#heard();
-      const command = this.#due[0];
-      if (line === null) throw this.#serverLost();
-      if (line === OVERLONG) throw notPop3(`server sent a line of more than ${SERVER_STATUS_LIMIT} octets`);
-      if (!isStatus(line)) throw notPop3(`server does not speak POP3: ${line}`);
-      if (!(command instanceof Command)) throw outOfTurn(line);
-      if (command.verb === "CAPA") await this.#passCapabilities(line);
-      else await this.#pass(command, line);
-      this.#due.shift();
-      while (typeof this.#due[0] === "string") await this.#client.say(this.#due.shift() as string);
-      if (command.verb === "QUIT") return QUIT;
-      this.#nextTurn();
-    }
+    return slow ?? true;
   }
 
   /** The server's next status line; what it says unasked is its last line, also if it is only half a line. */
-  async #heard(): Promise<string | null | typeof OVERLONG> {
+  #heard(): Line | undefined {
     try {
-      return await this.statuses.next(() => this.#due[0] instanceof Command && !this.#due[0].multiline);
+      return this.statuses.nextLine(this.#counts);
     } catch (thrown) {
       throw this.#stray ? outOfTurn(this.#server.input.ahead) : thrown;
     }
   }
+
+  readonly #counts = () => this.#due[0] instanceof Command && !this.#due[0].multiline;
 
   #serverLost(): Failure {
     const { ahead } = this.#server.input;
@@ -139,38 +189,49 @@ class Transaction {
     return new Failure("server", "server-closed", reason, this.#stray ? null : replies.serverLost);
   }
 
-  /** Hands one response on, and counts what it did. */
-  async #pass(command: Command, line: string): Promise<void> {
-    const { session } = this;
-    const positive = isPositive(line);
-    if (positive && command.multiline) {
-      if (!(await this.#bodies.pass(command, cleaned(line)))) return;
-    } else {
+  /** Hands one response on, and counts what it did. @returns a promise if the client is slow, or the body is long */
+  #pass(command: Command, line: string): Promise<unknown> | undefined {
+    if (!isPositive(line) || !command.multiline) {
       if (LISTING.has(command.verb)) this.statuses.dotMayFollow();
-      await this.#client.say(cleaned(line));
+      this.#count(command, isPositive(line));
+      return this.#client.say(cleaned(line));
     }
-    // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
-    if (!positive && command.verb === "QUIT") session.deleted = 0;
-    if (!positive) return;
-    if (command.verb === "RETR") session.retrieved++;
-    else if (command.verb === "DELE") session.deleted++;
-    else if (command.verb === "RSET") session.deleted = 0;
+    const status = cleaned(line);
+    if (status !== line || !this.#bodies.passWhole(command, status)) {
+      return this.#bodies.pass(command, status).then((got) => got && this.#count(command, true));
+    }
+    this.#count(command, true);
+    this.#mailUnsent ||= MAIL.has(command.verb);
+    return this.#client.full ? this.#client.emptied() : undefined;
   }
 
-  /** Forwards a command as soon as the server may get it. */
-  async #send(command: Command): Promise<void> {
-    this.#held = command;
-    while (!this.#mayGo(command)) await this.#progress();
-    this.#held = null;
-    this.#quitting = command.verb === "QUIT";
-    this.#due.push(command);
-    if (this.#due.length === 1) this.#nextTurn();
-    await this.#server.say(command.toString());
+  /** Counts what a command did, for the closing line. */
+  #count({ verb }: Command, positive: boolean): void {
+    const { session } = this;
+    // A QUIT that is refused has not deleted all of them (RFC 1939, 6).
+    if (!positive && verb === "QUIT") session.deleted = 0;
+    if (!positive) return;
+    if (verb === "RETR") session.retrieved++;
+    else if (verb === "DELE") session.deleted++;
+    else if (verb === "RSET") session.deleted = 0;
+  }
+
+  /**
+   * Sends the mails that wait with other answers. @returns a promise if that takes time; they are sent behind it, or not
+   * @throws Failure if the client does not read any more
+   */
+  #sendMails(): Promise<void> | undefined {
+    this.#client.flush();
+    if (!this.#client.empty) return this.#client.emptied();
+    if (this.#client.hungUp) throw peerClosed("client");
+    this.#mailUnsent = false;
+    return undefined;
   }
 
   /** Whether the server may get a command now: it has room, and no mail is under way that the command could destroy. */
   #mayGo(command: Command): boolean {
-    if (this.#stray || this.#due.length >= this.#bound) return false;
+    if (this.#due.length === 0) return !this.#stray;
+    if (this.#due.length >= this.#bound) return false;
     return !FINAL.has(command.verb) || !this.#due.some((one) => one instanceof Command && MAIL.has(one.verb));
   }
 
@@ -187,17 +248,18 @@ class Transaction {
   /** Whether a command after which a mail may be gone waits, or may wait behind all that is kept of the client's input. */
   get #finalAhead(): boolean {
     const { input } = this.#client;
-    return FINAL.has(this.#held?.verb ?? "") || input.full || /^(?:DELE|QUIT)\b/im.test(input.ahead);
+    const held = this.#held instanceof Command && FINAL.has(this.#held.verb);
+    return held || input.full || /^(?:DELE|QUIT)\b/im.test(input.ahead);
   }
 
   /** Answers in the client's order. */
-  async #answer(reply: string): Promise<void> {
+  #answer(reply: string): Step {
     if (this.#due.length > 0) {
       this.#due.push(reply);
-      return;
+      return true;
     }
-    this.#nextTurn();
-    await this.#client.say(reply);
+    this.#setDeadlines();
+    return this.#client.say(reply) ?? true;
   }
 
   /** Hands a server's capabilities on, cut down to what is let through here, and keeps them. */
@@ -216,24 +278,20 @@ class Transaction {
     return this.#due.length === 0 && this.#server.input.pending > 0;
   }
 
-  /** Sets the clock of the side whose turn it is, and lets the commands loop look for room. */
-  #nextTurn(): void {
+  /** Sets the clock of the side whose turn it is. */
+  #setDeadlines(): void {
     const { inactivity, quit } = this.session.needs.service.limits;
     const waiting = this.#due.length > 0;
     const turn = this.#client.hungUp ? Math.min(inactivity, quit) : inactivity;
-    this.#server.deadline = waiting ? now() + turn : this.#stray ? now() + STRAY_LINE : NEVER;
-    this.#client.deadline = waiting ? NEVER : now() + inactivity;
-    if (this.#stray) return;
-    this.#progressed?.();
-    this.#progressed = null;
+    const at = now();
+    this.#server.deadline = waiting ? at + turn : this.#stray ? at + STRAY_LINE : NEVER;
+    this.#client.deadline = waiting ? NEVER : at + inactivity;
   }
 
-  /** Resolves when `due` has become shorter. */
-  #progress(): Promise<void> {
-    if (this.#stray) this.#server.deadline = now() + STRAY_LINE;
-    return new Promise((resolve) => {
-      this.#progressed = resolve;
-    });
+  /** What is due has changed: the server may have room for a command. */
+  #nextTurn(): void {
+    this.#setDeadlines();
+    if ((this.#held !== null || this.#ending !== null) && !this.#stray) this.#commands.run();
   }
 
   /**
@@ -243,8 +301,9 @@ class Transaction {
    */
   #clientOver(failure: Failure): void {
     const { inactivity } = this.session.needs.service.limits;
-    const { mail } = this.#bodies;
-    const quit = this.#quitting || this.#held?.verb === "QUIT" || hasQuit(this.#client.input.ahead);
+    const mail = this.#bodies.mail || this.#mailUnsent;
+    const held = this.#held instanceof Command && this.#held.verb === "QUIT";
+    const quit = this.#ending === QUIT || held || hasQuit(this.#client.input.ahead);
     if (!mail && quit && failure.blame === "client" && this.#client.hungUp) {
       this.#server.limit = now() + inactivity;
       this.#nextTurn();

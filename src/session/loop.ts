@@ -1,0 +1,61 @@
+/**
+ * A loop whose steps are taken as there is something to do, by callbacks. A promise for each line would double what a
+ * command costs, and an idle session would hold a kilobyte of promises and suspended functions.
+ */
+
+import type { Connection } from "../connection/connection";
+
+/** What follows a step: true, the next one; false, nothing until `run` is called; a promise, the next one behind it. */
+export type Step = boolean | Promise<unknown>;
+
+export class Loop {
+  #running = false;
+  #again = false;
+
+  /**
+   * @param step one step; what it throws, or its promise rejects with, goes to `failed`
+   * @param to what the steps write to this connection leaves in one piece
+   */
+  constructor(
+    private readonly step: () => Step,
+    private readonly to: Connection,
+    private readonly failed: (thrown: unknown) => void,
+  ) {}
+
+  /** Takes steps while there is something to do. A call from within a step has effect when the step is over. */
+  run(): void {
+    this.#again = true;
+    if (this.#running) return;
+    this.#running = true;
+    while (this.#again) {
+      this.#again = false;
+      this.to.cork();
+      const behind = this.#steps();
+      this.to.uncork();
+      if (behind) {
+        behind.then(() => this.#goOn(), this.failed);
+        return;
+      }
+    }
+    this.#running = false;
+  }
+
+  /** @returns what the next step waits for; null: nothing is to be done now */
+  #steps(): Promise<unknown> | null {
+    try {
+      for (;;) {
+        const step = this.step();
+        if (step === false) return null;
+        if (step !== true) return step;
+      }
+    } catch (thrown) {
+      this.failed(thrown);
+      return null;
+    }
+  }
+
+  #goOn(): void {
+    this.#running = false;
+    this.run();
+  }
+}
