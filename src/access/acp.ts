@@ -9,6 +9,7 @@
 
 import type { HostPort } from "../base/address";
 import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
+import type { Until } from "../base/until";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
 import { inheritedEnvironment } from "../process/children";
@@ -57,7 +58,7 @@ export class Acp {
    * @returns the route with the acp's answer, or why the login is denied
    * @throws the reason of `until`
    */
-  async admit(route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
+  async admit(route: Route, about: AcpRequest, until: Until): Promise<Route | Denial> {
     const { argv, prefix, timeout } = this.settings;
     const environment = variables(prefix, route, about);
     const { session } = about;

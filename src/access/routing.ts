@@ -51,12 +51,12 @@ export class Routing {
     const { user, secret, mechanism } = credentials;
     const { selection, acp } = this.#access;
     const { name, server } = selection ? splitServer(user, selection.delimiters) : { name: user, server: null };
-    const login = { ...(acp ? splitProxy(name, secret) : withoutProxy(name, secret)), mechanism };
+    const login = acp ? splitProxy(name, secret) : withoutProxy(name, secret);
     if (login.user === "") return denial("no-user", "no user", replies.noUser);
-    if (server !== null) return this.#selected(server, login);
+    if (server !== null) return this.#selected(server, login, mechanism);
     const [first, ...others] = defaultServers.map((one) => placeOf(one, this.#servers.tls));
     if (!first) return denial("no-server", "no server selected", replies.noServer);
-    return { kind: "route", ...login, ...first, others, guarded: false, selected: false };
+    return routeTo(first, login, { mechanism, others, guarded: false, selected: false });
   }
 
   /** Why the address of a server that a client has selected may not be dialled; null if it may. */
@@ -65,15 +65,16 @@ export class Routing {
     return `${address} is not public; -s ${bracketed(address)} would permit it`;
   }
 
-  #selected(text: string, login: ProxyLogin & Pick<Route, "mechanism">): Route | Denial {
+  #selected(text: string, login: ProxyLogin, mechanism: Route["mechanism"]): Route | Denial {
     const server = parseHostPort(text);
     if (!server) return { ...denial("not-a-server", "not a server", replies.notPermitted), server: text };
-    const { host, port, tls } = placeOf(server, this.#servers.tls);
+    const place = placeOf(server, this.#servers.tls);
+    const { host, port } = place;
     const verdict = this.#verdict(host, port);
     if (verdict === "refused") {
       return { ...denial("not-listed", "not on the list", replies.notPermitted), server: showHostPort(host, port) };
     }
-    return { kind: "route", ...login, host, port, tls, others: [], guarded: verdict !== "permitted", selected: true };
+    return routeTo(place, login, { mechanism, others: [], guarded: verdict !== "permitted", selected: true });
   }
 
   /** Without a list any public server may be selected, on the ports of POP3. */
@@ -81,4 +82,26 @@ export class Routing {
     if (this.#list) return this.#list.verdict(host, port);
     return POP3_PORTS.has(port) ? "permitted if public or listed" : "refused";
   }
+}
+
+/** A route to a place. Field by field: V8 takes a microsecond for each object that is spread into another. */
+function routeTo(
+  { host, port, tls }: Place,
+  { proxyUser, proxyPassword, user, secret }: ProxyLogin,
+  { mechanism, others, guarded, selected }: Pick<Route, "mechanism" | "others" | "guarded" | "selected">,
+): Route {
+  return {
+    kind: "route",
+    proxyUser,
+    proxyPassword,
+    user,
+    secret,
+    mechanism,
+    host,
+    port,
+    tls,
+    others,
+    guarded,
+    selected,
+  };
 }

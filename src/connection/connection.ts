@@ -13,6 +13,7 @@ import type { TLSSocket } from "node:tls";
 import { NEVER, now, Watched } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
+import type { Endpoint } from "./ends";
 import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
 import { endsAtFaults, type Handshake, handshake } from "./handshake";
 import { Reader } from "./reader";
@@ -20,16 +21,10 @@ import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
 import { Writer } from "./writer";
 
 export { survivesFailedWrites } from "./afterreset";
+export { localEnd } from "./ends";
 export { peerClosed } from "./failures";
 export { type Line, OVERLONG } from "./reader";
 export type { Sink } from "./relay";
-
-/** One end of a connection. */
-interface Endpoint {
-  /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
-  readonly address: string;
-  readonly port: number;
-}
 
 /** How long a closing connection waits for the peer to close, in milliseconds: a reset could lose the last reply. */
 const LINGER = 2000;
@@ -41,6 +36,8 @@ type Trace = (direction: "<" | ">", line: string) => void;
 export class Connection extends Watched implements Source, Sink {
   /** How long the peer may take to accept octets, or to send the next chunk of a body, in milliseconds. */
   patience = NEVER;
+  /** Called when the connection has closed. */
+  onClosed: (() => void) | null = null;
   /** Called once, when the peer has hung up and all its input has arrived, or when the connection fails. */
   onOver: ((failure: Failure) => void) | null = null;
 
@@ -88,6 +85,10 @@ export class Connection extends Watched implements Source, Sink {
   }
 
   /** When the connection fails in any case, by the same clock. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   set limit(at: number) {
     this.#limit = at;
     this.watch(at);
@@ -279,10 +280,12 @@ export class Connection extends Watched implements Source, Sink {
       if (stream === this.#stream) this.#endInput();
     });
     stream.on("close", () => {
-      if (stream !== this.#stream) return;
-      this.unwatch();
-      this.#endInput();
-      this.#hangUp();
+      if (stream === this.#stream) {
+        this.unwatch();
+        this.#endInput();
+        this.#hangUp();
+      }
+      if (stream === this.stream) this.onClosed?.();
     });
   }
 
@@ -291,7 +294,7 @@ export class Connection extends Watched implements Source, Sink {
     if (this.input.ended) return;
     this.input.end();
     this.#relay?.fail(peerCutOff(this.role));
-    if (this.over) this.#tellOver(peerClosed(this.role));
+    this.#tellIfOver();
   }
 
   /** The peer does not read any more, but octets that it has sent may still arrive. */
@@ -299,7 +302,12 @@ export class Connection extends Watched implements Source, Sink {
     if (this.#hungUp) return;
     this.#hungUp = true;
     this.#writer.close();
-    if (this.over) this.#tellOver(peerClosed(this.role));
+    this.#tellIfOver();
+  }
+
+  /** A Failure has a stack, which is slow to make: not where nobody listens. */
+  #tellIfOver(): void {
+    if (this.onOver && this.over) this.#tellOver(peerClosed(this.role));
   }
 
   #tellOver(failure: Failure): void {

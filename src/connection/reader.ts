@@ -117,13 +117,16 @@ export class Reader {
     return this.pending > 0 || (await this.#arrival());
   }
 
-  /** Whether the input begins with these octets (latin1); they are not taken. @throws Failure */
-  async startsWith(octets: string): Promise<boolean> {
-    for (;;) {
-      const there = this.#octets.toString("latin1", this.#start, this.#start + octets.length);
-      if (there === octets) return true;
-      if (!octets.startsWith(there) || !(await this.#arrival())) return false;
-    }
+  /**
+   * Whether the input begins with these octets (latin1); they are not taken. Gives a promise only if that is not known yet.
+   *
+   * @throws Failure
+   */
+  startsWith(octets: string): boolean | Promise<boolean> {
+    const there = this.#octets.toString("latin1", this.#start, this.#start + octets.length);
+    if (there === octets) return true;
+    if (!octets.startsWith(there)) return false;
+    return this.#arrival().then((arrived) => arrived && this.startsWith(octets));
   }
 
   /**
@@ -135,7 +138,7 @@ export class Reader {
    */
   line(limit: number): Line | Promise<Line> {
     const line = this.nextLine(limit);
-    return line === undefined ? this.#laterLine(limit) : line;
+    return line === undefined ? this.when(() => this.nextLine(limit)) : line;
   }
 
   /** As `line`, without a wait; undefined: there is no line yet, and `onArrival` is called when there may be one. */
@@ -165,18 +168,22 @@ export class Reader {
     return line;
   }
 
-  async #laterLine(limit: number): Promise<Line> {
-    for (;;) {
-      await this.arrival();
-      const line = this.nextLine(limit);
-      if (line !== undefined) return line;
-    }
-  }
-
-  /** Resolves when octets have arrived, or none will, or the other connections have had their turn. */
-  arrival(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wait = resolve;
+  /**
+   * Waits until `take` gives something: it is asked when octets have arrived, or none will, or the other connections have
+   * had their turn. @throws what `take` throws
+   */
+  when<Taken>(take: () => Taken | undefined): Promise<Taken> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        try {
+          const taken = take();
+          if (taken === undefined) this.#wait = look;
+          else resolve(taken);
+        } catch (failure) {
+          reject(failure);
+        }
+      };
+      this.#wait = look;
     });
   }
 
@@ -321,11 +328,14 @@ export class Reader {
   }
 
   /** Waits for octets; false: no octets will arrive any more. @throws Failure */
-  async #arrival(): Promise<boolean> {
+  #arrival(): Promise<boolean> {
     const before = this.pending;
-    if (!this.#failure && !this.#ended) await this.arrival();
-    if (this.#failure) throw this.#failure;
-    return this.pending > before || !this.#ended;
+    const arrived = () => {
+      if (this.#failure) throw this.#failure;
+      if (this.pending > before) return true;
+      return this.#ended ? false : undefined;
+    };
+    return this.#failure || this.#ended ? Promise.resolve().then(() => arrived() ?? false) : this.when(arrived);
   }
 
   /** Octets have arrived, or none will. */

@@ -13,6 +13,7 @@ import { unthrottled } from "../access/throttle";
 import { type HostPort, showServer } from "../base/address";
 import { isWithin } from "../base/cidr";
 import { inWords } from "../base/faults";
+import type { Until } from "../base/until";
 import type { Warning } from "../base/warning";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -85,25 +86,25 @@ export class Gateway implements Needs {
     return serve(client, this, arrival);
   }
 
-  async attempt({ clientAddress: address }: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial> {
+  attempt({ clientAddress: address }: Visitor, user: string, until: Until): Attempt | Promise<Attempt | Denial> {
     const { limits } = this.service;
     if (isWithin(address, limits.exempt)) return unthrottled();
-    const attempt = await this.memory.throttle.attempt({ address, user }, limits, until);
-    return attempt ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay);
+    const attempt = this.memory.throttle.attempt({ address, user }, limits, until);
+    return attempt.then((one) => one ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay));
   }
 
   route(credentials: Credentials, { defaultServers }: Arrival): Route | Denial {
     return this.#routing.route(credentials, defaultServers);
   }
 
-  async admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial> {
+  admit(who: Visitor, route: Route, until: Until): Route | Promise<Route | Denial> {
     if (!this.#acp) return route;
     const { address: host, port } = who.client.local;
     const about = { interface: { host, port }, client: who.clientAddress, session: who.id };
     return this.#acp.admit(route, about, until);
   }
 
-  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
+  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: Until): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
     const { memory } = this;
     const origin = { session: who.id };
@@ -132,12 +133,12 @@ export class Gateway implements Needs {
     return this.#tls().over(raw, { host, port });
   }
 
-  async loggedIn(who: Visitor, route: Route): Promise<void> {
+  loggedIn(who: Visitor, route: Route): Promise<void> | undefined {
     const { clientAddress } = who;
     const { clientLog } = this.service.access;
-    if (clientLog === undefined || clientAddress === "") return;
+    if (clientLog === undefined || clientAddress === "") return undefined;
     const server = showServer(route.host, route.port);
-    await recordClient(clientLog, clientAddress, route.user, server).catch((thrown: Error) => {
+    return recordClient(clientLog, clientAddress, route.user, server).catch((thrown: Error) => {
       const origin = { session: who.id, client: clientAddress };
       this.emit("clientLogFailed", { code: "client-log", reason: inWords(thrown) }, origin);
     });

@@ -9,7 +9,7 @@ import { plainAddress } from "../base/address";
 import { reasonOf } from "../base/faults";
 import type { Warning } from "../base/warning";
 import type { Service, TlsMode } from "../config/settings";
-import { Connection } from "../connection/connection";
+import { Connection, localEnd } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
@@ -189,7 +189,9 @@ export class Listener {
   async #enter(client: Connection, served: Promise<void> | undefined): Promise<void> {
     this.#clients.add(client);
     this.#restartIdle();
-    const closed = new Promise((resolve) => client.stream.once("close", resolve));
+    const closed = new Promise<void>((resolve) => {
+      client.onClosed = resolve;
+    });
     await served;
     await closed;
     this.#clients.delete(client);
@@ -226,8 +228,7 @@ export function descriptorWarning({ limits, access, scan }: Service): Warning | 
 /** A client's connection on a socket; without a network both addresses are "". */
 export function clientOf(socket: Socket): Connection {
   const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
-  const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
-  return new Connection(socket, "client", peer, local);
+  return new Connection(socket, "client", peer, localEnd(socket));
 }
 
 /** Where a server listens; a socket in the file system has no host and no port. */

@@ -127,5 +127,19 @@ export interface Origin {
   readonly client?: string;
 }
 
-/** Writes an event to the log. Never blocks and never throws. @param origin absent: the event concerns no session */
-export type Emit = <Name extends EventName>(name: Name, fields: FieldsOf<Name>, origin?: Origin) => void;
+/**
+ * Writes an event to the log. Never blocks and never throws.
+ *
+ * @param fields a function is called only if the event is logged
+ * @param origin absent: the event concerns no session
+ */
+export type Emit = <Name extends EventName>(
+  name: Name,
+  fields: FieldsOf<Name> | (() => FieldsOf<Name>),
+  origin?: Origin,
+) => void;
+
+/** The fields as an Emit gets them. */
+export function given<Fields extends object>(fields: Fields | (() => Fields)): Fields {
+  return typeof fields === "function" ? fields() : fields;
+}

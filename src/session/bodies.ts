@@ -4,6 +4,7 @@
  */
 
 import { NEVER } from "../base/clock";
+import { Abort } from "../base/until";
 import { type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
@@ -36,7 +37,7 @@ export class Bodies {
   #declarable = false;
   /** Whether a body has ended so, or by silence. That may be wrong, and then its rest comes instead of an answer. */
   #declared = false;
-  readonly #abandoned = new AbortController();
+  readonly #abandoned = new Abort();
   readonly #client: Connection;
   readonly #server: Connection;
 
@@ -138,7 +139,7 @@ export class Bodies {
       session.octets += await this.#spooled(scan, status);
       // It has said all that it owes.
       this.#server.deadline = NEVER;
-      const verdict = await scan.verdict(this.#abandoned.signal);
+      const verdict = await scan.verdict(this.#abandoned);
       const begun = alive.stop();
       if (verdict.kind === "refused") return await this.#refuse(mail.command, verdict, begun);
       if (!begun) await this.#client.say(verdict.kind === "clean" ? status : replies.withheld);

@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { HostPort } from "../base/address";
+import type { Until } from "../base/until";
 import type { Service, TlsMode } from "../config/settings";
 import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
@@ -121,7 +122,7 @@ export interface Scan extends Sink {
    * @param until gives up, with its reason
    * @throws the reason of `until`
    */
-  verdict(until: AbortSignal): Promise<Verdict>;
+  verdict(until: Until): Promise<Verdict>;
   /** Sends the mail on, octet by octet as it came. @throws Failure if the client is too slow */
   deliver(to: Connection): Promise<void>;
   /** Forgets the mail. */
@@ -160,7 +161,7 @@ export interface Needs {
    * @param until gives up, with its reason
    * @throws the reason of `until`
    */
-  attempt(who: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial>;
+  attempt(who: Visitor, user: string, until: Until): Attempt | Promise<Attempt | Denial>;
   /** The server for this login, or why the login is denied. @param arrival how the client has connected */
   route(credentials: Credentials, arrival: Arrival): Route | Denial;
   /**
@@ -170,20 +171,20 @@ export interface Needs {
    * @returns the route, which the acp may have changed, or why the login is denied
    * @throws the reason of `until`, or a Failure
    */
-  admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial>;
+  admit(who: Visitor, route: Route, until: Until): Route | Promise<Route | Denial>;
   /**
    * Connects to the server of a route, or to one of the others.
    *
    * @param until aborts, with the signal's reason
    * @throws the reason of `until`, or a Failure
    */
-  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial>;
+  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: Until): Promise<Dialled | Denial>;
   /** TLS over the stream of a client. */
   clientTls(raw: Duplex): TLSSocket;
   /** TLS over the stream of a server; verifies the server. */
   serverTls(raw: Duplex, route: Route): TLSSocket;
-  /** Records a successful login; resolves when the client may get its answer. Never rejects. */
-  loggedIn(who: Visitor, route: Route): Promise<void>;
+  /** Records a successful login. @returns a promise if the client has to wait for that; it never rejects */
+  loggedIn(who: Visitor, route: Route): Promise<void> | undefined;
   /** Whether the server has listed PIPELINING in an answer to CAPA within the last hour. */
   pipelines(server: HostPort): boolean;
   /** Learns from an answer of the server to CAPA. */

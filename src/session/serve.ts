@@ -37,7 +37,8 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
 async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
   const greeting = `+OK ${needs.service.dialogue.greeting}`;
-  const connected = () => session.emit("connect", { port: client.peer.port, interface: client.local.address });
+  const about = () => ({ port: client.peer.port, interface: client.local.address });
+  const connected = () => session.emit("connect", about);
   if (session.tls === "tls" || needs.scanner) {
     connected();
     if (session.tls === "tls") await session.startTls();
@@ -55,18 +56,14 @@ async function greet(session: Session): Promise<void> {
 
 function emitClose(session: Session, { code, reason }: SessionEnd): void {
   const { route, retrieved, octets } = session;
-  const ending = {
-    code,
-    reason,
-    seconds: Math.round((now() - session.began) / 1000),
-    retrieved,
-    // Without QUIT the server deletes nothing (RFC 1939, 6).
-    deleted: code === "quit" ? session.deleted : 0,
-    octets,
-  };
+  const seconds = Math.round((now() - session.began) / 1000);
+  // Without QUIT the server deletes nothing (RFC 1939, 6).
+  const deleted = code === "quit" ? session.deleted : 0;
+  const ending = { code, reason, seconds, retrieved, deleted, octets };
   const used = session.used || (code !== "quit" && code !== "closed");
-  if (used) session.emit("close", { ...(route && loginFields(route)), ...ending });
-  else session.emit("closeUnused", ending);
+  if (!used) session.emit("closeUnused", ending);
+  else if (route) session.emit("close", Object.assign(loginFields(route), ending));
+  else session.emit("close", ending);
 }
 
 /** Reports a failure to the client and to the log. @returns how the session ended */

@@ -92,7 +92,7 @@ export class Session implements Visitor {
   }
 
   /** Writes an event of this session to the log. */
-  emit<Name extends EventName>(name: Name, fields: FieldsOf<Name>): void {
+  emit<Name extends EventName>(name: Name, fields: FieldsOf<Name> | (() => FieldsOf<Name>)): void {
     this.needs.emit(name, fields, { session: this.id, client: this.clientAddress });
   }
 
@@ -156,12 +156,19 @@ export class Session implements Visitor {
     client.deadline = deadline;
   }
 
-  /** Records the login. Resolves when the client may get its answer. */
-  async loggedIn(route: Route): Promise<void> {
+  /** Records the login. @returns a promise if the client has to wait for that with its answer */
+  loggedIn(route: Route): Promise<void> | undefined {
     this.arrival.onLogin?.();
-    await this.needs.loggedIn(this, route);
+    const recorded = this.needs.loggedIn(this, route);
+    if (recorded) return recorded.then(() => this.#emitLogin(route));
+    this.#emitLogin(route);
+    return undefined;
+  }
+
+  #emitLogin(route: Route): void {
     const seconds = Math.round((now() - this.began) / 1000);
-    this.emit("login", { ...loginFields(route), address: this.address, tls: this.client.tls || undefined, seconds });
+    const { address, client } = this;
+    this.emit("login", () => ({ ...loginFields(route), address, tls: client.tls || undefined, seconds }));
   }
 }
 

@@ -34,7 +34,7 @@ export class StatusLines {
   onSkipped = () => {};
   #empty = 0;
   #dotMayFollow = false;
-  readonly #told = new Set<ToleratedCode>();
+  #told: Set<ToleratedCode> | null = null;
 
   constructor(
     readonly server: Connection,
@@ -55,7 +55,7 @@ export class StatusLines {
    */
   next(counts: Counts, limit = SERVER_STATUS_LIMIT): Line | Promise<Line> {
     const line = this.nextLine(counts, limit);
-    return line === undefined ? this.#laterLine(counts, limit) : line;
+    return line === undefined ? this.server.input.when(() => this.nextLine(counts, limit)) : line;
   }
 
   /** As `next`, without a wait; undefined: there is no line yet, and `onArrival` of the server's input is called. */
@@ -65,14 +65,6 @@ export class StatusLines {
       if (line === undefined) return undefined;
       if (line === null) return this.#lastLine(counts);
       if (!this.#isSkipped(line)) return line;
-    }
-  }
-
-  async #laterLine(counts: Counts, limit: number): Promise<Line> {
-    for (;;) {
-      await this.server.input.arrival();
-      const line = this.nextLine(counts, limit);
-      if (line !== undefined) return line;
     }
   }
 
@@ -94,6 +86,7 @@ export class StatusLines {
 
   /** Logs once what was tolerated. */
   tell(code: ToleratedCode, reason: string): void {
+    this.#told ??= new Set();
     if (this.#told.has(code)) return;
     this.#told.add(code);
     this.tolerated(code, reason);

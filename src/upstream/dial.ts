@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import { isAddress, parseHost, showHostPort } from "../base/address";
 import { reasonOf } from "../base/faults";
+import type { Until } from "../base/until";
 import type { Limits, ServerSettings } from "../config/settings";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -48,12 +49,7 @@ export interface DialTerms {
  * @param until gives up, with its reason
  * @throws the reason of `until`, or a Failure
  */
-export async function dial(
-  route: Route,
-  client: string,
-  terms: DialTerms,
-  until: AbortSignal,
-): Promise<Dialled | Denial> {
+export async function dial(route: Route, client: string, terms: DialTerms, until: Until): Promise<Dialled | Denial> {
   if (route.others.length === 0) return dialPlace(route, route, client, terms, until);
   const { known, limits } = terms;
   const places = new Map([route, ...route.others].map((place) => [showHostPort(place.host, place.port), place]));
@@ -96,7 +92,7 @@ async function dialPlace(
   { selected, guarded }: Route,
   client: string,
   terms: DialTerms,
-  until: AbortSignal,
+  until: Until,
   progress = () => {},
 ): Promise<Dialled | Denial> {
   const { host, port } = place;
@@ -122,7 +118,7 @@ async function dialPlace(
  * Reaches a server through a command, or through ssh. The far side looks its name up, so there is no address to be
  * checked here.
  */
-async function dialVia(place: Place, terms: DialTerms, until: AbortSignal): Promise<Dialled> {
+async function dialVia(place: Place, terms: DialTerms, until: Until): Promise<Dialled> {
   const { servers, limits, said, ended } = terms;
   const { host, port } = place;
   const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });

@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Acp } from "../../src/access/acp";
 import { Programs } from "../../src/access/programs";
-import type { Emit, Value } from "../../src/log/events";
+import { type Emit, given, type Value } from "../../src/log/events";
 import type { Denial, Route } from "../../src/session/needs";
 import { alive, scratch, script } from "../stage/acp";
 import { ownTime } from "../stage/stopwatch";
@@ -47,7 +47,7 @@ interface Asked {
 
 async function ask(acp: readonly string[], settings: Wishes = {}, to = route, until = patient): Promise<Asked> {
   const log: Fields[] = [];
-  const asked = acpOf(acp, settings, (_name, fields) => log.push(fields));
+  const asked = acpOf(acp, settings, (_name, fields) => log.push(given(fields)));
   return { outcome: await asked.admit(to, about, until), log };
 }
 

@@ -7,7 +7,7 @@ import { Gateway } from "../../src/gateway/gateway";
 import { Memory } from "../../src/gateway/memory";
 import { Daemon } from "../../src/listen/daemon";
 import { Listener } from "../../src/listen/listener";
-import { type Emit, EVENTS } from "../../src/log/events";
+import { type Emit, EVENTS, given } from "../../src/log/events";
 import { line } from "../../src/log/line";
 import type { Resolve } from "../../src/upstream/lookup";
 import { atEnd } from "./ending";
@@ -35,8 +35,9 @@ export class TestGateway extends Running {
   constructor({ service, log, process: own }: Settings, resolve?: Resolve) {
     super();
     this.memory = new Memory(resolve);
-    const emit: Emit = (name, fields, origin) => {
+    const emit: Emit = (name, told, origin) => {
       const { level, event } = EVENTS[name];
+      const fields = given(told);
       this.log.push({
         level,
         event,
