@@ -16,6 +16,7 @@ import type { Emit } from "../log/events";
 import { logWay, type OpenLog, openLog, type Start } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { kindOf } from "../process/descriptor";
+import { boundYoungGeneration } from "../process/heap";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { requireSockets } from "../upstream/sshmaster";
@@ -136,6 +137,7 @@ async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Se
     },
     announce(warnings) {
       for (const { event, ...warning } of warnings) emit(event, warning);
+      if (daemon || acceptor.listens) boundYoungGeneration();
       if (daemon || acceptor.listens) undo.push(everyDay(() => warnOf(listener.gateway, emit)));
       closeDebuggerLater();
       // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
