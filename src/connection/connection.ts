@@ -32,6 +32,20 @@ const LINGER = 2000;
 /** Shown a line that was read ("<") or written (">"). */
 type Trace = (direction: "<" | ">", line: string) => void;
 
+/** Where the listeners of a stream find its connection. */
+const OWNER = Symbol("the connection of a stream");
+
+type Owned = Duplex & { [OWNER]: Connection };
+
+// All streams share these listeners: functions for each would be memory of idle sessions.
+function ended(this: Owned): void {
+  this[OWNER].streamEnded(this);
+}
+
+function closed(this: Owned): void {
+  this[OWNER].streamClosed(this);
+}
+
 /** A connection to a client or a server. */
 export class Connection extends Watched implements Source, Sink {
   /** How long the peer may take to accept octets, or to send the next chunk of a body, in milliseconds. */
@@ -70,7 +84,7 @@ export class Connection extends Watched implements Source, Sink {
     super();
     this.buffers = buffers;
     this.input = new Reader(stream, buffers);
-    this.#writer = new Writer(stream, () => this.#hangUp());
+    this.#writer = new Writer(stream, this);
     this.#attach(stream);
   }
 
@@ -272,21 +286,27 @@ export class Connection extends Watched implements Source, Sink {
     return Math.min(this.#deadline, this.#limit, this.#writer.deadline);
   }
 
-  /** Uses a stream from now on. The events of a stream below TLS do not count: the TLS socket emits its own. */
+  /** Uses a stream from now on. */
   #attach(stream: Duplex): void {
     this.#stream = stream;
+    (stream as Owned)[OWNER] = this;
     endsAtFaults(stream);
-    stream.on("end", () => {
-      if (stream === this.#stream) this.#endInput();
-    });
-    stream.on("close", () => {
-      if (stream === this.#stream) {
-        this.unwatch();
-        this.#endInput();
-        this.#hangUp();
-      }
-      if (stream === this.stream) this.onClosed?.();
-    });
+    stream.on("end", ended).on("close", closed);
+  }
+
+  /** To be called when a stream of this connection has ended. Those of one below TLS do not count: TLS has its own. */
+  streamEnded(stream: Duplex): void {
+    if (stream === this.#stream) this.#endInput();
+  }
+
+  /** As `streamEnded`, when it has closed. */
+  streamClosed(stream: Duplex): void {
+    if (stream === this.#stream) {
+      this.unwatch();
+      this.#endInput();
+      this.hangUp();
+    }
+    if (stream === this.stream) this.onClosed?.();
   }
 
   /** No input will arrive any more. */
@@ -298,7 +318,7 @@ export class Connection extends Watched implements Source, Sink {
   }
 
   /** The peer does not read any more, but octets that it has sent may still arrive. */
-  #hangUp(): void {
+  hangUp(): void {
     if (this.#hungUp) return;
     this.#hungUp = true;
     this.#writer.close();

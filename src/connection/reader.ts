@@ -11,7 +11,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Failure } from "../protocol/failure";
 import type { LineEnd } from "../protocol/multiline";
 import { startReading, stopReading } from "./afterreset";
-import type { ReadBuffers } from "./buffers";
+import type { ReadBuffers, Receiver } from "./buffers";
 
 /** A line as `line` gives it; null at the end of input. */
 export type Line = string | null | typeof OVERLONG;
@@ -32,16 +32,25 @@ const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Where the listener that all streams share finds the reader of one: a function for each would be memory that idles. */
+const READER = Symbol("the reader of a stream");
+
+type Read = Duplex & { [READER]: Reader };
+
+function receive(this: Read, chunk: Buffer): void {
+  this[READER].receive(chunk);
+}
+
 /** A read buffer over a stream. */
-export class Reader {
+export class Reader implements Receiver {
   /** Called with each line that is taken. */
   onLine: ((line: string) => void) | null = null;
   /** How the line that was taken last ended. */
   lineEnd: LineEnd = "\r\n";
   /** How many octets that line had, with its line end. */
   lineOctets = 0;
-  /** Called when `nextLine` may have a line, and nobody waits for `line`. */
-  onArrival: (() => void) | null = null;
+  /** Run when `nextLine` may have a line, and nobody waits for `line`. */
+  onArrival: { run(): void } | null = null;
   /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
@@ -65,20 +74,24 @@ export class Reader {
 
   #stream: Duplex;
   #buffers: ReadBuffers | null;
-  readonly #data = (chunk: Buffer) => this.#receive(chunk);
 
   /** @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks */
   constructor(stream: Duplex, buffers: ReadBuffers | null) {
     this.#stream = stream;
     this.#buffers = buffers;
-    if (buffers) buffers.deliver = this.#data;
-    else stream.on("data", this.#data);
+    if (buffers) buffers.receiver = this;
+    else this.#listen(stream);
+  }
+
+  #listen(stream: Duplex): void {
+    (stream as Read)[READER] = this;
+    stream.on("data", receive);
   }
 
   /** Stops reading the stream, and puts the octets of the buffer back into the stream, for its next reader. */
   release(): void {
-    if (this.#buffers) this.#buffers.deliver = () => true;
-    else this.#stream.off("data", this.#data);
+    if (this.#buffers) this.#buffers.receiver = null;
+    else this.#stream.off("data", receive);
     this.#buffers = null;
     this.#stream.pause();
     const rest = this.take(this.pending);
@@ -89,7 +102,7 @@ export class Reader {
   move(stream: Duplex): void {
     this.#stream = stream;
     this.#paused = false;
-    stream.on("data", this.#data);
+    this.#listen(stream);
   }
 
   /** How many octets are in the buffer. */
@@ -313,8 +326,8 @@ export class Reader {
     this.resume();
   }
 
-  /** Receives a chunk from the stream; false: the stream must stop reading. */
-  #receive(chunk: Buffer): boolean {
+  /** Part of Receiver. */
+  receive(chunk: Buffer): boolean {
     if (this.#closed) return true;
     if (this.sink) {
       this.sink(chunk);
@@ -343,6 +356,6 @@ export class Reader {
     const wait = this.#wait;
     this.#wait = null;
     if (wait) wait();
-    else this.onArrival?.();
+    else this.onArrival?.run();
   }
 }

@@ -6,13 +6,19 @@
 import type { Duplex } from "node:stream";
 import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
-import { survivesFailedWrites } from "./afterreset";
+import { survivesFailedWrites, type WriteListener } from "./afterreset";
 
 /** How many octets may be written and not yet accepted by the system before the caller should wait. */
 const BOUND = 16 * 1024;
 
+/** Whose half a Writer is. */
+interface Owner {
+  /** A write has failed: the peer does not read any more. */
+  hangUp(): void;
+}
+
 /** Writes to a stream. */
-export class Writer {
+export class Writer implements WriteListener {
   /** When the peer must have accepted all octets, by the clock of clock.ts; NEVER: no caller waits for that. */
   deadline = NEVER;
 
@@ -21,15 +27,11 @@ export class Writer {
   #closed = false;
   #failure: Failure | null = null;
   #wait: { promise: Promise<void>; resolve(): void; reject(failure: Failure): void } | null = null;
-  readonly #written = () => {
-    if (this.#wait && this.#stream.writableLength === 0) this.#settle(null);
-  };
   #stream!: Duplex;
 
-  /** @param failed called when a write has failed: the peer does not read any more */
   constructor(
     stream: Duplex,
-    private readonly failed: () => void,
+    private readonly owner: Owner,
   ) {
     this.move(stream);
   }
@@ -37,7 +39,17 @@ export class Writer {
   /** Writes to another stream from now on. */
   move(stream: Duplex): void {
     this.#stream = stream;
-    survivesFailedWrites(stream, this.failed);
+    survivesFailedWrites(stream, this);
+  }
+
+  /** Part of WriteListener. */
+  writeFailed(): void {
+    this.owner.hangUp();
+  }
+
+  /** Part of WriteListener. */
+  writeOver(): void {
+    if (this.#wait && this.#stream.writableLength === 0) this.#settle(null);
   }
 
   /** Whether so many octets are unsent that the caller should wait for `emptied`. */
@@ -82,8 +94,8 @@ export class Writer {
 
   #send(octets: string | Buffer): void {
     if (this.#closed) return;
-    if (typeof octets === "string") this.#stream.write(octets, "latin1", this.#written);
-    else this.#stream.write(octets, this.#written);
+    if (typeof octets === "string") this.#stream.write(octets, "latin1");
+    else this.#stream.write(octets);
   }
 
   /**
@@ -93,6 +105,7 @@ export class Writer {
    */
   emptied(patience: number): Promise<void> {
     this.flush();
+    if (this.empty) return Promise.resolve();
     this.deadline = now() + patience;
     if (!this.#wait) {
       const { promise, resolve, reject } = withResolvers();

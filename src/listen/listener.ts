@@ -103,8 +103,10 @@ export class Listener {
   }
 
   /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
-  async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
-    await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined);
+  serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
+    return new Promise((resolve) => {
+      this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined, resolve);
+    });
   }
 
   /** Resolves when there has been no client for `within` milliseconds; never after `close`. */
@@ -152,9 +154,8 @@ export class Listener {
       return;
     }
     const onLogin = () => this.#limits.loggedIn(client);
-    void this.#enter(client, this.gateway.serve(client, { ...arrival, onLogin })).then(() =>
-      this.#limits.leave(client),
-    );
+    const served = this.gateway.serve(client, { tls: arrival.tls, defaultServers: arrival.defaultServers, onLogin });
+    this.#enter(client, served, () => this.#limits.leave(client));
   }
 
   /**
@@ -178,25 +179,25 @@ export class Listener {
       return;
     }
     this.#turnedAway++;
-    void this.#enter(
-      client,
-      client.say(reply)?.catch(() => {}),
-    ).then(() => this.#turnedAway--);
+    const told = client.say(reply)?.catch(() => {});
+    this.#enter(client, told, () => this.#turnedAway--);
     client.close();
   }
 
-  /** Keeps a client in the set until its connection has closed and `served` has settled. */
-  async #enter(client: Connection, served: Promise<void> | undefined): Promise<void> {
+  /** Keeps a client in the set until its connection has closed and `served` has settled; calls `left` then. */
+  #enter(client: Connection, served: Promise<void> | undefined, left: () => void): void {
     this.#clients.add(client);
     this.#restartIdle();
-    const closed = new Promise<void>((resolve) => {
-      client.onClosed = resolve;
-    });
-    await served;
-    await closed;
-    this.#clients.delete(client);
-    this.#restartIdle();
-    this.#resolveIfClosed();
+    let open = served ? 2 : 1;
+    const over = () => {
+      if (--open > 0) return;
+      this.#clients.delete(client);
+      this.#restartIdle();
+      left();
+      this.#resolveIfClosed();
+    };
+    client.onClosed = over;
+    void served?.then(over);
   }
 
   /** Stops the idle timer, and starts it anew if there is no client. */

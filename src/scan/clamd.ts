@@ -95,9 +95,10 @@ export class Clamd {
  */
 async function send(socket: Socket, command: string, body?: AsyncIterable<Buffer>): Promise<void> {
   let failed = false;
-  survivesFailedWrites(socket, () => {
+  const writeFailed = () => {
     failed = true;
-  });
+  };
+  survivesFailedWrites(socket, { writeFailed, writeOver() {} });
   socket.write(`z${command}\0`);
   if (!body) return;
   const length = Buffer.alloc(4);

@@ -22,7 +22,7 @@ export const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
 const WHOLE_BOUND = 16 * 1024;
 
 /** What the client has sent behind the command of a body. */
-interface Behind {
+export interface Behind {
   /** Whether it is nothing at all. */
   nothing(): boolean;
   /** Whether a command may be among it after which a mail may be gone. */
@@ -37,7 +37,8 @@ export class Bodies {
   #declarable = false;
   /** Whether a body has ended so, or by silence. That may be wrong, and then its rest comes instead of an answer. */
   #declared = false;
-  readonly #abandoned = new Abort();
+  /** The end of the scan under way. */
+  #abandoned: Abort | null = null;
   readonly #client: Connection;
   readonly #server: Connection;
 
@@ -62,7 +63,7 @@ export class Bodies {
 
   /** Ends a scan: the client is gone. */
   abandon(failure: Failure): void {
-    this.#abandoned.abort(failure);
+    this.#abandoned?.abort(failure);
   }
 
   /**
@@ -133,13 +134,15 @@ export class Bodies {
     const { session } = this;
     const { user, server } = loginFields(session.route as Route);
     const mail = { session: session.id, client: session.clientAddress, user, server, command: command.toString() };
+    const abandoned = new Abort();
+    this.#abandoned = abandoned;
     const scan = await scanner.begin(mail, status);
     const alive = new KeepAlive(session, status);
     try {
       session.octets += await this.#spooled(scan, status);
       // It has said all that it owes.
       this.#server.deadline = NEVER;
-      const verdict = await scan.verdict(this.#abandoned);
+      const verdict = await scan.verdict(abandoned);
       const begun = alive.stop();
       if (verdict.kind === "refused") return await this.#refuse(mail.command, verdict, begun);
       if (!begun) await this.#client.say(verdict.kind === "clean" ? status : replies.withheld);

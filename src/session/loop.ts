@@ -8,19 +8,17 @@ import type { Connection } from "../connection/connection";
 /** What follows a step: true, the next one; false, nothing until `run` is called; a promise, the next one behind it. */
 export type Step = boolean | Promise<unknown>;
 
-export class Loop {
+export abstract class Loop {
   #running = false;
   #again = false;
 
-  /**
-   * @param step one step; what it throws, or its promise rejects with, goes to `failed`
-   * @param to what the steps write to this connection leaves in one piece
-   */
-  constructor(
-    private readonly step: () => Step,
-    private readonly to: Connection,
-    private readonly failed: (thrown: unknown) => void,
-  ) {}
+  /** @param to what the steps write to this connection leaves in one piece */
+  constructor(private readonly to: Connection) {}
+
+  /** One step. @throws what is given to `failed`; so is what its promise rejects with */
+  protected abstract step(): Step;
+
+  protected abstract failed(thrown: unknown): void;
 
   /** Takes steps while there is something to do. A call from within a step has effect when the step is over. */
   run(): void {
@@ -33,7 +31,10 @@ export class Loop {
       const behind = this.#steps();
       this.to.uncork();
       if (behind) {
-        behind.then(() => this.#goOn(), this.failed);
+        behind.then(
+          () => this.#goOn(),
+          (thrown) => this.failed(thrown),
+        );
         return;
       }
     }

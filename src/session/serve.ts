@@ -9,7 +9,7 @@ import { Failure } from "../protocol/failure";
 import { authorization } from "./authorization";
 import { serveLogin } from "./login";
 import type { Arrival, Needs } from "./needs";
-import { loginFields, Session, type SessionEnd } from "./session";
+import { loginFields, QUIT, Session, type SessionEnd } from "./session";
 
 /**
  * Serves one client. The connection is closing when this resolves. Never rejects.
@@ -18,7 +18,7 @@ import { loginFields, Session, type SessionEnd } from "./session";
  */
 export async function serve(client: Connection, needs: Needs, arrival: Arrival): Promise<void> {
   const session = new Session(client, needs, arrival);
-  let end: SessionEnd = { code: "quit", reason: "quit" };
+  let end = QUIT;
   let patience: number | undefined;
   try {
     client.deadline = session.began + needs.service.limits.login;

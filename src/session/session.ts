@@ -23,6 +23,12 @@ export interface SessionEnd {
   readonly reason: string;
 }
 
+/** The end of a session by QUIT. */
+export const QUIT: SessionEnd = { code: "quit", reason: "quit" };
+
+/** Shared by all sessions in which no option permits a command. */
+const NOTHING: readonly Optional[] = [];
+
 let counter = 0;
 const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toString(36)}`;
 
@@ -135,6 +141,7 @@ export class Session implements Visitor {
   /** The optional commands that are permitted. */
   #permitted(): readonly Optional[] {
     const { capa, utf8, mechanisms } = this.needs.service.dialogue;
+    if (!capa && !utf8 && mechanisms.length === 0 && this.tls !== "starttls") return NOTHING;
     const opened: Optional[] = capa ? ["CAPA"] : [];
     if (this.tls === "starttls") opened.push("STLS");
     if (utf8) opened.push("UTF8");
