@@ -10,7 +10,7 @@ import { QUIT, type SessionEnd } from "./session";
 import type { Transaction } from "./transaction";
 
 /** So many commands may be unanswered by a server that lists PIPELINING. */
-const PIPELINE_BOUND = 64;
+const PIPELINE_BOUND = 1024;
 
 /** The commands after which a mail may be gone: not before the client has what it asked for before them. */
 const FINAL: ReadonlySet<string> = new Set(["DELE", "QUIT"]);
