@@ -221,8 +221,8 @@ test("systemd's name of a socket says how TLS comes in, and is held against the 
 function superserverOf(name: string, argv: readonly string[]): Superserver {
   const request = parseCommandLine(argv, () => "");
   if (request.kind !== "run") assert.fail(argv.join(" "));
-  const gateway = new Gateway(request.settings.service, new Memory(), () => {});
-  return new Superserver(new Listener(gateway, 0), [{ fd: 3, kind: "listener", name, activated: true }]);
+  const gateway = new Gateway(request.settings.services[0], new Memory(), () => {});
+  return new Superserver(new Listener([gateway], 0), [{ fd: 3, kind: "listener", name, activated: true }]);
 }
 
 test("what can't be served under inetd is told to the log that was named, and not to the client", async (t) => {

@@ -1,0 +1,174 @@
+/**
+ * The user map of --map: which server a user belongs to, and the user's name there (the manual's section "User Map").
+ * Names without wildcards are looked up, and so cost no time; patterns are tried in the order of the file.
+ */
+
+import { open } from "node:fs/promises";
+import { setImmediate as turn } from "node:timers/promises";
+import { reasonOf } from "../base/faults";
+import { quote } from "../base/quote";
+import { serverList } from "../config/places";
+import type { ServerAddress } from "../config/settings";
+import { hasControl } from "../protocol/octets";
+import { lowered, Patterns } from "./patterns";
+
+/** How long lines are read before other sessions have their turn, in milliseconds. */
+const SLICE = 5;
+
+/** So many lines are read between two looks at the clock. */
+const LINES = 256;
+
+/** The most faults that are told. */
+const FAULTS = 10;
+
+const LF = 10;
+
+/** Where the user of a line belongs. */
+export interface MapLine {
+  /** The number of the line, from 1. */
+  readonly line: number;
+  readonly servers: readonly ServerAddress[];
+  /** The user's name at the server, with `%u`, `%n`, `%d` and `%%`; absent: the name that was given. */
+  readonly login?: string;
+}
+
+/** A user map as it was read. */
+export class UserMap {
+  readonly #names = new Map<string, MapLine>();
+  readonly #patterns = new Patterns<MapLine>();
+  /** Of each pattern, its line. */
+  readonly #known = new Map<string, number>();
+
+  constructor(readonly file: string) {}
+
+  /** How many lines name a user or a pattern. */
+  get size(): number {
+    return this.#names.size + this.#patterns.size;
+  }
+
+  /** The line that decides where a user belongs; undefined: none does. @param name as the client has given it, latin1 */
+  find(name: string): MapLine | undefined {
+    const key = lowered(name);
+    return this.#names.get(key) ?? this.#patterns.first(key);
+  }
+
+  /** Adds a line. @throws Error if its name was there before */
+  add(pattern: string, line: MapLine): void {
+    const key = lowered(pattern);
+    const wild = /[*?]/.test(key);
+    const before = wild ? this.#known.get(key) : this.#names.get(key)?.line;
+    if (before !== undefined) throw new Error(`${quote(pattern)} is in line ${before} already: give it once`);
+    if (!wild) {
+      this.#names.set(key, line);
+      return;
+    }
+    this.#known.set(key, line.line);
+    this.#patterns.add(key, line);
+  }
+}
+
+/**
+ * The user's name at the server.
+ *
+ * @param template the LOGIN of a line
+ * @param name as the client has given it
+ * @param delimiters of which the last one in the name separates its parts
+ */
+export function loginAt(template: string, name: string, delimiters: string): string {
+  let at = name.length - 1;
+  while (at >= 0 && !delimiters.includes(name[at] as string)) at--;
+  const [before, behind] = at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at + 1)];
+  const parts: Record<string, string> = { u: name, n: before, d: behind, "%": "%" };
+  return template.replace(/%(.)/g, (_, letter: string) => parts[letter] ?? "");
+}
+
+/**
+ * Reads a user map. Sessions have their turns meanwhile.
+ *
+ * @throws Error with the file, and a line for each fault with its number
+ */
+export async function readUserMap(file: string): Promise<UserMap> {
+  const octets = await octetsOf(file);
+  const map = new UserMap(file);
+  const parse = lineParser(map);
+  const faults: string[] = [];
+  let began = performance.now();
+  let number = 0;
+  for (let from = 0; from < octets.length; ) {
+    const found = octets.indexOf(LF, from);
+    const to = found < 0 ? octets.length : found;
+    try {
+      parse(octets, from, to, ++number);
+    } catch (thrown) {
+      faults.push(`line ${number}: ${(thrown as Error).message}`);
+      if (faults.length === FAULTS) break;
+    }
+    from = to + 1;
+    if (number % LINES === 0 && performance.now() - began > SLICE) {
+      await turn();
+      began = performance.now();
+    }
+  }
+  if (faults.length > 0) throw new Error(`${file}: ${faults.join("; ")}`);
+  return map;
+}
+
+async function octetsOf(file: string): Promise<Buffer> {
+  try {
+    const handle = await open(file, "r");
+    try {
+      if (!(await handle.stat()).isFile()) throw new Error("it is not a file");
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (thrown) {
+    throw new Error(`${file}: ${reasonOf(thrown as Error)}`);
+  }
+}
+
+/** Parses lines, each as a part of the octets of the file. */
+function lineParser(map: UserMap): (octets: Buffer, from: number, to: number, line: number) => void {
+  // Many lines name few servers.
+  const known = new Map<string, readonly ServerAddress[]>();
+  const serversOf = (text: string) => {
+    const servers = known.get(text) ?? serverList.parse(text);
+    known.set(text, servers);
+    return servers;
+  };
+  return (octets, from, to, line) => {
+    const [pattern, servers, login, ...excess] = wordsOf(octets, from, to);
+    if (pattern === undefined) return;
+    if (servers === undefined) throw new Error("give a server behind the name");
+    if (excess.length > 0) {
+      throw new Error(
+        "give PATTERN SERVER [LOGIN]: a blank in a name is written as ?, and several servers have commas",
+      );
+    }
+    if (hasControl(pattern) || hasControl(login ?? "")) throw new Error("there is a control character in it");
+    const [odd] = login?.replace(/%[und%]/g, "").match(/%.?/) ?? [];
+    if (odd !== undefined) {
+      throw new Error(`${quote(odd)} means nothing: %u is the name, %n and %d are its parts, %% is a percent sign`);
+    }
+    map.add(pattern, { line, servers: serversOf(servers), ...(login !== undefined && { login }) });
+  };
+}
+
+const BLANK = 32;
+const TAB = 9;
+const CR = 13;
+const COMMENT = 35;
+
+/** The words of a line, up to a comment. Cut out of the octets, they keep nothing else of the file in memory. */
+function wordsOf(octets: Buffer, from: number, to: number): string[] {
+  const words: string[] = [];
+  for (let at = from; at < to; at++) {
+    const octet = octets[at];
+    if (octet === BLANK || octet === TAB || octet === CR) continue;
+    if (octet === COMMENT) break;
+    const begin = at;
+    while (at < to && octets[at] !== BLANK && octets[at] !== TAB && octets[at] !== CR) at++;
+    words.push(octets.toString("latin1", begin, at));
+  }
+  return words;
+}
