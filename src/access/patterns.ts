@@ -7,12 +7,16 @@
 /** The most characters by which a pattern is looked for. Each length up to it costs a lookup. */
 const KEY_BOUND = 24;
 
+/** In the place of a first character: the pattern begins with a wildcard. */
+const ANYTHING = -1;
+
 /** A pattern, in lower case. */
 interface Pattern<Value> {
   readonly order: number;
   readonly text: string;
-  /** What stands before the first wildcard. */
+  /** What stands before the first wildcard, and the code of its first character, which is compared first. */
   readonly prefix: string;
+  readonly initial: number;
   readonly value: Value;
 }
 
@@ -38,7 +42,8 @@ export class Patterns<Value> {
   add(text: string, value: Value): void {
     const prefix = /^[^*?]*/.exec(text)?.[0] ?? "";
     const suffix = /[^*?]*$/.exec(text)?.[0] ?? "";
-    const pattern = { order: this.#count++, text, prefix, value };
+    const initial = prefix === "" ? ANYTHING : prefix.charCodeAt(0);
+    const pattern = { order: this.#count++, text, prefix, initial, value };
     if (suffix.length >= prefix.length) file(this.#ending, suffix.slice(-KEY_BOUND), pattern);
     else file(this.#beginning, prefix.slice(0, KEY_BOUND), pattern);
   }
@@ -46,9 +51,11 @@ export class Patterns<Value> {
   /** The value of the first pattern that matches; undefined: none does. @param text in lower case */
   first(text: string): Value | undefined {
     let best: Pattern<Value> | undefined;
+    const initial = text.charCodeAt(0);
     const consider = (patterns: readonly Pattern<Value>[] | undefined) => {
       for (const one of patterns ?? []) {
         if (best && best.order < one.order) return;
+        if (one.initial !== initial && one.initial !== ANYTHING) continue;
         if (text.startsWith(one.prefix) && matches(one.text, text)) best = one;
       }
     };

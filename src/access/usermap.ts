@@ -9,7 +9,6 @@ import { reasonOf } from "../base/faults";
 import { quote } from "../base/quote";
 import { serverList } from "../config/places";
 import type { ServerAddress } from "../config/settings";
-import { hasControl } from "../protocol/octets";
 import { lowered, Patterns } from "./patterns";
 
 /** How long lines are read before other sessions have their turn, in milliseconds. */
@@ -28,8 +27,8 @@ export interface MapLine {
   /** The number of the line, from 1. */
   readonly line: number;
   readonly servers: readonly ServerAddress[];
-  /** The user's name at the server, with `%u`, `%n`, `%d` and `%%`; absent: the name that was given. */
-  readonly login?: string;
+  /** The user's name at the server, with `%u`, `%n`, `%d` and `%%`; undefined: the name that was given. */
+  readonly login: string | undefined;
 }
 
 /** A user map as it was read. */
@@ -52,12 +51,11 @@ export class UserMap {
     return this.#names.get(key) ?? this.#patterns.first(key);
   }
 
-  /** Adds a line. @throws Error if its name was there before */
-  add(pattern: string, line: MapLine): void {
-    const key = lowered(pattern);
-    const wild = /[*?]/.test(key);
+  /** Adds a line. @param key its pattern, in lower case @throws Error if that was there before */
+  add(key: string, line: MapLine): void {
+    const wild = key.includes("*") || key.includes("?");
     const before = wild ? this.#known.get(key) : this.#names.get(key)?.line;
-    if (before !== undefined) throw new Error(`${quote(pattern)} is in line ${before} already: give it once`);
+    if (before !== undefined) throw new Error(`${quote(key)} is in line ${before} already: give it once`);
     if (!wild) {
       this.#names.set(key, line);
       return;
@@ -127,6 +125,48 @@ async function octetsOf(file: string): Promise<Buffer> {
   }
 }
 
+const BLANK = 32;
+const TAB = 9;
+const CR = 13;
+const COMMENT = 35;
+const PERCENT = 37;
+const DEL = 127;
+const UPPER_A = 65;
+const UPPER_Z = 90;
+
+/**
+ * A word of a line, cut out of the octets of the file, so that it keeps nothing else of them in memory. What has to be
+ * known of it is found in the same pass: a regular expression for each of 200,000 lines takes longer than all the rest.
+ */
+class MapWord {
+  text = "";
+  upper = false;
+  percent = false;
+
+  /** Reads the word at `from`, up to a blank. @returns its end @throws Error if there is a control character in it */
+  read(octets: Buffer, from: number, to: number): number {
+    this.upper = false;
+    this.percent = false;
+    let at = from;
+    for (; at < to; at++) {
+      const octet = octets[at] as number;
+      if (octet === BLANK || octet === TAB || octet === CR) break;
+      if (octet < BLANK || octet === DEL) throw new Error("there is a control character in it");
+      if (octet === PERCENT) this.percent = true;
+      if (octet >= UPPER_A && octet <= UPPER_Z) this.upper = true;
+    }
+    this.text = octets.toString("latin1", from, at);
+    return at;
+  }
+}
+
+/** The beginning of the next word, or of a comment, or `to`. */
+function nextWord(octets: Buffer, from: number, to: number): number {
+  let at = from;
+  while (at < to && (octets[at] === BLANK || octets[at] === TAB || octets[at] === CR)) at++;
+  return at < to && octets[at] === COMMENT ? to : at;
+}
+
 /** Parses lines, each as a part of the octets of the file. */
 function lineParser(map: UserMap): (octets: Buffer, from: number, to: number, line: number) => void {
   // Many lines name few servers.
@@ -136,39 +176,33 @@ function lineParser(map: UserMap): (octets: Buffer, from: number, to: number, li
     known.set(text, servers);
     return servers;
   };
+  const [pattern, server, login] = [new MapWord(), new MapWord(), new MapWord()];
   return (octets, from, to, line) => {
-    const [pattern, servers, login, ...excess] = wordsOf(octets, from, to);
-    if (pattern === undefined) return;
-    if (servers === undefined) throw new Error("give a server behind the name");
-    if (excess.length > 0) {
+    let at = nextWord(octets, from, to);
+    if (at === to) return;
+    at = nextWord(octets, pattern.read(octets, at, to), to);
+    if (at === to) throw new Error("give a server behind the name");
+    at = nextWord(octets, server.read(octets, at, to), to);
+    const last = at === to;
+    if (!last) at = nextWord(octets, login.read(octets, at, to), to);
+    if (at !== to) {
       throw new Error(
         "give PATTERN SERVER [LOGIN]: a blank in a name is written as ?, and several servers have commas",
       );
     }
-    if (hasControl(pattern) || hasControl(login ?? "")) throw new Error("there is a control character in it");
-    const [odd] = login?.replace(/%[und%]/g, "").match(/%.?/) ?? [];
-    if (odd !== undefined) {
-      throw new Error(`${quote(odd)} means nothing: %u is the name, %n and %d are its parts, %% is a percent sign`);
-    }
-    map.add(pattern, { line, servers: serversOf(servers), ...(login !== undefined && { login }) });
+    const servers = serversOf(server.text);
+    if (!last && login.percent) refuseOddTemplate(login.text);
+    map.add(pattern.upper ? lowered(pattern.text) : pattern.text, {
+      line,
+      servers,
+      login: last ? undefined : login.text,
+    });
   };
 }
 
-const BLANK = 32;
-const TAB = 9;
-const CR = 13;
-const COMMENT = 35;
-
-/** The words of a line, up to a comment. Cut out of the octets, they keep nothing else of the file in memory. */
-function wordsOf(octets: Buffer, from: number, to: number): string[] {
-  const words: string[] = [];
-  for (let at = from; at < to; at++) {
-    const octet = octets[at];
-    if (octet === BLANK || octet === TAB || octet === CR) continue;
-    if (octet === COMMENT) break;
-    const begin = at;
-    while (at < to && octets[at] !== BLANK && octets[at] !== TAB && octets[at] !== CR) at++;
-    words.push(octets.toString("latin1", begin, at));
-  }
-  return words;
+/** @throws Error if a LOGIN has a percent sign that means nothing */
+function refuseOddTemplate(login: string): void {
+  const [odd] = login.replace(/%[und%]/g, "").match(/%.?/) ?? [];
+  if (odd === undefined) return;
+  throw new Error(`${quote(odd)} means nothing: %u is the name, %n and %d are its parts, %% is a percent sign`);
 }
