@@ -80,9 +80,8 @@ async function steps(
   say: (line: string) => void,
 ): Promise<number> {
   const { service } = gateway;
-  say(
-    `service: ${service.name ?? "the only one"}, ${listen ? `listening on ${listenAddress.show(listen)}` : "started by a superserver"}`,
-  );
+  const place = listen ? `listening on ${listenAddress.show(listen)}` : "started by a superserver";
+  say(`service: ${service.name === undefined ? "" : `${service.name}, `}${place}`);
   if (arrival.tls === "starttls" && !service.clients.cleartextLogin) say("before the login: the client must say STLS");
   if (dry.client !== "") {
     const exempt = isWithin(dry.client, service.limits.exempt);
@@ -113,7 +112,7 @@ function sayName(gateway: Gateway, credentials: Credentials, say: (line: string)
     ...(proxyUser === "" ? [] : [`proxy user ${quote(proxyUser)}`]),
     server === null ? "no server selected" : `selected server ${quote(server)}`,
   ];
-  const how = selection ? `split at the last of ${quote(delimiters)}` : "not split, since there is no -e";
+  const how = selection ? `split at the last of ${quote(delimiters)}` : "no server is split off, since there is no -e";
   say(`name: ${quote(credentials.user)}, ${how}: ${parts.join(", ")}`);
 }
 
