@@ -20,8 +20,6 @@ const LINES = 256;
 /** The most faults that are told. */
 const FAULTS = 10;
 
-const LF = 10;
-
 /** Where the user of a line belongs. */
 export interface MapLine {
   /** The number of the line, from 1. */
@@ -86,17 +84,17 @@ export function loginAt(template: string, name: string, delimiters: string): str
  * @throws Error with the file, and a line for each fault with its number
  */
 export async function readUserMap(file: string): Promise<UserMap> {
-  const octets = await octetsOf(file);
+  const text = (await octetsOf(file)).toString("latin1");
   const map = new UserMap(file);
   const parse = lineParser(map);
   const faults: string[] = [];
   let began = performance.now();
   let number = 0;
-  for (let from = 0; from < octets.length; ) {
-    const found = octets.indexOf(LF, from);
-    const to = found < 0 ? octets.length : found;
+  for (let from = 0; from < text.length; ) {
+    const found = text.indexOf("\n", from);
+    const to = found < 0 ? text.length : found;
     try {
-      parse(octets, from, to, ++number);
+      parse(text, from, to, ++number);
     } catch (thrown) {
       faults.push(`line ${number}: ${(thrown as Error).message}`);
       if (faults.length === FAULTS) break;
@@ -135,8 +133,8 @@ const UPPER_A = 65;
 const UPPER_Z = 90;
 
 /**
- * A word of a line, cut out of the octets of the file, so that it keeps nothing else of them in memory. What has to be
- * known of it is found in the same pass: a regular expression for each of 200,000 lines takes longer than all the rest.
+ * A word of a line. What has to be known of it is found in the same pass: a regular expression for each of 200,000 lines
+ * takes longer than all the rest.
  */
 class MapWord {
   text = "";
@@ -144,54 +142,62 @@ class MapWord {
   percent = false;
 
   /** Reads the word at `from`, up to a blank. @returns its end @throws Error if there is a control character in it */
-  read(octets: Buffer, from: number, to: number): number {
+  read(all: string, from: number, to: number): number {
     this.upper = false;
     this.percent = false;
     let at = from;
     for (; at < to; at++) {
-      const octet = octets[at] as number;
+      const octet = all.charCodeAt(at);
       if (octet === BLANK || octet === TAB || octet === CR) break;
       if (octet < BLANK || octet === DEL) throw new Error("there is a control character in it");
       if (octet === PERCENT) this.percent = true;
       if (octet >= UPPER_A && octet <= UPPER_Z) this.upper = true;
     }
-    this.text = octets.toString("latin1", from, at);
+    this.text = all.slice(from, at);
     return at;
   }
 }
 
 /** The beginning of the next word, or of a comment, or `to`. */
-function nextWord(octets: Buffer, from: number, to: number): number {
+function nextWord(all: string, from: number, to: number): number {
   let at = from;
-  while (at < to && (octets[at] === BLANK || octets[at] === TAB || octets[at] === CR)) at++;
-  return at < to && octets[at] === COMMENT ? to : at;
+  for (; at < to; at++) {
+    const octet = all.charCodeAt(at);
+    if (octet === COMMENT) return to;
+    if (octet !== BLANK && octet !== TAB && octet !== CR) return at;
+  }
+  return to;
 }
 
 /** Parses lines, each as a part of the octets of the file. */
-function lineParser(map: UserMap): (octets: Buffer, from: number, to: number, line: number) => void {
+function lineParser(map: UserMap): (all: string, from: number, to: number, line: number) => void {
   // Many lines name few servers.
   const known = new Map<string, readonly ServerAddress[]>();
+  const templates = new Set<string>();
   const serversOf = (text: string) => {
     const servers = known.get(text) ?? serverList.parse(text);
     known.set(text, servers);
     return servers;
   };
   const [pattern, server, login] = [new MapWord(), new MapWord(), new MapWord()];
-  return (octets, from, to, line) => {
-    let at = nextWord(octets, from, to);
+  return (all, from, to, line) => {
+    let at = nextWord(all, from, to);
     if (at === to) return;
-    at = nextWord(octets, pattern.read(octets, at, to), to);
+    at = nextWord(all, pattern.read(all, at, to), to);
     if (at === to) throw new Error("give a server behind the name");
-    at = nextWord(octets, server.read(octets, at, to), to);
+    at = nextWord(all, server.read(all, at, to), to);
     const last = at === to;
-    if (!last) at = nextWord(octets, login.read(octets, at, to), to);
+    if (!last) at = nextWord(all, login.read(all, at, to), to);
     if (at !== to) {
       throw new Error(
         "give PATTERN SERVER [LOGIN]: a blank in a name is written as ?, and several servers have commas",
       );
     }
     const servers = serversOf(server.text);
-    if (!last && login.percent) refuseOddTemplate(login.text);
+    if (!last && login.percent && !templates.has(login.text)) {
+      refuseOddTemplate(login.text);
+      templates.add(login.text);
+    }
     map.add(pattern.upper ? lowered(pattern.text) : pattern.text, {
       line,
       servers,

@@ -35,15 +35,28 @@ export class Reload {
   readonly #source: { readonly settings: Settings; reread(): Settings };
   readonly #terms: ReloadTerms;
 
+  /** A reload that is wanted before that waits until the gateway serves: listeners must not be opened twice. */
+  readonly #serving: Promise<void>;
+  #resolveServing = () => {};
+
   /** @param source of the settings that the process was started with */
   constructor(source: { readonly settings: Settings; reread(): Settings }, terms: ReloadTerms) {
     this.#source = source;
     this.#terms = terms;
+    this.#serving = new Promise((resolve) => {
+      this.#resolveServing = resolve;
+    });
+  }
+
+  /** The gateway serves. */
+  begin(): void {
+    this.#resolveServing();
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
     const { make, acceptor, listener, notify, emit } = this.#terms;
+    await this.#serving;
     notify.reloading();
     try {
       const settings = this.#source.reread();

@@ -159,6 +159,7 @@ async function prepare(source: SettingsSource, emit: Emit, undo: Undo[]): Promis
       if (daemon || acceptor.listens) undo.push(everyDay(() => listener.gateways.forEach(warnOf)));
       closeDebuggerLater();
       notify.ready(servingWords(listener));
+      reload.begin();
       // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
       const howTo = demos.howTo(acceptor.ports?.[0] ?? 0);
       if (howTo !== null && daemon) process.stdout.on("error", () => {}).write(howTo);

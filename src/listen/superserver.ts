@@ -107,8 +107,13 @@ export class Superserver {
     }
     this.#refuseFaults(gateways);
     this.#listener.gateways = gateways;
+    this.#assign();
+  }
+
+  /** Gives each socket that listens the gateway of its service. */
+  #assign(): void {
     for (const [passed, socket] of this.#listening) {
-      const { gateway, tls } = servedBy(passed, gateways);
+      const { gateway, tls } = servedBy(passed, this.#listener.gateways);
       socket.gateway = gateway;
       socket.arrival = { tls };
     }
@@ -132,6 +137,8 @@ export class Superserver {
       const { gateway, tls } = servedBy(one, this.#listener.gateways);
       this.#listening.set(one, await this.#listener.listen({ fd: one.fd }, { tls }, gateway));
     }
+    // SIGHUP may have come meanwhile.
+    this.#assign();
     this.#listener.announce();
     await Promise.all(sessions);
     if (listeners.length === 0) return;
