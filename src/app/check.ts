@@ -14,6 +14,7 @@ import type { Request } from "../config/commandline";
 import { configText } from "../config/configtext";
 import { command } from "../config/places";
 import { isDaemon, namedServers } from "../config/rules";
+import type { ServerEntry } from "../config/servers";
 import type { ServerAddress, Service, Settings, TlsMode } from "../config/settings";
 import { servers as allowed } from "../config/values";
 import { type Gateway, makeGateways } from "../gateway/gateway";
@@ -108,7 +109,7 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
 }
 
 /** The way of one login. A fault of the files, or of the user, is one of the settings. */
-async function dryFindings({ settings, dry }: CheckRequest, made: Made): Promise<Findings> {
+async function dryFindings({ settings, file, entryLines, dry }: CheckRequest, made: Made): Promise<Findings> {
   try {
     for (const service of settings.services) await filesOf(service, made);
     becomeUser(settings, made);
@@ -116,7 +117,11 @@ async function dryFindings({ settings, dry }: CheckRequest, made: Made): Promise
     return { lines: [`FAULT: ${plain(inWords(thrown as Error), LINE_BOUND)}`], status: CONFIG };
   }
   const gateways = settings.services.flatMap((service) => made.gateways.get(service) ?? []);
-  return dryRun(gateways, dry as NonNullable<typeof dry>, made.said);
+  const lineOf = (entry: ServerEntry) => {
+    const line = entryLines?.get(entry);
+    return line === undefined ? null : `${file}:${line}`;
+  };
+  return dryRun(gateways, dry as NonNullable<typeof dry>, { said: made.said, lineOf });
 }
 
 /** How the gateway would be started: by a person or a service manager, or by a superserver. */

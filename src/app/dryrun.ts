@@ -12,7 +12,9 @@ import { quote } from "../base/quote";
 import type { DryLogin } from "../config/commandline";
 import { listenAddress } from "../config/places";
 import { UsageFault } from "../config/rules";
+import type { ServerEntry } from "../config/servers";
 import type { ListenAddress, TlsMode } from "../config/settings";
+import { showEntry } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
@@ -36,6 +38,16 @@ interface DryFindings {
   readonly status: number;
 }
 
+/** What the dry run needs of others. */
+interface DryTerms {
+  /** Gets what an access control program says. */
+  readonly said?: readonly string[];
+  /** The line of the configuration file that has an entry of a list; null: none has. */
+  lineOf?(entry: ServerEntry): string | null;
+  /** Asks for the password. */
+  ask?(): Promise<string>;
+}
+
 /** What the dry run is of: a service, and a way in. */
 interface Entrance {
   readonly gateway: Gateway;
@@ -48,21 +60,18 @@ interface Entrance {
  * Takes the steps of a login.
  *
  * @param gateways of all services
- * @param said gets what an access control program says
- * @param ask asks for the password
  * @throws UsageFault if it is not clear which service is meant
  */
 export async function dryRun(
   gateways: readonly Gateway[],
   dry: DryLogin,
-  said: readonly string[],
-  ask: () => Promise<string> = askPassword,
+  { said = [], lineOf = () => null, ask = askPassword }: DryTerms = {},
 ): Promise<DryFindings> {
   const entrance = entranceOf(gateways, dry.listener);
   for (const { memory } of gateways) memory.listeners = ownPlaces(gateways);
   const lines: string[] = [];
   const say = (line: string) => void lines.push(plain(line, LINE_BOUND));
-  const status = await steps(entrance, dry, ask, say);
+  const status = await steps(entrance, dry, { ask, lineOf }, say);
   return {
     lines: [
       ...lines.slice(0, -1),
@@ -76,7 +85,7 @@ export async function dryRun(
 async function steps(
   { gateway, listen, arrival }: Entrance,
   dry: DryLogin,
-  ask: () => Promise<string>,
+  { ask, lineOf }: Required<Omit<DryTerms, "said">>,
   say: (line: string) => void,
 ): Promise<number> {
   const { service } = gateway;
@@ -92,7 +101,10 @@ async function steps(
   sayName(gateway, credentials, say);
   const asked = gateway.route(credentials, arrival);
   if (asked.kind === "denial") return deniedBy(asked, say);
-  sayRoute(asked, say);
+  const listed = service.access.selection?.servers ?? [];
+  const entry = listed.find((one) => asked.because === `the entry ${showEntry(one)} of the list`);
+  const line = entry ? lineOf(entry) : null;
+  sayRoute(line === null ? asked : { ...asked, because: `${asked.because}, ${line}` }, say);
   const caller = {
     id: "check",
     clientAddress: dry.client,

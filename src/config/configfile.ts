@@ -13,6 +13,7 @@ import { type Draft, defaults, type Options } from "./options";
 import { OPTIONS, SERVER } from "./optiontable";
 import { inFileWords, mentioned, nearest } from "./optionwords";
 import { serviceOf, settingsWith, UsageFault } from "./rules";
+import type { ServerEntry } from "./servers";
 import type { ListenAddress, Service, Settings } from "./settings";
 import { isTable, type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
 
@@ -42,6 +43,8 @@ export interface Configuration {
   /** The options of each service, by its name. */
   readonly services: ReadonlyMap<string, Options>;
   readonly settings: Settings;
+  /** The lines of the entries of lists of servers, where a file has them. */
+  readonly entryLines?: ReadonlyMap<ServerEntry, number>;
 }
 
 /** Options that the command line gives besides the file: they replace what the file has at the top. */
@@ -131,6 +134,7 @@ class ConfigReader {
   readonly #folder: string;
   /** Tables whose fault has been told. */
   readonly #told = new Set<string>();
+  readonly #entryLines = new Map<ServerEntry, number>();
   /** Where the keys are: at the top, and in each service. */
   readonly #places = new Map<string, TextPlace>();
 
@@ -167,7 +171,8 @@ class ConfigReader {
     const [first, ...others] = made;
     if (!first || this.faults.length > 0) return null;
     const options = new Map([...services].map(([name, { draft }]) => [name, draft] as const));
-    return { own, services: options, settings: settingsWith(own, [first, ...others]) };
+    const settings = settingsWith(own, [first, ...others]);
+    return { own, services: options, settings, entryLines: this.#entryLines };
   }
 
   /** The service of a table; null: it is none, which is a fault. */
@@ -197,11 +202,22 @@ class ConfigReader {
     }
     this.#places.set(`${service ?? ""} ${name}`, key);
     try {
-      if (row.file.read(draft, value, this.#folder)) return;
+      if (row.file.read(draft, value, this.#folder)) {
+        if (row.key === "servers") this.#noteEntries(draft.servers ?? [], at, elements);
+        return;
+      }
       this.#fault(at, `${name}: give ${row.file.expects}${isTable(value) ? ", not a table" : ""}`);
     } catch (thrown) {
       const place = thrown instanceof ElementFault ? (elements[thrown.index] ?? at) : at;
       this.#fault(place, `${name}: ${inFileWords(withoutValue((thrown as Error).message))}`);
+    }
+  }
+
+  /** @param elements one for each entry, unless an element has several, with commas between */
+  #noteEntries(entries: readonly ServerEntry[], at: TextPlace, elements: readonly TextPlace[]): void {
+    const each = elements.length === entries.length;
+    for (const [index, entry] of entries.entries()) {
+      this.#entryLines.set(entry, (each ? elements[index] : undefined)?.line ?? at.line);
     }
   }
 

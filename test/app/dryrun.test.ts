@@ -60,7 +60,6 @@ async function settingsOf(t: TestContext, lines: string, map: string, port: numb
 /** What the dry run says. */
 async function dry(settings: Settings, user: string) {
   const memory = new Memory(resolve);
-  const said: string[] = [];
   const gateways = await Promise.all(
     settings.services.map(async (service) => {
       const { map } = service.access;
@@ -68,7 +67,7 @@ async function dry(settings: Settings, user: string) {
     }),
   );
   const login = { user: Buffer.from(user).toString("latin1"), client: "127.0.0.1", ask: true };
-  const { lines, status } = await dryRun(gateways, login, said, async () => "p");
+  const { lines, status } = await dryRun(gateways, login, { ask: async () => "p" });
   await memory.close();
   return { text: lines.join("\n"), status };
 }
@@ -220,6 +219,11 @@ test("by the command: the steps, the exit status, and a password for the access 
       "result: permitted\n",
     ].join("\n"),
   });
+  const file = join(scratch(t), "gateway.toml");
+  writeFileSync(file, '[service.a]\nlisten = ["1110"]\nselect = true\nservers = [\n  "mail",\n  "127.*",\n]\n');
+  const listed = await checked(["-f", file, "--as", "joe@127.0.0.1"]);
+  assert.equal(listed.status, 0, listed.said);
+  assert.match(listed.said, /^server: .*, by the entry 127\.\* of the list, \S+gateway\.toml:6$/m);
   const refused = await checked(["-De", "-s", "mail", "--as", "joe@10.0.0.1"]);
   assert.equal(refused.status, 77, refused.said);
   assert.match(refused.said, /^result: refused: code=not-listed: /m);
@@ -254,7 +258,7 @@ test("the service and the listener that are meant", LIMITS, async (t) => {
       clients: { ...one.clients, certificates: [] },
     }));
     const gateways = services.map((service) => new Gateway(service, new Memory(resolve), () => {}));
-    return (await dryRun(gateways, request.dry, [])).lines.join("\n");
+    return (await dryRun(gateways, request.dry)).lines.join("\n");
   };
   await assert.rejects(of(), { message: /^say with --listener which is meant: in or 127\.0\.0\.1:1110, in or/ });
   await assert.rejects(of("--listener", "in"), { message: /^say with --listener/ });
