@@ -3,8 +3,6 @@
  * addresses of the server; nobody is connected to.
  */
 
-import { createInterface } from "node:readline";
-import { Writable } from "node:stream";
 import { showHostPort } from "../base/address";
 import { isWithin } from "../base/cidr";
 import { inWords } from "../base/faults";
@@ -19,6 +17,7 @@ import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
 import type { Arrival, Denial, Place, Route } from "../session/needs";
+import { askPassword } from "./password";
 
 /** Exit statuses: permitted; EX_TEMPFAIL and EX_NOPERM of sysexits.h. */
 const PERMITTED = 0;
@@ -248,25 +247,4 @@ function isMeant({ gateway, listen }: Entrance, wanted: string): boolean {
 function ownPlaces(gateways: readonly Gateway[]): Gateway["memory"]["listeners"] {
   const listen = gateways.flatMap(({ service }) => service.listen);
   return listen.filter(({ port }) => port > 0).map(({ host, port }) => ({ host: host ?? "::", port }));
-}
-
-/** Asks for a password: on a terminal without an echo, else as the first line of standard input. */
-function askPassword(): Promise<string> {
-  const { stdin, stderr } = process;
-  const terminal = stdin.isTTY === true;
-  if (terminal) stderr.write("password: ");
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin, output: silent, terminal });
-  return new Promise((resolve) => {
-    let password = "";
-    lines.once("line", (line) => {
-      password = Buffer.from(line).toString("latin1");
-      lines.close();
-    });
-    lines.once("close", () => {
-      if (terminal) stderr.write("\n");
-      stdin.destroy();
-      resolve(password);
-    });
-  });
 }

@@ -7,9 +7,9 @@
 
 import { version } from "../base/version";
 import { parseCommandLine, type Request } from "../config/commandline";
-import { ConfigFault } from "../config/configfile";
 import { defaults } from "../config/options";
 import { isDaemon, UsageFault } from "../config/rules";
+import { ConfigFault } from "../config/trustedtext";
 import { refuseClient } from "../listen/refuse";
 import { openLog } from "../log/open";
 import { closeInherited, inBackground, launch, report } from "../process/background";

@@ -4,8 +4,8 @@
  */
 
 import { inWords } from "../base/faults";
-import { ConfigFault } from "../config/configfile";
 import type { Settings } from "../config/settings";
+import { ConfigFault } from "../config/trustedtext";
 import type { Gateway } from "../gateway/gateway";
 import type { Listener } from "../listen/listener";
 import type { Emit } from "../log/events";

@@ -5,9 +5,7 @@
  * secret.
  */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
-import { reasonOf } from "../base/faults";
 import { ElementFault, longName, type OptionRow } from "./optionrows";
 import { type Draft, defaults, type Options } from "./options";
 import { OPTIONS, SERVER } from "./optiontable";
@@ -16,25 +14,7 @@ import { serviceOf, settingsWith, UsageFault } from "./rules";
 import type { ServerEntry } from "./servers";
 import type { ListenAddress, Service, Settings } from "./settings";
 import { isTable, type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
-
-/** Exit statuses of sysexits.h: EX_NOINPUT, EX_NOPERM, EX_CONFIG. */
-const MISSING = 66;
-const UNTRUSTED = 77;
-const FAULTY = 78;
-
-/** The most octets of a file. */
-const BOUND = 4 * 1024 * 1024;
-
-/** Faults of a configuration file; the message has a line for each. */
-export class ConfigFault extends Error {
-  constructor(
-    lines: readonly string[],
-    /** The exit status. */
-    readonly status: number,
-  ) {
-    super(lines.join("\n"));
-  }
-}
+import { ConfigFault, FAULTY, trustedText } from "./trustedtext";
 
 /** The options of a configuration file. */
 export interface Configuration {
@@ -58,7 +38,7 @@ export type Overlay = Partial<Options>;
  * @throws ConfigFault
  */
 export function readConfiguration(file: string, overlay: Overlay, byRoot: boolean): Configuration {
-  const text = textOf(file, byRoot);
+  const text = trustedText(file, byRoot);
   const reader = new ConfigReader(dirname(file));
   const configuration = reader.read(text, overlay);
   if (configuration) return configuration;
@@ -67,54 +47,6 @@ export function readConfiguration(file: string, overlay: Overlay, byRoot: boolea
     inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`),
     FAULTY,
   );
-}
-
-function textOf(file: string, byRoot: boolean): string {
-  let octets: Buffer;
-  try {
-    // Opening a named pipe does not block.
-    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      refuseUntrusted(file, fstatSync(fd), byRoot);
-      octets = readFileSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (thrown) {
-    if (thrown instanceof ConfigFault) throw thrown;
-    throw new ConfigFault([`${file}: ${reasonOf(thrown as Error)}`], MISSING);
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(octets);
-  } catch {
-    const line = octets.subarray(0, firstForeign(octets)).toString("latin1").split("\n").length;
-    throw new ConfigFault([`${file}:${line}:1: this line is not UTF-8: save the file as UTF-8`], FAULTY);
-  }
-}
-
-/** Where the first octet is that is no UTF-8. */
-function firstForeign(octets: Buffer): number {
-  let [low, high] = [0, octets.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const part = octets.subarray(0, middle + 1);
-    // In a part that is right so far, a character may be cut off.
-    const text = new TextDecoder("utf-8").decode(part, { stream: true });
-    if (text.includes("\uFFFD")) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-/** Whoever can write the file can run programs as the gateway. @throws ConfigFault */
-function refuseUntrusted(file: string, stats: Stats, byRoot: boolean): void {
-  const fault = (reason: string, status = UNTRUSTED) => new ConfigFault([`${file}: ${reason}`], status);
-  if (!stats.isFile()) throw fault("it is not a file", MISSING);
-  if (stats.size > BOUND) throw fault(`it has more than ${BOUND} octets`, FAULTY);
-  if (stats.mode & 0o002) throw fault("every user can write it: chmod o-w it");
-  if (!byRoot) return;
-  if (stats.uid !== 0) throw fault("root starts the gateway, and another user owns the file: chown it to root");
-  if (stats.mode & 0o020 && stats.gid !== 0) throw fault("a group can write it: chmod g-w it");
 }
 
 const ROWS: ReadonlyMap<string, OptionRow> = new Map([SERVER, ...OPTIONS].map((row) => [longName(row), row] as const));

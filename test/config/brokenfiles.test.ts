@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../../src/config/commandline";
-import { ConfigFault } from "../../src/config/configfile";
+import { ConfigFault } from "../../src/config/trustedtext";
 import { scratch } from "../stage/acp";
 
 /** What stands in a file for a password that somebody has typed into a wrong place. */
