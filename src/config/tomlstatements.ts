@@ -48,27 +48,27 @@ function valueAt(text: string, from: number): Extent {
   if (equals === null) return { kind: "value", from, to: lineEnd(text, from), value: from, elements: [] };
   const value = endOf(/[ \t]*/y, text, equals + 1);
   const elements: number[] = [];
-  let depth = 0;
+  /** The brackets that are open. */
+  const open: string[] = [];
   let at = value;
   let due = false;
   while (at < text.length) {
     const one = text[at] as string;
-    if (one === "\n" && (depth === 0 || endOf(NEXT, text, at) > at)) break;
-    if (due && depth === 1 && !/[\s,\]#]/.test(one)) {
+    if (one === "\n" && (open.length === 0 || (open.at(-1) === "[" && endOf(NEXT, text, at) > at))) break;
+    if (due && open.length === 1 && !/[\s,\]#]/.test(one)) {
       elements.push(at);
       due = false;
     }
     if (one === "[" || one === "{") {
-      due = depth === 0 && one === "[";
-      depth++;
+      due = open.length === 0 && one === "[";
+      open.push(one);
     } else if (one === "]" || one === "}") {
-      depth--;
-    } else if (one === "," && depth === 1) {
+      open.pop();
+    } else if (one === "," && open.length === 1) {
       due = text[value] === "[";
     }
     if (one === "#") at = endOfComment(text, at);
     else at = one === '"' || one === "'" ? endOf(TEXT, text, at) : at + 1;
-    if (depth < 0) depth = 0;
   }
   return { kind: "value", from, to: trimmed(text, from, at), value, elements };
 }

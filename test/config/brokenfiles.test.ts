@@ -1,7 +1,7 @@
 /** Faults of a configuration file: each is told with its place and what to do, all at once, and no value is quoted. */
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../../src/config/commandline";
@@ -226,4 +226,25 @@ test("beside a file, options replace what stands at its top, and -D, --listen an
   ] as const) {
     assert.throws(() => parseCommandLine(["-f", file, ...argv], () => ""), { message: told });
   }
+});
+
+test("where root starts the gateway, the file must be root's", {
+  skip: process.getuid?.() !== 0 && "only root can give files to others",
+}, (t) => {
+  const file = join(scratch(t), "gateway.toml");
+  writeFileSync(file, `[service.a]\n${SOUND}`);
+  const told = (byRoot: boolean) => {
+    try {
+      return parseCommandLine(["-f", file], () => "", byRoot).kind;
+    } catch (thrown) {
+      return (thrown as ConfigFault).message.replace(`${file}: `, `${(thrown as ConfigFault).status} `);
+    }
+  };
+  assert.equal(told(true), "run");
+  chownSync(file, 0, 65534);
+  chmodSync(file, 0o664);
+  assert.equal(told(true), "77 a group can write it: chmod g-w it");
+  assert.equal(told(false), "run");
+  chownSync(file, 65534, 65534);
+  assert.match(told(true), /^77 root starts the gateway, and another user owns the file/);
 });

@@ -1,7 +1,7 @@
 /** Several services in one process, by a configuration file, and what a reload changes of them. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -175,4 +175,33 @@ test("a reload reads the user map again, whose fault leaves the old one in use",
   map(`b* 127.0.0.1:${port}\n`);
   assert.match(await hangUp(gateway), /notice reload$/m);
   assert.deepEqual([await login("bill"), await login("joe")], ["+OK ", "-ERR"]);
+});
+
+test("without root, a reload reads what its user may read, and opens what its user may open", {
+  ...LIMITS,
+  skip: process.getuid?.() !== 0 && "only root can give up root",
+}, async (t) => {
+  const listen = await freePort();
+  const service = (name: string, port: number) =>
+    `[service.${name}]\nlisten = ["127.0.0.1:${port}"]\nserver = "mail"\n`;
+  const { file, folder } = configFile(t, "");
+  const write = (text: string) => writeFileSync(file, `user = "nobody"\n${text}`);
+  write(service("a", listen));
+  chmodSync(file, 0o644);
+  const gateway = await startFrom(t, file, 1);
+  // The folder of the test is root's alone.
+  await gateway.saying(/ warning tls code=unreadable reason=".*gateway\.toml: SIGHUP can't read it again/);
+  assert.match(await hangUp(gateway), / err reload code=reload reason=".*gateway\.toml: permission denied"/);
+  chmodSync(folder, 0o755);
+  const low = Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "latin1"));
+  if (low > 1) {
+    write(service("a", listen) + service("b", 1));
+    assert.match(
+      await hangUp(gateway),
+      / err reload .*can't listen on 127\.0\.0\.1:1: .*or restart the gateway, which has given root up/,
+    );
+  }
+  write(service("b", listen));
+  assert.match(await hangUp(gateway), / notice reload$/m);
+  assert.equal(await gateway.stop(), 0);
 });

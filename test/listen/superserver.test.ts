@@ -291,6 +291,7 @@ test("under inetd the client of a gateway that is not set up hears so, and nothi
   for (const [argv, status] of [
     [[...syslog, "--no-such-option", "127.0.0.1"], 64],
     [[...syslog, ...certificate, "127.0.0.1"], 69],
+    [[...syslog, "-f", "/nowhere/gateway.toml"], 66],
   ] as const) {
     const { client, socket } = await pair(t);
     const gateway = start(t, [socket, socket, socket], MAIN, ...argv);
