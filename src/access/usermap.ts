@@ -3,19 +3,18 @@
  * Names without wildcards are looked up, and so cost no time; patterns are tried in the order of the file.
  */
 
-import { open } from "node:fs/promises";
-import { setImmediate as turn } from "node:timers/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { reasonOf } from "../base/faults";
 import { quote } from "../base/quote";
 import { serverList } from "../config/places";
 import type { ServerAddress } from "../config/settings";
 import { lowered, Patterns } from "./patterns";
 
-/** How long lines are read before other sessions have their turn, in milliseconds. */
-const SLICE = 5;
+/** So many octets are read at a time: a few milliseconds pass until sessions have their turn. */
+const BLOCK = 64 * 1024;
 
-/** So many lines are read between two looks at the clock. */
-const LINES = 256;
+/** The most octets of a line. */
+const LINE_BOUND = 8192;
 
 /** The most faults that are told. */
 const FAULTS = 10;
@@ -79,42 +78,44 @@ export function loginAt(template: string, name: string, delimiters: string): str
 }
 
 /**
- * Reads a user map. Sessions have their turns meanwhile.
+ * Reads a user map, block by block: sessions have their turns meanwhile, and the file is never in memory as a whole.
  *
  * @throws Error with the file, and a line for each fault with its number
  */
 export async function readUserMap(file: string): Promise<UserMap> {
-  const text = (await octetsOf(file)).toString("latin1");
   const map = new UserMap(file);
   const parse = lineParser(map);
   const faults: string[] = [];
-  let began = performance.now();
   let number = 0;
-  for (let from = 0; from < text.length; ) {
-    const found = text.indexOf("\n", from);
-    const to = found < 0 ? text.length : found;
+  const take = (text: string, from: number, to: number) => {
+    number++;
     try {
-      parse(text, from, to, ++number);
+      if (to - from > LINE_BOUND) throw new Error(`it has more than ${LINE_BOUND} octets`);
+      parse(text, from, to, number);
     } catch (thrown) {
       faults.push(`line ${number}: ${(thrown as Error).message}`);
-      if (faults.length === FAULTS) break;
     }
-    from = to + 1;
-    if (number % LINES === 0 && performance.now() - began > SLICE) {
-      await turn();
-      began = performance.now();
+  };
+  for await (const text of blocksOf(file)) {
+    for (let from = 0; from < text.length && faults.length < FAULTS; ) {
+      const found = text.indexOf("\n", from);
+      const to = found < 0 ? text.length : found;
+      take(text, from, to);
+      from = to + 1;
     }
+    if (faults.length === FAULTS) break;
   }
   if (faults.length > 0) throw new Error(`${file}: ${faults.join("; ")}`);
   return map;
 }
 
-async function octetsOf(file: string): Promise<Buffer> {
+/** The content of a file in blocks of whole lines. @throws Error with the file */
+async function* blocksOf(file: string): AsyncGenerator<string> {
   try {
     const handle = await open(file, "r");
     try {
       if (!(await handle.stat()).isFile()) throw new Error("it is not a file");
-      return await handle.readFile();
+      yield* wholeLines(handle);
     } finally {
       await handle.close();
     }
@@ -123,6 +124,24 @@ async function octetsOf(file: string): Promise<Buffer> {
   }
 }
 
+async function* wholeLines(handle: FileHandle): AsyncGenerator<string> {
+  const block = Buffer.allocUnsafe(BLOCK);
+  /** The octets of a line whose end has not come yet. */
+  let kept = 0;
+  // So much without a line end is no map: one line with a fault.
+  while (kept < BLOCK) {
+    const { bytesRead } = await handle.read(block, kept, BLOCK - kept);
+    if (bytesRead === 0) break;
+    const filled = kept + bytesRead;
+    const end = block.lastIndexOf(LF, filled - 1) + 1;
+    if (end > 0) yield block.toString("latin1", 0, end);
+    block.copyWithin(0, end, filled);
+    kept = filled - end;
+  }
+  if (kept > 0) yield block.toString("latin1", 0, kept);
+}
+
+const LF = 10;
 const BLANK = 32;
 const TAB = 9;
 const CR = 13;

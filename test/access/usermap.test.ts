@@ -123,6 +123,10 @@ test("faults name their lines, several at once, and the file", async (t) => {
     return true;
   });
   await assert.rejects(mapOf(t, "x\n".repeat(100)), (thrown: Error) => thrown.message.split(";").length === 10);
+  await assert.rejects(mapOf(t, `x mail\n${"y".repeat(9000)} mail\n`), {
+    message: /: line 2: it has more than 8192 octets$/,
+  });
+  await assert.rejects(mapOf(t, Buffer.alloc(1_000_000, "x")), { message: /: line 1: it has more than 8192 octets$/ });
   const folder = scratch(t);
   await assert.rejects(readUserMap(join(folder, "none")), { message: `${folder}/none: there is no such file` });
   mkdirSync(join(folder, "folder"));
@@ -217,6 +221,22 @@ test("200,000 names and 1,000 patterns load in a second, need less than 60 MB, a
   const each = spent / (rounds * asked.length);
   t.diagnostic(`${each.toFixed(2)} us for a login`);
   assert.ok(each < 20, `${each} us`);
+});
+
+test("lines are the same wherever a block ends", async (t) => {
+  const lines = Array.from(
+    { length: 5000 },
+    (_, i) => `${"n".repeat(1 + (i % 97))}${i} mail${i}.example.org:${1 + i} L${i}`,
+  );
+  for (const end of ["", "\n", "\r\n"]) {
+    const map = await mapOf(t, lines.join("\n") + end);
+    assert.equal(map.size, lines.length);
+    for (const [index, line] of lines.entries()) {
+      const [name = "", , login] = line.split(" ");
+      const found = map.find(name);
+      assert.deepEqual([found?.line, found?.login, found?.servers[0]?.port], [index + 1, login, index + 1]);
+    }
+  }
 });
 
 test("sessions have their turns while a large map is read", async (t) => {
