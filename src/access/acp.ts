@@ -7,10 +7,11 @@
  * acp still runs. The acp has pipes only, and never a socket of the gateway.
  */
 
-import type { HostPort } from "../base/address";
-import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
+import { type HostPort, POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { Until } from "../base/until";
-import type { AcpSettings, TlsMode } from "../config/settings";
+import { parseServer } from "../config/places";
+import type { AcpSettings, ServerAddress, TlsMode } from "../config/settings";
+import { TLS_MODES } from "../config/tlsmodes";
 import type { Emit } from "../log/events";
 import { inheritedEnvironment } from "../process/children";
 import { WORD_LIMIT } from "../protocol/command";
@@ -20,10 +21,12 @@ import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
 import { type Denial, denial, type Route } from "../session/needs";
+import { POP3_PORTS } from "./allowlist";
 import type { ProgramResult, Programs } from "./programs";
+import { placeOf } from "./routing";
 
 /** What the acp gets besides the route. */
-interface AcpRequest {
+export interface AcpRequest {
   /** The address and port that the client has connected to; "" and 0 where there is no network. */
   readonly interface: HostPort;
   /** The client's address; "" where there is no network. */
@@ -51,6 +54,11 @@ export class Acp {
     private readonly emit: Emit,
   ) {}
 
+  /** The variables that the acp would get, with their prefix; null: it would not be run, since they are not UTF-8. */
+  question(route: Route, about: AcpRequest): Readonly<Record<string, string>> | null {
+    return variables(this.settings.prefix, route, about);
+  }
+
   /**
    * Runs the acp for a login.
    *
@@ -60,9 +68,10 @@ export class Acp {
    */
   async admit(route: Route, about: AcpRequest, until: Until): Promise<Route | Denial> {
     const { argv, prefix, timeout } = this.settings;
-    const environment = variables(prefix, route, about);
+    const own = variables(prefix, route, about);
+    const environment = { ...inheritedEnvironment(), ...own };
     const { session } = about;
-    if (!environment) return denial("not-utf8", "not UTF-8", replies.accessDenied);
+    if (!own) return denial("not-utf8", "not UTF-8", replies.accessDenied);
     // What an acp says is for people who look for its faults: `set -x` of a shell shows all passwords.
     const secrets = secretsOf(route);
     const shown = (line: string) => withoutSecrets(line.replace(/(SERVERPASSWD=).*/, "$1***"), secrets);
@@ -89,11 +98,8 @@ function refusal({ status, stdout, how }: ProgramResult): Denial {
   return { ...denial(code, `acp: ${how}`, reply), temporary: temporary || isTemporary(reply) };
 }
 
-/**
- * The acp's environment: its variables, and the gateway's environment without the variables that are for the gateway
- * alone. null: a value is not UTF-8.
- */
-function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.ProcessEnv | null {
+/** The acp's variables, which it gets besides the environment of the gateway; null: a value is not UTF-8. */
+function variables(prefix: string, route: Route, about: AcpRequest): Record<string, string> | null {
   const values: Record<string, string> = {
     INTERFACE: about.interface.host,
     PORT: about.interface.port ? String(about.interface.port) : "",
@@ -105,7 +111,7 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
     PASSWD: route.proxyPassword,
     SESSION: about.session,
   };
-  const environment = inheritedEnvironment();
+  const environment: Record<string, string> = {};
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
     for (const name in values) {
@@ -125,25 +131,58 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
 function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | null {
   if (answer.length > ANSWER_BOUND) return null;
   const to: { -readonly [Key in keyof Route]: Route[Key] } = { ...route };
+  let server: ServerAddress | null = null;
+  let port: number | null = null;
+  let tls: TlsMode | undefined;
   for (const line of answer.split("\n")) {
     if (line === "") continue;
     const [, name, value = ""] = /^([A-Z]+)=(.*)$/.exec(line) ?? [];
     if (hasControl(line) || value.length > WORD_LIMIT) return null;
-    const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
-    const port = name === "SERVERPORT" ? parsePort(value) : null;
-    if (host !== null) to.host = host;
-    else if (port !== null) Object.assign(to, { port, tls: port === POP3S_PORT ? "tls" : otherwise });
+    if (name === "SERVER") server = answeredServer(value);
+    else if (name === "SERVERPORT") port = parsePort(value);
+    else if (name === "SERVERTLS") tls = TLS_MODES.find((mode) => mode === value);
     else if (name === "SERVERLOGIN" && value) to.user = value;
     else if (name === "SERVERPASSWD") to.secret = { kind: "password", password: value };
     else return null;
-    // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
-    if (host !== null) Object.assign(to, { guarded: false, selected: false });
-    if (host !== null || port !== null) Object.assign(to, { others: [] });
+    if (name === "SERVER" && !server) return null;
+    if (name === "SERVERPORT" && port === null) return null;
+    if (name === "SERVERTLS" && tls === undefined) return null;
   }
-  return to;
+  port ??= server?.port ?? null;
+  tls ??= server?.tls;
+  if (!server && port === null && tls === undefined) return to;
+  if (port === POP3S_PORT && tls !== undefined && tls !== "tls") return null;
+  // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
+  const chosen = server ? { guarded: false, selected: false } : {};
+  return { ...to, ...chosen, ...answeredPlace(route, server, port, tls, otherwise), others: [], because: "the acp" };
+}
+
+/** A server that the acp has answered; an IPv6 address may stand without brackets. */
+function answeredServer(value: string): ServerAddress | null {
+  const host = parseHost(value);
+  if (host !== null) return { host, port: null };
+  try {
+    return parseServer(value);
+  } catch {
+    return null;
+  }
+}
+
+/** What is not answered stays; but a mode has its own port, unless the port is one that an administrator has chosen. */
+function answeredPlace(
+  route: Route,
+  server: ServerAddress | null,
+  port: number | null,
+  tls: TlsMode | undefined,
+  otherwise: TlsMode,
+): Pick<Route, "host" | "port" | "tls"> {
+  const host = server?.host ?? route.host;
+  if (port === null && tls === undefined) return { host, port: route.port, tls: route.tls };
+  const kept = tls !== undefined && POP3_PORTS.has(route.port) ? null : route.port;
+  return placeOf({ host, port: port ?? kept, ...(tls && { tls }) }, otherwise);
 }
 
 /** A line of an answer for the log, with "***" for all that may be a password. */
 function withoutSecret(line: string): string {
-  return /^(?:SERVER(?:PORT|LOGIN)?=.*|)$/.test(line) ? line : line.replace(/^(SERVERPASSWD=)?.*$/, "$1***");
+  return /^(?:SERVER(?:PORT|LOGIN|TLS)?=.*|)$/.test(line) ? line : line.replace(/^(SERVERPASSWD=)?.*$/, "$1***");
 }

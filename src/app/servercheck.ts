@@ -5,8 +5,9 @@
 
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { bracketed, type HostPort, showHostPort } from "../base/address";
+import { bracketed, showHostPort } from "../base/address";
 import { now } from "../base/clock";
+import type { ServerAddress } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
@@ -26,7 +27,7 @@ const LINE_BOUND = 512;
 const PATIENCE = 5000;
 
 /** Checks one server. @returns what was found, in lines @throws Error in one line, with what may mend it */
-export async function checkServer(gateway: Gateway, server: HostPort): Promise<string[]> {
+export async function checkServer(gateway: Gateway, server: ServerAddress): Promise<string[]> {
   const route = gateway.route(
     { user: "check", secret: { kind: "password", password: "" } },
     { tls: "none", defaultServers: [server] },

@@ -1,27 +1,38 @@
 /** The values of the options, as the command line leaves them, and their defaults. */
 
-import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
-import type { ClamdAddress, ListenAddress, LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
+import type { ClamdAddress, ListenAddress, LogFormat, Oversize, ServerAddress, TlsMode, TlsVersion } from "./settings";
 import type { SyslogTarget } from "./syslog";
 import { facility } from "./values";
 
 /** The values of the options. Absent: not given, and without a default. Times are in milliseconds. */
 export interface Options {
   readonly acp?: readonly string[];
+  /** Whether the dry run asks the access control program. */
+  readonly ask: boolean;
   readonly acpTimeout: number;
   readonly brief: boolean;
   readonly capa: boolean;
+  /** Whether --check shows only the settings that differ from the defaults. */
+  readonly changed: boolean;
   readonly check: boolean;
   readonly cleartextLogin: boolean;
   readonly clientLog?: string;
   readonly clientTls: TlsMode;
+  /** The configuration file. */
+  readonly config?: string;
   /** How often -D was given. */
   readonly daemon: number;
   readonly debug: boolean;
   readonly delimiters: string;
+  /** How long sessions may go on after the gateway was told to end. */
+  readonly drain: number;
+  /** The user, the client's address, and the service or listener of the dry run. */
+  readonly dryUser?: string;
+  readonly dryClient?: string;
+  readonly dryListener?: string;
   readonly demo: boolean;
   readonly exempt: readonly Cidr[];
   readonly facility: number;
@@ -30,6 +41,8 @@ export interface Options {
   readonly listen: readonly ListenAddress[];
   readonly logFormat: LogFormat;
   readonly loginTimeout: number;
+  /** The file of the user map. */
+  readonly map?: string;
   readonly maxPerClient: number;
   readonly maxSessions: number;
   readonly mechanisms: readonly Mechanism[];
@@ -42,7 +55,7 @@ export interface Options {
   readonly scanOversize?: Oversize;
   readonly select: boolean;
   /** The operand. */
-  readonly defaultServers: readonly HostPort[];
+  readonly defaultServers: readonly ServerAddress[];
   readonly serverCa?: string;
   readonly serverCert?: string;
   readonly serverKey?: string;
@@ -68,8 +81,10 @@ export interface Options {
 /** The options' defaults. */
 export const defaults: Options = Object.freeze({
   acpTimeout: 30_000,
+  ask: false,
   brief: false,
   capa: false,
+  changed: false,
   check: false,
   cleartextLogin: false,
   clientTls: "none",
@@ -78,6 +93,7 @@ export const defaults: Options = Object.freeze({
   defaultServers: [],
   delimiters: "@",
   demo: false,
+  drain: 30_000,
   exempt: [],
   facility: facility.parse("mail"),
   foreground: false,

@@ -4,16 +4,16 @@
  */
 
 import { isIPv4 } from "node:net";
-import { type HostPort, POP3S_PORT } from "../base/address";
+import { POP3S_PORT } from "../base/address";
 import { defaults, type Options } from "./options";
 import {
   type AccessSettings,
   type CertificateFiles,
   type ClientSettings,
-  DRAIN,
   FIXED_LIMITS,
   LEAST_QUIT,
   type ScanSettings,
+  type ServerAddress,
   type ServerSettings,
   type Service,
   type Settings,
@@ -28,17 +28,34 @@ export class UsageFault extends Error {}
 
 /** The settings that the options mean. @throws UsageFault if options contradict each other, or one has no effect */
 export function settingsOf(options: Options): Settings {
-  const { user, foreground, pidfile, debug, brief, syslog, facility, logFormat: format } = options;
+  return settingsWith(options, [serviceOf(options)]);
+}
+
+/** The settings of a process with these services. @param options those of the process */
+export function settingsWith(options: Options, services: Settings["services"]): Settings {
+  const { user, foreground, pidfile, drain, debug, brief, syslog, facility, logFormat: format } = options;
   return {
-    process: { user, foreground, pidfile, drain: DRAIN },
+    process: { user, foreground, pidfile, drain },
     log: { debug, brief, syslog, facility, format },
-    service: serviceOf(options),
+    services,
   };
 }
 
-function serviceOf(options: Options): Service {
-  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers } = options;
+/** Whether the settings have listeners; else a superserver passes the clients. */
+export function isDaemon({ services }: Settings): boolean {
+  return services.some(({ listen }) => listen.length > 0);
+}
+
+/**
+ * The settings of one service.
+ *
+ * @param name of a service of a configuration file
+ * @throws UsageFault if options contradict each other, or one has no effect
+ */
+export function serviceOf(options: Options, name?: string): Service {
+  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers, map } = options;
   const service: Service = {
+    ...(name !== undefined && { name }),
     listen,
     clients: clientsOf(options),
     servers: serversOf(options),
@@ -65,7 +82,7 @@ function serviceOf(options: Options): Service {
   const named = defaultServers.length > 0;
   if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
   const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
-  if (!demo && !named && !listenersHave && !select) {
+  if (!demo && !named && !listenersHave && !select && map === undefined) {
     throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
@@ -141,9 +158,11 @@ function serverCertificate({ serverCert: cert, serverKey: key }: Options): Certi
   return { cert, key };
 }
 
-function accessOf({ select, delimiters, servers, acp, acpTimeout, prefix, clientLog }: Options): AccessSettings {
+function accessOf({ select, delimiters, servers, map, acp, acpTimeout, prefix, clientLog }: Options): AccessSettings {
   return {
-    selection: select ? { delimiters, servers } : undefined,
+    delimiters,
+    selection: select ? { servers } : undefined,
+    map,
     acp: acp && { argv: acp, timeout: acpTimeout, prefix },
     clientLog,
   };
@@ -170,16 +189,16 @@ export function faultOfTls(service: Service, modes: readonly TlsMode[]): string 
   }
   if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
   const { demo, tls } = servers;
-  const near = ({ host }: HostPort) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
+  const near = ({ host }: ServerAddress) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
   const named = namedServers(service);
-  const sure = (one: HostPort) => near(one) || one.port === POP3S_PORT;
-  const safe = !access.selection && (demo || named.length > 0) && named.every(sure);
+  const sure = (one: ServerAddress) => near(one) || one.tls !== undefined || one.port === POP3S_PORT;
+  const safe = !access.selection && access.map === undefined && (demo || named.length > 0) && named.every(sure);
   if (tls !== undefined || safe) return null;
   return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
 }
 
 /** All default servers, those of the listeners, too. */
-export function namedServers({ listen, servers }: Service): readonly HostPort[] {
+export function namedServers({ listen, servers }: Service): readonly ServerAddress[] {
   return [...servers.defaultServers, ...listen.flatMap((one) => one.servers ?? [])];
 }
 
@@ -188,16 +207,18 @@ export function namedServers({ listen, servers }: Service): readonly HostPort[] 
  */
 function maySpeakTls(service: Service): boolean {
   const { servers, access } = service;
-  const chosen = access.selection !== undefined || access.acp !== undefined;
-  const secure = (servers.tls ?? "none") !== "none";
-  return secure || chosen || namedServers(service).some(({ port }) => port === POP3S_PORT);
+  const chosen = access.selection !== undefined || access.acp !== undefined || access.map !== undefined;
+  const secure = (tls: TlsMode | undefined) => (tls ?? "none") !== "none";
+  const named = namedServers(service).some(({ port, tls }) => port === POP3S_PORT || secure(tls));
+  return secure(servers.tls) || chosen || named;
 }
 
 /** The fault in the settings of TLS towards servers, in one line; null: none. */
 function faultOfServerTls(service: Service): string | null {
   const { tls, ca, pins, certificate, tlsMin, demo } = service.servers;
   if (pins.length > 0 && namedServers(service).length === 0) return "--server-pin needs a fixed server";
-  if (demo && !service.access.selection && (tls ?? "none") !== "none") return "--demo speaks no TLS";
+  if (demo && !service.access.selection && service.access.map === undefined && (tls ?? "none") !== "none")
+    return "--demo speaks no TLS";
   if (maySpeakTls(service)) return null;
   const [useless] = [
     ...(pins.length > 0 ? ["--server-pin"] : []),

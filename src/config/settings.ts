@@ -8,18 +8,25 @@ import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
 import type { SyslogTarget } from "./syslog";
+import type { TlsMode } from "./tlsmodes";
 
-/** How TLS comes into a connection: never, after STLS, or at once. */
-export type TlsMode = "none" | "starttls" | "tls";
+export type { TlsMode } from "./tlsmodes";
 
 /** A TLS version, as options name it. */
 export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
+
+/** A server as the administrator names it, perhaps with a TLS mode of its own. */
+export interface ServerAddress extends HostPort {
+  /** How TLS comes into connections to it; absent: as for the other servers of the service. Port 995 is always `tls`. */
+  readonly tls?: TlsMode;
+}
 
 /** All settings. */
 export interface Settings {
   readonly process: ProcessSettings;
   readonly log: LogSettings;
-  readonly service: Service;
+  /** The services; the command line has one, a configuration file any number. */
+  readonly services: readonly [Service, ...Service[]];
 }
 
 /** What concerns the process, whatever it serves. */
@@ -53,6 +60,8 @@ export type LogFormat = "text" | "json";
 
 /** A service: where clients connect, and which servers they get. */
 export interface Service {
+  /** Its name in a configuration file; absent: the command line has set it up. */
+  readonly name?: string;
   /** Where the daemon listens; empty: a superserver passes the clients. */
   readonly listen: readonly ListenAddress[];
   readonly clients: ClientSettings;
@@ -73,7 +82,7 @@ export interface ListenAddress {
   /** TLS towards clients; absent: none. */
   readonly tls?: TlsMode;
   /** The default servers of this listener's clients; absent: those of all. */
-  readonly servers?: readonly HostPort[];
+  readonly servers?: readonly ServerAddress[];
 }
 
 /** The files of a certificate chain and of its key. */
@@ -96,7 +105,7 @@ export interface ClientSettings {
 /** The default servers, and how servers are connected to. */
 export interface ServerSettings {
   /** The default server, and those that are tried when it does not answer; empty: the client has to select one. */
-  readonly defaultServers: readonly HostPort[];
+  readonly defaultServers: readonly ServerAddress[];
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
   /** The command through which servers are reached, with `%h` and `%p`; absent: they are connected to. */
@@ -125,8 +134,12 @@ export interface ServerSettings {
 
 /** Which servers a client may use, and the client log. */
 export interface AccessSettings {
+  /** The characters that separate user from server, and the parts of a name in the user map. */
+  readonly delimiters: string;
   /** The selection of servers by clients, as `user@server`; absent: there is none. */
   readonly selection?: SelectionSettings | undefined;
+  /** The file of the user map. */
+  readonly map?: string | undefined;
   readonly acp?: AcpSettings | undefined;
   /** The directory of the client log. */
   readonly clientLog?: string | undefined;
@@ -134,8 +147,6 @@ export interface AccessSettings {
 
 /** The selection of servers by clients. */
 interface SelectionSettings {
-  /** The characters that separate user from server. */
-  readonly delimiters: string;
   /** The servers that may be selected; absent: any public one. */
   readonly servers?: readonly ServerEntry[] | undefined;
 }
@@ -227,6 +238,3 @@ export const FIXED_LIMITS = {
 
 /** The least time for what a client that is gone has said, in milliseconds (`Limits.quit`). */
 export const LEAST_QUIT = 30_000;
-
-/** How long sessions may go on after the daemon was told to end. */
-export const DRAIN = 30_000;

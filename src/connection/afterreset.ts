@@ -32,13 +32,13 @@ export function survivesFailedWrites(stream: Duplex, listener: WriteListener): v
 const PATCH = Symbol("the patch of a stream");
 
 type Patched = Duplex & { [PATCH]: Patch };
-type Done = (fault?: Error | null) => void;
+type WriteDone = (fault?: Error | null) => void;
 
 /** What a stream did with its writes before, and the write that is under way: there is one at most. */
 class Patch {
   readonly write: Duplex["_write"];
   readonly writev: Duplex["_writev"];
-  done: Done = () => {};
+  done: WriteDone = () => {};
 
   constructor(
     stream: Duplex,
@@ -48,20 +48,20 @@ class Patch {
     this.writev = stream._writev;
   }
 
-  readonly over: Done = (fault) => {
+  readonly over: WriteDone = (fault) => {
     if (fault) this.listener.writeFailed();
     this.done();
     this.listener.writeOver();
   };
 }
 
-function write(this: Patched, octets: unknown, encoding: BufferEncoding, done: Done): void {
+function write(this: Patched, octets: unknown, encoding: BufferEncoding, done: WriteDone): void {
   const patch = this[PATCH];
   patch.done = done;
   patch.write.call(this, octets, encoding, patch.over);
 }
 
-function writev(this: Patched, pieces: Parameters<NonNullable<Duplex["_writev"]>>[0], done: Done): void {
+function writev(this: Patched, pieces: Parameters<NonNullable<Duplex["_writev"]>>[0], done: WriteDone): void {
   const patch = this[PATCH];
   patch.done = done;
   patch.writev?.call(this, pieces, patch.over);

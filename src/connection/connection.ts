@@ -23,7 +23,7 @@ import { Writer } from "./writer";
 export { survivesFailedWrites } from "./afterreset";
 export { localEnd } from "./ends";
 export { peerClosed } from "./failures";
-export { type Line, OVERLONG } from "./reader";
+export { type InputLine, OVERLONG } from "./reader";
 export type { Sink } from "./relay";
 
 /** How long a closing connection waits for the peer to close, in milliseconds: a reset could lose the last reply. */

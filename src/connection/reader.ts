@@ -14,7 +14,7 @@ import { startReading, stopReading } from "./afterreset";
 import type { ReadBuffers, Receiver } from "./buffers";
 
 /** A line as `line` gives it; null at the end of input. */
-export type Line = string | null | typeof OVERLONG;
+export type InputLine = string | null | typeof OVERLONG;
 
 /** What `line` gives for a line that is longer than the limit. The line stays in the buffer, for `skipLine`. */
 export const OVERLONG = Symbol("a line longer than its limit");
@@ -149,13 +149,13 @@ export class Reader implements Receiver {
    * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
    * @throws Failure
    */
-  line(limit: number): Line | Promise<Line> {
+  line(limit: number): InputLine | Promise<InputLine> {
     const line = this.nextLine(limit);
     return line === undefined ? this.when(() => this.nextLine(limit)) : line;
   }
 
   /** As `line`, without a wait; undefined: there is no line yet, and `onArrival` is called when there may be one. */
-  nextLine(limit: number): Line | undefined {
+  nextLine(limit: number): InputLine | undefined {
     if (this.#failure) throw this.#failure;
     if (this.#taken >= TURN) {
       if (this.#taken++ === TURN) setImmediate(() => this.#goOn());

@@ -6,14 +6,15 @@
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { Acp } from "../access/acp";
+import { Acp, type AcpRequest } from "../access/acp";
 import { recordClient } from "../access/clientlog";
-import { Routing } from "../access/routing";
+import { Routing, type SplitLogin } from "../access/routing";
 import { unthrottled } from "../access/throttle";
+import { readUserMap, type UserMap } from "../access/usermap";
 import { type HostPort, showServer } from "../base/address";
 import { isWithin } from "../base/cidr";
 import { inWords } from "../base/faults";
-import type { Until } from "../base/until";
+import { Abort, type Until } from "../base/until";
 import type { Warning } from "../base/warning";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -30,14 +31,25 @@ import {
   type Dialled,
   denial,
   type Needs,
+  type Place,
   type Route,
   type Visitor,
 } from "../session/needs";
 import { serve } from "../session/serve";
 import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
-import { type DialTerms, dial } from "../upstream/dial";
+import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
 import type { Memory } from "./memory";
+
+/** Who logs in, as far as the acp is told. */
+interface Caller extends Pick<Visitor, "id" | "clientAddress"> {
+  readonly client: { readonly local: { readonly address: string; readonly port: number } };
+}
+
+function askedAbout({ id, clientAddress, client }: Caller): AcpRequest {
+  const { address: host, port } = client.local;
+  return { interface: { host, port }, client: clientAddress, session: id };
+}
 
 /** The gateway of one service. */
 export class Gateway implements Needs {
@@ -46,19 +58,27 @@ export class Gateway implements Needs {
   readonly #clientTls: ClientTls | null;
   readonly scanner: ClamdScanner | null;
   #serverTls: ServerTls | null = null;
+  /** Writes an event to the log, with the name of the service, if it has one. */
+  readonly emit: Emit;
 
   /**
+   * @param log writes an event to the log
    * @param trace whether the dialogue is traced
+   * @param map the user map that the settings name
    * @throws Error in one line, with the file, if a file can't be read or used
    */
   constructor(
     readonly service: Service,
     readonly memory: Memory,
-    readonly emit: Emit,
+    log: Emit,
     readonly trace = false,
+    map: UserMap | null = null,
   ) {
-    const { clients, servers, access } = service;
-    this.#routing = new Routing(service);
+    const { clients, servers, access, name } = service;
+    const emit: Emit =
+      name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
+    this.emit = emit;
+    this.#routing = new Routing(service, map);
     this.#acp = access.acp ? new Acp(access.acp, servers.tls ?? "none", memory, emit) : null;
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
@@ -78,7 +98,8 @@ export class Gateway implements Needs {
 
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
-    return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? [])];
+    const { map } = this.service.access;
+    return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...(map === undefined ? [] : [map])];
   }
 
   /** Serves a client that has connected. Never rejects. */
@@ -97,11 +118,31 @@ export class Gateway implements Needs {
     return this.#routing.route(credentials, defaultServers);
   }
 
-  admit(who: Visitor, route: Route, until: Until): Route | Promise<Route | Denial> {
-    if (!this.#acp) return route;
-    const { address: host, port } = who.client.local;
-    const about = { interface: { host, port }, client: who.clientAddress, session: who.id };
-    return this.#acp.admit(route, about, until);
+  admit(who: Caller, route: Route, until: Until): Route | Promise<Route | Denial> {
+    return this.#acp ? this.#acp.admit(route, askedAbout(who), until) : route;
+  }
+
+  /** How a name is split into its parts, for the dry run of --check. */
+  split(credentials: Credentials): SplitLogin {
+    return this.#routing.split(credentials);
+  }
+
+  /** What the acp would get of a login; null: there is no acp, or it would not be run. */
+  question(who: Caller, route: Route): Readonly<Record<string, string>> | null {
+    return this.#acp?.question(route, askedAbout(who)) ?? null;
+  }
+
+  /**
+   * The addresses of a server of a route, and whether they may be dialled. With --via and --ssh there are none.
+   *
+   * @throws Failure if the name can't be looked up
+   */
+  async judge(place: Place, route: Route, client: string): Promise<readonly JudgedAddress[]> {
+    const { servers, limits } = this.service;
+    if (servers.via || servers.ssh !== undefined) return [];
+    const { lookups, listeners } = this.memory;
+    const guard = (address: string) => this.#routing.guard(address);
+    return judgedAddresses(place, route, client, { lookups, limits, listeners, guard }, new Abort());
   }
 
   dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: Until): Promise<Dialled | Denial> {
@@ -156,4 +197,27 @@ export class Gateway implements Needs {
     this.#serverTls ??= new ServerTls(this.service.servers);
     return this.#serverTls;
   }
+}
+
+/**
+ * Makes a gateway for each service. A user map that several services have is read once. Sessions have their turns while
+ * maps are read.
+ *
+ * @param trace whether the dialogue is traced
+ * @throws Error in one line, with the file, if a file can't be read or used
+ */
+export async function makeGateways(
+  services: readonly [Service, ...Service[]],
+  memory: Memory,
+  emit: Emit,
+  trace: boolean,
+): Promise<readonly [Gateway, ...Gateway[]]> {
+  const maps = new Map<string, UserMap>();
+  for (const { access } of services) {
+    if (access.map !== undefined && !maps.has(access.map)) maps.set(access.map, await readUserMap(access.map));
+  }
+  const make = (service: Service) =>
+    new Gateway(service, memory, emit, trace, maps.get(service.access.map ?? "") ?? null);
+  const [first, ...others] = services;
+  return [make(first), ...others.map(make)];
 }

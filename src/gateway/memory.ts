@@ -30,7 +30,7 @@ export class Memory {
   #programs: Programs | null = null;
   #scans: Slots | null = null;
   #commands: Commands | null = null;
-  #ssh: Ssh | null = null;
+  readonly #ssh = new Map<string, Ssh>();
   #lookups: Lookups | null = null;
   #addresses: KnownAddresses | null = null;
 
@@ -57,8 +57,9 @@ export class Memory {
 
   /** The logins of ssh at this host. */
   ssh(host: string): Ssh {
-    this.#ssh ??= new Ssh(host);
-    return this.#ssh;
+    const ssh = this.#ssh.get(host) ?? new Ssh(host);
+    this.#ssh.set(host, ssh);
+    return ssh;
   }
 
   /** The scans that run. */
@@ -93,7 +94,7 @@ export class Memory {
   async close(): Promise<void> {
     this.#programs?.close();
     this.#commands?.close();
-    await this.#ssh?.close();
+    for (const ssh of this.#ssh.values()) await ssh.close();
   }
 }
 

@@ -34,15 +34,27 @@ const SPARE_DESCRIPTORS = 250;
 /** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
 const LAST_REPLIES = 100;
 
+/** A listening socket. A reload replaces what its new clients get; running sessions keep what they began with. */
+export interface ListeningSocket {
+  readonly server: Server;
+  /** Serves the clients. */
+  gateway: Gateway;
+  /** How the clients connect. */
+  arrival: Arrival;
+}
+
 /** Listening sockets and all connections of clients. */
 export class Listener {
   /** Resolves when all is closed, after `close`. */
   readonly closed: Promise<void>;
-  /** Serves new clients. A reload replaces the gateway; running sessions keep the one that they began with. */
-  gateway: Gateway;
+  /** The gateways of all services, which share one memory. A reload replaces them. */
+  gateways: readonly [Gateway, ...Gateway[]];
+  /** How long sessions may go on after `close`, in milliseconds. */
+  drain: number;
   readonly #limits = new SessionLimits();
-  readonly #drain: number;
-  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<ListeningSocket>();
+  /** Addresses that lead to this process besides those of the sockets. */
+  readonly #passed: OwnPlace[] = [];
   /**
    * The connections that are open, or whose session still runs: a session goes on after its client has closed, while
    * the client's commands are carried out.
@@ -54,9 +66,9 @@ export class Listener {
   #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
 
   /** @param drain how long sessions may go on after `close`, in milliseconds */
-  constructor(gateway: Gateway, drain: number) {
-    this.gateway = gateway;
-    this.#drain = drain;
+  constructor(gateways: readonly [Gateway, ...Gateway[]], drain: number) {
+    this.gateways = gateways;
+    this.drain = drain;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -64,7 +76,7 @@ export class Listener {
 
   /** The ports that it listens on. */
   get ports(): readonly number[] {
-    return this.#servers.map((server) => addressOf(server).port);
+    return [...this.#sockets].map(({ server }) => addressOf(server).port);
   }
 
   /**
@@ -72,10 +84,17 @@ export class Listener {
    *
    * @param where a port, or a descriptor that listens already
    * @param arrival how its clients connect
-   * @throws the system's error
+   * @param gateway serves them
+   * @throws the system's error, or Error after `close`
    */
-  async listen(where: ListenOptions | { readonly fd: number }, arrival: Arrival): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, arrival));
+  async listen(
+    where: ListenOptions | { readonly fd: number },
+    arrival: Arrival,
+    gateway: Gateway,
+  ): Promise<ListeningSocket> {
+    if (this.#closing) throw new Error("the gateway ends");
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, own));
+    const own: ListeningSocket = { server, gateway, arrival };
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ backlog: BACKLOG, ...where }, () => {
@@ -84,29 +103,50 @@ export class Listener {
       });
     });
     // Such as EMFILE: one client could not be accepted, and the listener goes on.
-    server.on("error", (error) => this.gateway.emit("accept", { code: "accept", reason: reasonOf(error) }));
-    this.#servers.push(server);
-    this.addOwn(addressOf(server));
+    server.on("error", (error) => own.gateway.emit("accept", { code: "accept", reason: reasonOf(error) }));
+    this.#sockets.add(own);
+    this.#tellOwn();
+    return own;
+  }
+
+  /** Closes a listening socket; the sessions of its clients go on. @param announced whether the log has it */
+  unlisten(socket: ListeningSocket, announced = true): void {
+    const { host, port } = addressOf(socket.server);
+    this.#sockets.delete(socket);
+    this.#tellOwn();
+    socket.server.close();
+    if (announced) socket.gateway.emit("unlisten", { interface: host, port });
   }
 
   /** Adds an address that leads to this process: a login whose server has this address is denied. */
   addOwn(place: OwnPlace): void {
-    const { memory } = this.gateway;
-    memory.listeners = [...memory.listeners, place];
+    this.#passed.push(place);
+    this.#tellOwn();
   }
 
-  /** Logs each listener. */
-  announce(): void {
-    for (const { host, port } of this.#servers.map(addressOf)) {
-      this.gateway.emit("listen", { interface: host, port });
+  #tellOwn(): void {
+    const places = [...this.#sockets].map(({ server }) => addressOf(server));
+    this.gateways[0].memory.listeners = [...places, ...this.#passed];
+  }
+
+  /** Logs listening sockets. */
+  announce(sockets: Iterable<ListeningSocket> = this.#sockets): void {
+    for (const { server, gateway } of sockets) {
+      const { host, port } = addressOf(server);
+      gateway.emit("listen", { interface: host, port });
     }
   }
 
   /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
-  serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
+  serve(client: Connection, gateway: Gateway, tls: TlsMode = "none"): Promise<void> {
     return new Promise((resolve) => {
-      this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined, resolve);
+      this.#enter(client, this.#isKnown(client, gateway) ? gateway.serve(client, { tls }) : undefined, resolve);
     });
+  }
+
+  /** How many clients are connected. */
+  get clients(): number {
+    return this.#clients.size;
   }
 
   /** Resolves when there has been no client for `within` milliseconds; never after `close`. */
@@ -130,8 +170,8 @@ export class Listener {
     this.#closing = true;
     clearTimeout(this.#idle?.timer);
     this.#idle = null;
-    const timer = setTimeout(() => this.#endSessions(), this.#drain);
-    for (const server of this.#servers) server.close();
+    const timer = setTimeout(() => this.#endSessions(), this.drain);
+    for (const { server } of this.#sockets) server.close();
     this.#resolveIfClosed();
     await this.closed;
     clearTimeout(timer);
@@ -145,16 +185,18 @@ export class Listener {
     }, LAST_REPLIES);
   }
 
-  #accept(socket: Socket, arrival: Arrival): void {
+  #accept(socket: Socket, { gateway, arrival }: ListeningSocket): void {
     const client = clientOf(socket);
-    if (!this.#isKnown(client)) return;
-    const refused = this.#limits.admit(client, this.gateway.service.limits);
+    if (!this.#isKnown(client, gateway)) return;
+    const { name = "", limits } = gateway.service;
+    const refused = this.#limits.admit(client, limits, name);
     if (refused !== null) {
-      this.#turnAway(client, refused, arrival.tls);
+      this.#turnAway(client, refused, gateway, arrival.tls);
       return;
     }
     const onLogin = () => this.#limits.loggedIn(client);
-    const served = this.gateway.serve(client, { tls: arrival.tls, defaultServers: arrival.defaultServers, onLogin });
+    const { tls, defaultServers } = arrival;
+    const served = gateway.serve(client, { tls, defaultServers, onLogin });
     this.#enter(client, served, () => this.#limits.leave(client));
   }
 
@@ -163,16 +205,16 @@ export class Listener {
    * that has reset the connection, but not its address. No limit would apply to such a session, and to an acp it would
    * look like a session on a pipe.
    */
-  #isKnown(client: Connection): boolean {
+  #isKnown(client: Connection, gateway: Gateway): boolean {
     if (client.peer.address !== "" || client.local.address === "") return true;
     const reason = "client has reset the connection";
-    this.gateway.emit("resetEarly", { interface: client.local.address, code: "reset", reason });
+    gateway.emit("resetEarly", { interface: client.local.address, code: "reset", reason });
     client.destroy();
     return false;
   }
 
-  #turnAway(client: Connection, { code, reply }: TurnAway, tls: TlsMode): void {
-    this.gateway.emit("turnedAway", { client: client.peer.address, code, reason: reply });
+  #turnAway(client: Connection, { code, reply }: TurnAway, gateway: Gateway, tls: TlsMode): void {
+    gateway.emit("turnedAway", { client: client.peer.address, code, reason: reply });
     // A client that expects TLS can't read the reply.
     if (tls === "tls" || this.#turnedAway >= TURNED_AWAY_BOUND) {
       client.destroy();
@@ -217,9 +259,11 @@ export class Listener {
  * What is to be warned of if the limit of open files is too low for the limit of sessions; null: nothing. libuv closes
  * new connections without an error when no descriptor is free.
  */
-export function descriptorWarning({ limits, access, scan }: Service): Warning | null {
-  const each = DESCRIPTORS + (scan ? SCAN_DESCRIPTORS : 0);
-  const needed = limits.sessions * each + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
+export function descriptorWarning(services: readonly [Service, ...Service[]]): Warning | null {
+  const [{ limits }] = services;
+  const each = DESCRIPTORS + (services.some(({ scan }) => scan) ? SCAN_DESCRIPTORS : 0);
+  const pipes = services.some(({ access }) => access.acp) ? AT_ONCE * PIPES : 0;
+  const needed = limits.sessions * each + SPARE_DESCRIPTORS + pipes;
   const bound = descriptorBound();
   if (bound === null || bound >= needed) return null;
   const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;

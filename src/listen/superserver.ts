@@ -8,10 +8,12 @@
  */
 
 import { Socket } from "node:net";
+import { quote } from "../base/quote";
 import { faultOfTls } from "../config/rules";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
 import { standardPair } from "../connection/pair";
+import type { Gateway } from "../gateway/gateway";
 import {
   type DescriptorKind,
   isAcceptedOnAll,
@@ -20,7 +22,7 @@ import {
   kindOf,
   vacate,
 } from "../process/descriptor";
-import { clientOf, type Listener } from "./listener";
+import { clientOf, type Listener, type ListeningSocket } from "./listener";
 
 /** How long inetd's listening socket is kept without a client, in milliseconds. */
 const IDLE = 60_000;
@@ -80,6 +82,8 @@ export class Superserver {
   readonly #passed: readonly PassedDescriptor[];
   readonly #idle: number;
   readonly #listener: Listener;
+  /** The descriptors that listen. */
+  readonly #listening = new Map<PassedDescriptor, ListeningSocket>();
 
   /**
    * @param idle how long inetd's listening socket is kept without a client, in milliseconds
@@ -89,16 +93,52 @@ export class Superserver {
     this.#listener = listener;
     this.#passed = passed;
     this.#idle = idle;
-    const modes = passed.map((one) => this.#tls(one));
-    const fault = faultOfTls(listener.gateway.service, modes);
-    if (fault !== null) throw new Error(fault);
+    this.#refuseFaults(listener.gateways);
+  }
+
+  /**
+   * Serves new clients with these gateways.
+   *
+   * @throws Error in one line, with nothing changed, if their services do not fit the descriptors
+   */
+  async replace(gateways: Listener["gateways"]): Promise<void> {
+    if (gateways.some(({ service }) => service.listen.length > 0)) {
+      throw new Error("a service has listen, and a superserver passes the sockets: leave it out, or start a daemon");
+    }
+    this.#refuseFaults(gateways);
+    this.#listener.gateways = gateways;
+    this.#assign();
+  }
+
+  /** Gives each socket that listens the gateway of its service. */
+  #assign(): void {
+    for (const [passed, socket] of this.#listening) {
+      const { gateway, tls } = servedBy(passed, this.#listener.gateways);
+      socket.gateway = gateway;
+      socket.arrival = { tls };
+    }
+  }
+
+  /** @throws Error in one line */
+  #refuseFaults(gateways: Listener["gateways"]): void {
+    const settled = this.#passed.map((one) => servedBy(one, gateways));
+    for (const { service } of gateways) {
+      const modes = settled.filter(({ gateway }) => gateway.service === service).map(({ tls }) => tls);
+      const fault = faultOfTls(service, modes);
+      if (fault !== null) throw new Error(service.name === undefined ? fault : `[service.${service.name}]: ${fault}`);
+    }
   }
 
   /** Serves all descriptors; resolves when all have ended. @throws the system's error if it can't listen */
   async serve(): Promise<void> {
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
-    for (const one of listeners) await this.#listener.listen({ fd: one.fd }, { tls: this.#tls(one) });
+    for (const one of listeners) {
+      const { gateway, tls } = servedBy(one, this.#listener.gateways);
+      this.#listening.set(one, await this.#listener.listen({ fd: one.fd }, { tls }, gateway));
+    }
+    // SIGHUP may have come meanwhile.
+    this.#assign();
     this.#listener.announce();
     await Promise.all(sessions);
     if (listeners.length === 0) return;
@@ -118,18 +158,31 @@ export class Superserver {
     return this.#listener.close();
   }
 
-  /** The TLS mode of a descriptor: systemd's name of the socket if it is a TLS mode, else that of --client-tls. */
-  #tls({ name }: PassedDescriptor): TlsMode {
-    return name === "none" || name === "starttls" || name === "tls" ? name : this.#listener.gateway.service.clients.tls;
-  }
-
   /** Serves the client on a connection or a pipe. */
   #serveOne(passed: PassedDescriptor): Promise<void> {
     const client = clientOn(passed);
     const { address: host, port } = client.local;
     this.#listener.addOwn({ host, port, onAll: () => isAcceptedOnAll(host, port) });
-    return this.#listener.serve(client, this.#tls(passed));
+    const { gateway, tls } = servedBy(passed, this.#listener.gateways);
+    return this.#listener.serve(client, gateway, tls);
   }
+}
+
+/**
+ * Which service has the clients of a descriptor, and the TLS mode. systemd's name of the socket may be a TLS mode, the
+ * name of a service, or both with a dot between; without a mode it is that of --client-tls.
+ *
+ * @throws Error in one line if there are several services, and the name is that of none
+ */
+function servedBy({ name }: PassedDescriptor, gateways: Listener["gateways"]): { gateway: Gateway; tls: TlsMode } {
+  const [, named = name, mode] = /^(?:(.*)\.)?(none|starttls|tls)$/.exec(name) ?? [];
+  const own = mode !== undefined && named === name ? "" : named;
+  const gateway = gateways.find(({ service }) => service.name === own) ?? (gateways.length === 1 ? gateways[0] : null);
+  if (!gateway) {
+    const names = gateways.map(({ service }) => service.name).join(", ");
+    throw new Error(`no service for the socket ${quote(name)}: FileDescriptorName= must be one of ${names}`);
+  }
+  return { gateway, tls: (mode as TlsMode | undefined) ?? gateway.service.clients.tls };
 }
 
 /** The client's connection on a descriptor; the descriptor closes with its stream. */

@@ -64,6 +64,7 @@ export const EVENTS = {
 
   // Events of a listener.
   listen: row("info", "listen", "interface", "port"),
+  unlisten: row("info", "unlisten", "interface", "port"),
   fewDescriptors: row("warning", "listen", "code", "reason"),
   accept: row("err", "accept", "code", "reason"),
   turnedAway: row("notice", "refused", "client", "code", "reason"),
@@ -77,6 +78,8 @@ export const EVENTS = {
   root: row("warning", "root", "code", "reason"),
   reload: row("notice", "reload"),
   reloadFailed: row("err", "reload", "code", "reason"),
+  restartNeeded: row("warning", "reload", "code", "reason"),
+  notifyFailed: row("warning", "notify", "code", "reason"),
   end: row("notice", "end", "signal"),
   start: row("err", "start", "code", "reason"),
   crash: row("err", "crash", "code", "reason", "stack?"),
@@ -93,10 +96,12 @@ export const PROCESS_CODES = [
   "log-unsure",
   "max-per-client",
   "max-sessions",
+  "notify",
   "open-files",
   "quarantine",
   "reload",
   "reset",
+  "restart",
   "root",
   "root-group",
   "scan-size",
@@ -119,10 +124,12 @@ type Shown<Names extends string> = {
 /** The fields of an event; a field that is undefined is left out. */
 export type FieldsOf<Name extends EventName> = Shown<NonNullable<(typeof EVENTS)[Name]["typed"]>>;
 
-/** The session that an event belongs to. */
+/** What an event belongs to. */
 export interface Origin {
+  /** The name of a service of the configuration file. */
+  readonly service?: string;
   /** The session's id. */
-  readonly session: string;
+  readonly session?: string;
   /** The client's address; "" where there is no network. */
   readonly client?: string;
 }
@@ -131,7 +138,7 @@ export interface Origin {
  * Writes an event to the log. Never blocks and never throws.
  *
  * @param fields a function is called only if the event is logged
- * @param origin absent: the event concerns no session
+ * @param origin absent: the event concerns the process
  */
 export type Emit = <Name extends EventName>(
   name: Name,

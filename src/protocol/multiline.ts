@@ -25,7 +25,7 @@ const ENDS = {
  * @param octets what is there of it, from the offset `from` on
  * @returns the offset after the terminator; -1: it is not there in full
  */
-export function endOf(octets: Buffer, from: number): number {
+export function endOfWhole(octets: Buffer, from: number): number {
   return search(octets, "\r\n", from, from);
 }
 

@@ -8,7 +8,7 @@ import { Abort } from "../base/until";
 import { type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
-import { endOf, MultilineEnd } from "../protocol/multiline";
+import { endOfWhole, MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { KeepAlive } from "./keepalive";
 import type { Route, Scan, Scanner, Verdict } from "./needs";
@@ -80,7 +80,7 @@ export class Bodies {
     if (input.pending === 0 || input.lineEnd !== "\r\n" || client.traced || (mail && this.session.needs.scanner)) {
       return false;
     }
-    const whole = input.takeWhole(endOf, WHOLE_BOUND);
+    const whole = input.takeWhole(endOfWhole, WHOLE_BOUND);
     if (whole === null) return false;
     if (mail && client.hungUp) throw peerClosed("client");
     client.send(whole);

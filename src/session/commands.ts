@@ -4,10 +4,10 @@ import { OVERLONG } from "../connection/connection";
 import { Command, LOGIN_LIMIT } from "../protocol/command";
 import { Failure } from "../protocol/failure";
 import { type Behind, MAIL } from "./bodies";
+import type { Exchange } from "./exchange";
 import { hasQuit, lastWord } from "./hangup";
-import { Loop, type Step } from "./loop";
+import { Loop, type LoopStep } from "./loop";
 import { QUIT, type SessionEnd } from "./session";
-import type { Transaction } from "./transaction";
 
 /** So many commands may be unanswered by a server that lists PIPELINING. */
 const PIPELINE_BOUND = 1024;
@@ -18,13 +18,13 @@ const FINAL: ReadonlySet<string> = new Set(["DELE", "QUIT"]);
 const CLOSED: SessionEnd = { code: "closed", reason: "client closed the connection" };
 
 /** Takes commands until QUIT or the end of input; then all answers are awaited. */
-export class Commands extends Loop implements Behind {
+export class CommandLoop extends Loop implements Behind {
   /** A command of the client that waits until the server may get it, or the gateway's answer to one that waits for room. */
   #held: Command | string | null = null;
   /** How the session ends when all is answered; null: more commands may come. */
   #ending: SessionEnd | Failure | null = null;
 
-  constructor(private readonly both: Transaction) {
+  constructor(private readonly both: Exchange) {
     super(both.server);
   }
 
@@ -56,7 +56,7 @@ export class Commands extends Loop implements Behind {
   }
 
   /** One line of the client. */
-  protected override step(): Step {
+  protected override step(): LoopStep {
     const { client, session, bodies, over, due } = this.both;
     if (over) return false;
     if (this.#held !== null) return typeof this.#held === "string" ? this.#answer(this.#held) : this.#send(this.#held);
@@ -85,7 +85,7 @@ export class Commands extends Loop implements Behind {
   }
 
   /** Answers in the client's order. */
-  #answer(reply: string): Step {
+  #answer(reply: string): LoopStep {
     const { due, client } = this.both;
     if (due.length >= PIPELINE_BOUND) return false;
     this.#held = null;
@@ -98,7 +98,7 @@ export class Commands extends Loop implements Behind {
   }
 
   /** Forwards a command as soon as the server may get it. */
-  #send(command: Command): Step {
+  #send(command: Command): LoopStep {
     const { due, server, responses, stray } = this.both;
     if (!this.#mayGo(command)) {
       if (stray) this.both.setDeadlines();

@@ -6,7 +6,7 @@
 import type { Connection } from "../connection/connection";
 
 /** What follows a step: true, the next one; false, nothing until `run` is called; a promise, the next one behind it. */
-export type Step = boolean | Promise<unknown>;
+export type LoopStep = boolean | Promise<unknown>;
 
 export abstract class Loop {
   #running = false;
@@ -16,7 +16,7 @@ export abstract class Loop {
   constructor(private readonly to: Connection) {}
 
   /** One step. @throws what is given to `failed`; so is what its promise rejects with */
-  protected abstract step(): Step;
+  protected abstract step(): LoopStep;
 
   protected abstract failed(thrown: unknown): void;
 

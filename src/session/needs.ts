@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { HostPort } from "../base/address";
 import type { Until } from "../base/until";
-import type { Service, TlsMode } from "../config/settings";
+import type { ServerAddress, Service, TlsMode } from "../config/settings";
 import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
@@ -33,6 +33,8 @@ export interface Route extends Place, ProxyLogin {
   readonly selected: boolean;
   /** Whether only addresses that are public, or on the allow list, may be dialled. */
   readonly guarded: boolean;
+  /** What has chosen the server, in words, for the dry run of --check. */
+  readonly because: string;
 }
 
 /** The codes of denials, which do not change: `code=` of the log. The manual's section "Codes" has a line for each. */
@@ -204,7 +206,7 @@ export interface Arrival {
   /** How TLS comes into the client's connection. */
   readonly tls: TlsMode;
   /** The default servers of the listener; absent: those of all listeners. */
-  readonly defaultServers?: readonly HostPort[] | undefined;
+  readonly defaultServers?: readonly ServerAddress[] | undefined;
   /** Called when the client has logged in. */
   readonly onLogin?: () => void;
 }

@@ -1,6 +1,6 @@
 /** The responses loop of the TRANSACTION state: from the server to the client, each checked against what is due. */
 
-import { type Line, OVERLONG, peerClosed } from "../connection/connection";
+import { type InputLine, OVERLONG, peerClosed } from "../connection/connection";
 import { ownCapabilities, parseCapabilities, passedCapabilities } from "../protocol/capability";
 import { Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
@@ -8,20 +8,20 @@ import { replies } from "../protocol/replies";
 import { cleaned, isPositive, isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
 import { list } from "./asking";
 import { MAIL } from "./bodies";
-import { Loop, type Step } from "./loop";
+import type { Exchange } from "./exchange";
+import { Loop, type LoopStep } from "./loop";
 import type { Route } from "./needs";
 import { QUIT } from "./session";
-import type { Transaction } from "./transaction";
 
 /** The commands behind whose response, if it is one line, some servers send a ".". */
 const LISTING: ReadonlySet<string> = new Set(["RETR", "TOP", "LIST", "UIDL"]);
 
 /** Hands responses on, until the one to QUIT. */
-export class Responses extends Loop {
-  /** Whether a mail was handed on that may not have left for the client. */
+export class ResponseLoop extends Loop {
+  /** Part of Exchange. */
   mailUnsent = false;
 
-  constructor(private readonly both: Transaction) {
+  constructor(private readonly both: Exchange) {
     super(both.client);
   }
 
@@ -30,7 +30,7 @@ export class Responses extends Loop {
   }
 
   /** One response. */
-  protected override step(): Step {
+  protected override step(): LoopStep {
     if (this.both.over) return false;
     const line = this.#heard();
     if (line === undefined) return (this.mailUnsent && this.sendMails()) || false;
@@ -43,10 +43,7 @@ export class Responses extends Loop {
     return passing ? passing.then(() => this.#passed(command)) : this.#passed(command);
   }
 
-  /**
-   * Sends the mails that wait with other answers. @returns a promise if that takes time; they are sent behind it, or not
-   * @throws Failure if the client does not read any more
-   */
+  /** Part of Exchange. */
   sendMails(): Promise<void> | undefined {
     const { client } = this.both;
     client.flush();
@@ -57,7 +54,7 @@ export class Responses extends Loop {
   }
 
   /** The server's next status line; what it says unasked is its last line, also if it is only half a line. */
-  #heard(): Line | undefined {
+  #heard(): InputLine | undefined {
     const { statuses, server } = this.both;
     try {
       return statuses.nextLine(this.#counts);
@@ -78,7 +75,7 @@ export class Responses extends Loop {
   }
 
   /** The client has its response. */
-  #passed(command: Command): Step {
+  #passed(command: Command): LoopStep {
     const { due, client } = this.both;
     due.shift();
     let slow: Promise<void> | undefined;

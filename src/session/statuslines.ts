@@ -3,7 +3,7 @@
  * response, a "." behind a response that is one line, and a last line without a line end. Each kind is logged once.
  */
 
-import type { Connection, Line } from "../connection/connection";
+import type { Connection, InputLine } from "../connection/connection";
 import { isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
 
 /** What servers get wrong and the gateway tolerates: `code=` of the log. Each has its line in the manual. */
@@ -53,13 +53,13 @@ export class StatusLines {
    * @param limit the most octets of a line, with its line end
    * @throws Failure
    */
-  next(counts: Counts, limit = SERVER_STATUS_LIMIT): Line | Promise<Line> {
+  next(counts: Counts, limit = SERVER_STATUS_LIMIT): InputLine | Promise<InputLine> {
     const line = this.nextLine(counts, limit);
     return line === undefined ? this.server.input.when(() => this.nextLine(counts, limit)) : line;
   }
 
   /** As `next`, without a wait; undefined: there is no line yet, and `onArrival` of the server's input is called. */
-  nextLine(counts: Counts, limit = SERVER_STATUS_LIMIT): Line | undefined {
+  nextLine(counts: Counts, limit = SERVER_STATUS_LIMIT): InputLine | undefined {
     for (;;) {
       const line = this.server.input.nextLine(limit);
       if (line === undefined) return undefined;
@@ -69,7 +69,7 @@ export class StatusLines {
   }
 
   /** Whether a line is none of a response, and is tolerated. */
-  #isSkipped(line: Line): boolean {
+  #isSkipped(line: InputLine): boolean {
     if (line === "" && this.#empty < EMPTY_LINES) {
       this.#empty++;
       this.tell("empty-line", "server sent an empty line");

@@ -11,8 +11,9 @@ import { type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
 import type { Failure } from "../protocol/failure";
 import { Bodies } from "./bodies";
-import { Commands } from "./commands";
-import { Responses } from "./responses";
+import { CommandLoop } from "./commands";
+import type { Exchange } from "./exchange";
+import { ResponseLoop } from "./responses";
 import type { Session, SessionEnd } from "./session";
 import type { StatusLines } from "./statuslines";
 
@@ -28,16 +29,13 @@ export function transaction(session: Session, statuses: StatusLines): Promise<Se
   return new Promise((resolve, reject) => new Transaction(session, statuses, resolve, reject).begin());
 }
 
-/** What both loops know. */
-export class Transaction {
-  /** What the client is owed, in order: unanswered commands, and the gateway's own answers behind them. */
+class Transaction implements Exchange {
   readonly due: (Command | string)[] = [];
   readonly server: Connection;
   readonly client: Connection;
   readonly bodies: Bodies;
-  readonly commands: Commands;
-  readonly responses: Responses;
-  /** Whether the session has ended: then no step is taken any more. */
+  readonly commands: CommandLoop;
+  readonly responses: ResponseLoop;
   over = false;
 
   constructor(
@@ -48,9 +46,9 @@ export class Transaction {
   ) {
     this.server = statuses.server;
     this.client = session.client;
-    this.commands = new Commands(this);
+    this.commands = new CommandLoop(this);
     this.bodies = new Bodies(session, statuses, this.commands);
-    this.responses = new Responses(this);
+    this.responses = new ResponseLoop(this);
   }
 
   begin(): void {
@@ -64,12 +62,10 @@ export class Transaction {
     this.responses.run();
   }
 
-  /** Ends both loops. */
   end(how: SessionEnd): void {
     if (this.#leave()) this.resolve(how);
   }
 
-  /** Ends both loops. @param why what was thrown */
   fail(why: unknown): void {
     if (this.#leave()) this.reject(why);
   }
@@ -83,12 +79,10 @@ export class Transaction {
     return true;
   }
 
-  /** Whether the server has said something that nobody asked for: then it gets no further command. */
   get stray(): boolean {
     return this.due.length === 0 && this.server.input.pending > 0;
   }
 
-  /** Sets the clock of the side whose turn it is. */
   setDeadlines(): void {
     const { inactivity, quit } = this.session.needs.service.limits;
     const waiting = this.due.length > 0;
@@ -98,7 +92,6 @@ export class Transaction {
     this.client.deadline = waiting ? NEVER : at + inactivity;
   }
 
-  /** What is due has changed: the server may have room for a command. */
   nextTurn(): void {
     this.setDeadlines();
     if (this.commands.waiting && !this.stray) this.commands.run();

@@ -68,7 +68,9 @@ function gatewayFor({ mechanisms, utf8, xclient, select, starttls, acp }: Terms)
   const key = JSON.stringify([wishes, starttls]);
   let gateway = gateways.get(key);
   if (!gateway) {
-    const { service } = settingsFor(wishes);
+    const {
+      services: [service],
+    } = settingsFor(wishes);
     const servers = { ...service.servers, ...(starttls && { tls: "starttls" as const }) };
     gateway = new Gateway({ ...service, servers }, new Memory(), () => {}, true);
     gateways.set(key, gateway);
