@@ -38,19 +38,30 @@ export class ReadBuffers {
   receiver: Receiver | null = null;
 
   #lease: Buffer | null = null;
+  /** How many octets of a TLS socket's lease are not sent yet. */
+  #used = 0;
 
   /**
    * @param tls whether the socket speaks TLS. A TLS socket delivers the octets that it has decrypted even when reading
-   * has stopped, so it must not read into a leased buffer whose octets are not sent yet.
+   * has stopped, so each record goes behind those that are not sent yet.
    */
-  constructor(private readonly tls = false) {}
+  constructor(readonly tls = false) {}
 
   /** The buffer for the next read; node:net calls it after each chunk. */
-  readonly buffer = (): Buffer => this.#lease ?? SHARED;
+  readonly buffer = (): Buffer => {
+    if (!this.#lease) return SHARED;
+    if (!this.tls) return this.#lease;
+    if (this.#used + RECORD > this.#lease.length) {
+      this.#lease = Buffer.allocUnsafeSlow(this.#lease.length);
+      this.#used = 0;
+    }
+    return this.#lease.subarray(this.#used, this.#used + RECORD);
+  };
 
   /** Called by node:net after each read. */
   readonly callback = (octets: number, buffer: Uint8Array): boolean => {
     const chunk = Buffer.from(buffer.buffer, buffer.byteOffset, octets);
+    if (this.tls && buffer.buffer === this.#lease?.buffer) this.#used = buffer.byteOffset + octets;
     // node:net chooses a read's buffer after the read before, so the first read of a body still uses the shared one.
     return this.receiver?.receive(buffer === SHARED && this.#lease ? Buffer.from(chunk) : chunk) ?? true;
   };
@@ -58,19 +69,18 @@ export class ReadBuffers {
   /** From the next read on, octets are read into a buffer of this socket only. @param encrypts whether the sink speaks TLS */
   lease(encrypts: boolean): void {
     if (this.#lease) return;
-    if (this.tls) this.#lease = Buffer.allocUnsafeSlow(RECORD);
-    else if (encrypts) this.#lease = Buffer.allocUnsafeSlow(TLS_LEASE);
-    else this.#lease = pool.pop() ?? Buffer.allocUnsafeSlow(LEASE);
+    this.#lease = encrypts ? Buffer.allocUnsafeSlow(TLS_LEASE) : (pool.pop() ?? Buffer.allocUnsafeSlow(LEASE));
   }
 
-  /** The octets of the last chunk are not sent yet, and reading stops. */
-  occupied(): void {
-    if (this.tls && this.#lease) this.#lease = Buffer.allocUnsafeSlow(RECORD);
+  /** All octets that were delivered are sent. */
+  vacant(): void {
+    this.#used = 0;
   }
 
   /** Gives the leased buffer back. @param free whether all of its octets are sent */
   release(free: boolean): void {
     if (this.#lease?.length === LEASE && free && pool.length < POOL_BOUND) pool.push(this.#lease);
     this.#lease = null;
+    this.#used = 0;
   }
 }

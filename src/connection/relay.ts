@@ -38,6 +38,13 @@ export interface Sink {
 /** The size of a first chunk, in octets, up to which it is joined to the status line: one segment instead of two. */
 const JOIN_BOUND = 16 * 1024;
 
+/**
+ * So many octets of a TLS source are sent together at most. It delivers record by record, and a write for each was most
+ * of what its bodies cost. A sink under TLS holds what it is sent twice, so it gets less.
+ */
+const GATHERED = 64 * 1024;
+const GATHERED_FOR_TLS = 32 * 1024;
+
 /** The relay of one body. */
 export class Relay {
   /**
@@ -46,6 +53,8 @@ export class Relay {
   readonly done: Promise<number>;
   #octets = 0;
   #over = false;
+  /** Records that leave together at the end of this turn of the event loop. */
+  #gathered: Buffer | null = null;
   #resolve!: (octets: number) => void;
   #reject!: (failure: Failure) => void;
 
@@ -66,7 +75,7 @@ export class Relay {
   start(head: string): void {
     const { input, buffers } = this.from;
     const first = input.take(input.pending);
-    input.sink = (chunk) => this.#pass(chunk, "");
+    input.sink = buffers?.tls ? (chunk) => this.#gather(chunk) : (chunk) => this.#pass(chunk, "");
     this.from.deadline = now() + this.from.patience;
     if (first.length > 0) this.#pass(first, head);
     else this.to.send(head);
@@ -89,7 +98,7 @@ export class Relay {
 
   /** Sends a chunk, after `head`; finds the end of the body; stops reading while the sink is slow. */
   #pass(chunk: Buffer, head: string): void {
-    const { from, to } = this;
+    const { to } = this;
     const at = this.end.find(chunk);
     const part = at < 0 ? chunk : chunk.subarray(0, at);
     this.#octets += part.length;
@@ -99,21 +108,50 @@ export class Relay {
       if (head) to.send(head);
       to.send(part);
     }
+    this.#sent(chunk, at);
+  }
+
+  /** As `#pass`, for the records of a TLS source: they stand side by side in its buffer. */
+  #gather(chunk: Buffer): void {
+    const at = this.end.find(chunk);
+    const part = at < 0 ? chunk : chunk.subarray(0, at);
+    this.#octets += part.length;
+    if (this.#gathered === null && at < 0) setImmediate(() => this.#sendGathered());
+    this.#gathered = this.#gathered ? joined(this.#gathered, part) : part;
+    const most = this.to.encrypts ? GATHERED_FOR_TLS : GATHERED;
+    if (at < 0 && this.#gathered.length < most) return;
+    this.to.send(this.#gathered);
+    this.#gathered = null;
+    this.#sent(chunk, at);
+  }
+
+  #sendGathered(): void {
+    const gathered = this.#gathered;
+    if (!gathered) return;
+    this.#gathered = null;
+    this.to.send(gathered);
+    if (!this.#over) this.#sent(gathered, -1);
+  }
+
+  /** Goes on when the sink has a chunk. @param at where in it the body ends; -1: nowhere */
+  #sent(chunk: Buffer, at: number): void {
+    const { from, to } = this;
     // All octets of the chunk must be sent before the next read, which goes into the same memory.
     const slow = to.empty ? null : to.emptied();
     from.deadline = slow ? NEVER : now() + from.patience;
+    if (!slow) from.buffers?.vacant();
     if (at >= 0) {
       this.#leave(slow === null);
       if (at < chunk.length) from.input.keep(chunk.subarray(at));
       if (slow) slow.then(() => this.#resolve(this.#octets), this.#reject);
       else this.#resolve(this.#octets);
     } else if (slow) {
-      from.buffers?.occupied();
       from.input.pause();
       slow.then(
         () => {
           // The body may have ended meanwhile: a TLS socket still delivers the octets that it has decrypted.
           if (!this.#over) from.deadline = now() + from.patience;
+          if (!this.#over && !this.#gathered && to.empty) from.buffers?.vacant();
           from.input.resume();
         },
         (failure) => this.fail(failure),
@@ -124,8 +162,16 @@ export class Relay {
   /** Takes no chunk any more. @param free whether the memory of the last chunk is free */
   #leave(free: boolean): void {
     this.#over = true;
+    this.#sendGathered();
     this.from.input.sink = null;
     this.from.buffers?.release(free);
     this.ended();
   }
+}
+
+/** Two parts as one: without a copy where the second stands behind the first in memory. */
+function joined(first: Buffer, second: Buffer): Buffer {
+  const beside = first.buffer === second.buffer && first.byteOffset + first.length === second.byteOffset;
+  if (!beside) return Buffer.concat([first, second]);
+  return Buffer.from(first.buffer, first.byteOffset, first.length + second.length);
 }
