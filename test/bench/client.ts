@@ -34,6 +34,26 @@ export class Client {
     await answered;
   }
 
+  /** Says lines at once, and waits for as many answers. @param end what ends each, and stands nowhere else in them */
+  async askAll(lines: readonly string[], end = "\r\n"): Promise<void> {
+    let missing = lines.length;
+    let rest = "";
+    const answered = new Promise<void>((resolve, reject) => {
+      this.#failed = reject;
+      const count = (chunk: Buffer) => {
+        const parts = (rest + chunk.toString("latin1")).split(end);
+        rest = (parts.pop() as string).slice(1 - end.length);
+        missing -= parts.length;
+        if (missing > 0) return;
+        this.#socket.off("data", count);
+        resolve();
+      };
+      this.#socket.on("data", count);
+    });
+    this.#socket.write(lines.map((line) => `${line}\r\n`).join(""));
+    await answered;
+  }
+
   async logIn(user: string): Promise<void> {
     await this.ask(null);
     await this.ask(`USER ${user}`);

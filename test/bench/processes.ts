@@ -4,7 +4,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { createDemoServer } from "../../src/demo/server";
 import { type Listener, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
@@ -36,6 +36,12 @@ export function startPipe(upstream: number): Promise<Started> {
   );
 }
 
+/** A server that is this far away: each piece of either direction takes so long. @param delay in milliseconds */
+export function startFar(upstream: number, delay: number): Promise<Started> {
+  const argv = [__filename, "far", `${upstream}`, `${delay}`];
+  return started(spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] }));
+}
+
 /** A gateway that refuses nobody, and logs as it does for users. */
 export async function startGateway(
   upstream: number,
@@ -61,7 +67,8 @@ async function started(child: ChildProcess): Promise<Started> {
   return measured(child, Number(found[1]));
 }
 
-function measured(child: ChildProcess, port: number): Started {
+/** A process whose cost is measured. */
+export function measured(child: ChildProcess, port: number): Started {
   return {
     pid: child.pid as number,
     port,
@@ -104,7 +111,28 @@ async function pipe(to: number): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
+/** As `pipe`, late. */
+async function far(to: number, delay: number): Promise<number> {
+  const server = createServer({ noDelay: true }, (client) => {
+    const behind = connect({ port: to, host: "127.0.0.1", noDelay: true });
+    const late = (from: Socket, into: Socket) => {
+      from.on("data", (chunk: Buffer) => setTimeout(() => into.write(chunk), delay));
+      from.on("close", () => setTimeout(() => into.destroy(), delay));
+      from.on("error", () => {});
+    };
+    late(client, behind);
+    late(behind, client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as { port: number }).port;
+}
+
 if (require.main === module) {
-  const [role, what = ""] = process.argv.slice(2);
-  void (role === "pipe" ? pipe(Number(what)) : upstream(what)).then((own) => process.stdout.write(`port=${own}\n`));
+  const [role, what = "", more = ""] = process.argv.slice(2);
+  const roles: Record<string, () => Promise<number>> = {
+    pipe: () => pipe(Number(what)),
+    far: () => far(Number(what), Number(more)),
+    upstream: () => upstream(what),
+  };
+  void roles[role as string]?.().then((own) => process.stdout.write(`port=${own}\n`));
 }
