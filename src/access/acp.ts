@@ -7,8 +7,7 @@
  * acp still runs. The acp has pipes only, and never a socket of the gateway.
  */
 
-import type { HostPort } from "../base/address";
-import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
+import { parseHost, parsePort, unmapped } from "../base/address";
 import type { AcpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
 import { inheritedEnvironment } from "../process/children";
@@ -19,17 +18,8 @@ import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
 import { type Denial, denial, type Route } from "../session/needs";
+import { type AccessControl, type AccessRequest, routeTo } from "./admission";
 import type { ProgramResult, Programs } from "./programs";
-
-/** What the acp gets besides the route. */
-interface AcpRequest {
-  /** The address and port that the client has connected to; "" and 0 where there is no network. */
-  readonly interface: HostPort;
-  /** The client's address; "" where there is no network. */
-  readonly client: string;
-  /** The session's id. */
-  readonly session: string;
-}
 
 /** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
 const TEMPFAIL = 75;
@@ -38,7 +28,7 @@ const TEMPFAIL = 75;
 const ANSWER_BOUND = 4096;
 
 /** The access control program. */
-export class Acp {
+export class Acp implements AccessControl {
   /**
    * @param memory has the programs of all sessions
    * @param otherwise the TLS mode for a port that the acp answers, unless that is 995
@@ -50,14 +40,8 @@ export class Acp {
     private readonly emit: Emit,
   ) {}
 
-  /**
-   * Runs the acp for a login.
-   *
-   * @param until ends the acp, with the signal's reason
-   * @returns the route with the acp's answer, or why the login is denied
-   * @throws the reason of `until`
-   */
-  async admit(route: Route, about: AcpRequest, until: AbortSignal): Promise<Route | Denial> {
+  /** Runs the acp for a login. @param until ends the acp, with the signal's reason */
+  async admit(route: Route, about: AccessRequest, until: AbortSignal): Promise<Route | Denial> {
     const { argv, prefix, timeout } = this.settings;
     const environment = variables(prefix, route, about);
     const { session } = about;
@@ -92,7 +76,7 @@ function refusal({ status, stdout, how }: ProgramResult): Denial {
  * The acp's environment: its variables, and the gateway's environment without the variables that are for the gateway
  * alone. null: a value is not UTF-8.
  */
-function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.ProcessEnv | null {
+function variables(prefix: string, route: Route, about: AccessRequest): NodeJS.ProcessEnv | null {
   const values: Record<string, string> = {
     INTERFACE: about.interface.host,
     PORT: about.interface.port ? String(about.interface.port) : "",
@@ -124,22 +108,20 @@ function variables(prefix: string, route: Route, about: AcpRequest): NodeJS.Proc
 function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | null {
   if (answer.length > ANSWER_BOUND) return null;
   const to: { -readonly [Key in keyof Route]: Route[Key] } = { ...route };
+  const named: { host?: string; port?: number } = {};
   for (const line of answer.split("\n")) {
     if (line === "") continue;
     const [, name, value = ""] = /^([A-Z]+)=(.*)$/.exec(line) ?? [];
     if (hasControl(line) || value.length > WORD_LIMIT) return null;
     const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
     const port = name === "SERVERPORT" ? parsePort(value) : null;
-    if (host !== null) to.host = host;
-    else if (port !== null) Object.assign(to, { port, tls: port === POP3S_PORT ? "tls" : otherwise });
+    if (host !== null) named.host = host;
+    else if (port !== null) named.port = port;
     else if (name === "SERVERLOGIN" && value) to.user = value;
     else if (name === "SERVERPASSWD") to.secret = { kind: "password", password: value };
     else return null;
-    // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
-    if (host !== null) Object.assign(to, { guarded: false, selected: false });
-    if (host !== null || port !== null) Object.assign(to, { others: [] });
   }
-  return to;
+  return routeTo(to, named, otherwise);
 }
 
 /** A line of an answer for the log, with "***" for all that may be a password. */

@@ -16,7 +16,7 @@ import {
 import type { AccessSettings, ServerSettings, Service, TlsMode } from "../config/settings";
 import { type Credentials, type ProxyLogin, splitProxy, splitServer, withoutProxy } from "../protocol/credentials";
 import { replies } from "../protocol/replies";
-import { type Denial, denial, type Place, type Route } from "../session/needs";
+import { type Denial, denial, NO_SERVER, type Place, type Route } from "../session/needs";
 import { AllowList, type ListVerdict, POP3_PORTS } from "./allowlist";
 
 /**
@@ -49,12 +49,15 @@ export class Routing {
    */
   route(credentials: Credentials, defaultServers = this.#servers.defaultServers): Route | Denial {
     const { user, secret, mechanism } = credentials;
-    const { selection, acp } = this.#access;
+    const { selection, acp, authHttp } = this.#access;
     const { name, server } = selection ? splitServer(user, selection.delimiters) : { name: user, server: null };
     const login = { ...(acp ? splitProxy(name, secret) : withoutProxy(name, secret)), mechanism };
     if (login.user === "") return denial("no-user", "no user", replies.noUser);
     if (server !== null) return this.#selected(server, login);
     const [first, ...others] = defaultServers.map((one) => placeOf(one, this.#servers.tls));
+    // An auth_http service is to name a server.
+    const none = authHttp && placeOf({ host: NO_SERVER, port: null }, this.#servers.tls);
+    if (!first && none) return { kind: "route", ...login, ...none, others, guarded: false, selected: false };
     if (!first) return denial("no-server", "no server selected", replies.noServer);
     return { kind: "route", ...login, ...first, others, guarded: false, selected: false };
   }

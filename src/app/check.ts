@@ -8,14 +8,14 @@
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { placeOf } from "../access/routing";
 import { type HostPort, isAddress, showHostPort } from "../base/address";
 import { inWords, reasonOf } from "../base/faults";
 import { clamd, command } from "../config/places";
 import { namedServers } from "../config/rules";
 import type { Service, Settings, TlsMode } from "../config/settings";
-import { servers as allowed, isProgram } from "../config/values";
+import { servers as allowed, networks } from "../config/values";
 import { Gateway } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
@@ -25,6 +25,7 @@ import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privi
 import { spoolFolder } from "../scan/spool";
 import { systemResolve } from "../upstream/lookup";
 import { requireSockets } from "../upstream/sshmaster";
+import { checkAccess } from "./authcheck";
 import { checkServer } from "./servercheck";
 import { logWarning, startWarnings } from "./warnings";
 
@@ -59,7 +60,7 @@ export async function check(settings: Settings): Promise<Findings> {
     ["user", () => becomeUser(settings, made)],
     ["warnings", () => warnings(settings, made.gateway, byRoot)],
     ["client log", () => clientLog(service)],
-    ["access control", () => accessControl(service)],
+    ["access control", () => checkAccess(service, made.gateway)],
     ["virus scanner", () => scanner(made.gateway)],
     ["list", () => listedNames(service)],
     // A server that fails leaves the others to be checked. Without a gateway its files have failed the check before.
@@ -93,16 +94,21 @@ function summary(settings: Settings): string[] {
       .map((one) => placeOf(one, servers.tls))
       .map(({ host, port, tls }) => `${showHostPort(host, port)}${shownTls(tls)}`)
       .join(", else ");
-  const places = listen.map(({ host, port, tls, servers: own }) => {
+  const headers = (proxy: boolean | undefined) =>
+    proxy ? ` behind PROXY headers from ${networks.show(clients.proxyFrom)}` : "";
+  const places = listen.map(({ host, port, tls, proxy, servers: own }) => {
     const after = own ? `, to ${shown(own)}` : "";
-    return `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}${after}`;
+    return `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}${headers(proxy)}${after}`;
   });
   const selectable = access.selection?.servers ? allowed.show(access.selection.servers) : "any that is public";
   return [
-    places.length > 0 ? `listens on ${places.join("; ")}` : `is started by a superserver${shownTls(clients.tls)}`,
+    places.length > 0
+      ? `listens on ${places.join("; ")}`
+      : `is started by a superserver${shownTls(clients.tls)}${headers(clients.proxy)}`,
     `runs as ${isRoot() ? own.user : "the user that starts it"}`,
     `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
     `servers that clients may select: ${access.selection ? selectable : "none"}`,
+    ...(servers.sendProxy ? [`servers get a PROXY header, version ${servers.sendProxy}`] : []),
     ...(servers.via ? [`servers are reached through ${command.show(servers.via)}`] : []),
     ...(servers.ssh === undefined ? [] : [`servers are reached through ssh to ${servers.ssh}`]),
     `log: ${logWay(settings.log, startOf(settings)).words}`,
@@ -205,12 +211,4 @@ async function scanner(gateway: Gateway | null): Promise<string[]> {
   }
   await gateway.scanner.ready();
   return [`virus scanner at ${clamd.show(scan.clamd)}: ${plain(await gateway.scanner.version(), LINE_BOUND)}`];
-}
-
-function accessControl({ access: { acp } }: Service): string[] {
-  if (!acp) return [];
-  const [program = ""] = acp.argv;
-  const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
-  if (!folders.some((folder) => isProgram(join(folder, program)))) throw new Error(`${program} can't be run`);
-  return [`access control by ${acp.argv.join(" ")}`];
 }

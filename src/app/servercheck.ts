@@ -4,6 +4,7 @@
  */
 
 import { connect as connectTcp } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { bracketed, type HostPort, showHostPort } from "../base/address";
 import { now } from "../base/clock";
@@ -25,6 +26,9 @@ const LINE_BOUND = 512;
 /** How long a server may take to answer CAPA, or a handshake that only shows that it speaks TLS, in milliseconds. */
 const PATIENCE = 5000;
 
+/** How long a server may take to answer a PROXY header that it does not expect, in milliseconds. */
+const ANSWERING = 1000;
+
 /** Checks one server. @returns what was found, in lines @throws Error in one line, with what may mend it */
 export async function checkServer(gateway: Gateway, server: HostPort): Promise<string[]> {
   const route = gateway.route(
@@ -41,8 +45,9 @@ export async function checkServer(gateway: Gateway, server: HostPort): Promise<s
     connection.deadline = now() + gateway.service.limits.server;
     const statuses = new StatusLines(connection, () => {});
     const secure = () => connection.startTls((raw) => gateway.serverTls(raw, route));
+    if (gateway.service.servers.sendProxy !== undefined) await greetingAlone(connection);
     const greeting = await greeted(connection, place.tls, statuses, secure).catch(async (thrown: Error) => {
-      throw new Error(`${thrown.message}${await hint(thrown, connection, place)}`);
+      throw new Error(`${thrown.message}${await hint(thrown, connection, place)}${proxyHint(thrown, gateway)}`);
     });
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     const lines = [
@@ -57,6 +62,14 @@ export async function checkServer(gateway: Gateway, server: HostPort): Promise<s
   } finally {
     connection.close(0);
   }
+}
+
+/** A server that expects no PROXY header takes it for commands, and answers them behind its greeting. @throws Error */
+async function greetingAlone({ input }: Connection): Promise<void> {
+  await input.filled().catch(() => {});
+  await pause(ANSWERING);
+  if (input.ahead.split("\n").length <= 2) return;
+  throw new Error("it answers the PROXY header as if it were commands: leave out --send-proxy, or let it expect one");
 }
 
 /** By which way a server is reached. */
@@ -99,6 +112,13 @@ async function hint(fault: Error, { peer }: Connection, { host, tls }: Place): P
     return ": try port 995, or --server-tls none";
   }
   return "";
+}
+
+/** A server that expects a PROXY header waits for it in vain, and closes without a greeting. */
+function proxyHint(fault: Error, { service: { servers } }: Gateway): string {
+  if (!(fault instanceof Failure) || servers.sendProxy !== undefined) return "";
+  const waits = fault.code === "server-closed" || fault.code === "server-silent";
+  return waits ? "; a server that expects PROXY headers needs --send-proxy" : "";
 }
 
 /** Whether a server answers a handshake; its certificate is of no interest here. */

@@ -4,19 +4,31 @@ import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
-import type { ClamdAddress, ListenAddress, LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
+import type {
+  AuthHttpUrl,
+  ClamdAddress,
+  HttpHeader,
+  ListenAddress,
+  LogFormat,
+  Oversize,
+  TlsMode,
+  TlsVersion,
+} from "./settings";
 import type { SyslogTarget } from "./syslog";
 import { facility } from "./values";
 
 /** The values of the options. Absent: not given, and without a default. Times are in milliseconds. */
 export interface Options {
-  readonly acp?: readonly string[];
+  /** A program and its arguments, or an HTTP service. */
+  readonly acp?: readonly string[] | AuthHttpUrl;
   readonly acpTimeout: number;
+  readonly authHttpHeaders: readonly HttpHeader[];
   readonly brief: boolean;
   readonly capa: boolean;
   readonly check: boolean;
   readonly cleartextLogin: boolean;
   readonly clientLog?: string;
+  readonly clientProxy: boolean;
   readonly clientTls: TlsMode;
   /** How often -D was given. */
   readonly daemon: number;
@@ -36,11 +48,13 @@ export interface Options {
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;
+  readonly proxyFrom: readonly Cidr[];
   readonly clamd?: ClamdAddress;
   readonly quarantine?: string;
   readonly scan: boolean;
   readonly scanOversize?: Oversize;
   readonly select: boolean;
+  readonly sendProxy?: 1 | 2;
   /** The operand. */
   readonly defaultServers: readonly HostPort[];
   readonly serverCa?: string;
@@ -68,10 +82,12 @@ export interface Options {
 /** The options' defaults. */
 export const defaults: Options = Object.freeze({
   acpTimeout: 30_000,
+  authHttpHeaders: [],
   brief: false,
   capa: false,
   check: false,
   cleartextLogin: false,
+  clientProxy: false,
   clientTls: "none",
   daemon: 0,
   debug: false,
@@ -90,6 +106,7 @@ export const defaults: Options = Object.freeze({
   mechanisms: [],
   pipelining: true,
   prefix: "PROXY_",
+  proxyFrom: [],
   scan: false,
   select: false,
   serverPins: [],

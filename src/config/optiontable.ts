@@ -3,6 +3,7 @@
  * is, and what --help says of it.
  */
 
+import { accessControl, httpHeader } from "./authhttp";
 import { type Draft, defaults, type Options } from "./options";
 import { clamd, command, listenAddress, sshHost } from "./places";
 import {
@@ -21,7 +22,7 @@ import {
   path,
   pin,
   prefix,
-  program,
+  proxyVersion,
   seconds,
   servers,
   syslog,
@@ -39,6 +40,8 @@ export interface OptionRow {
   readonly help: string;
   /** The default in words; absent: there is none to show. */
   readonly shown?: string;
+  /** Whether the value may be a secret, which no message has. */
+  readonly secret?: true;
   /** What the option does, each time it is given. @throws Error that says what to give instead */
   readonly set: (draft: Draft, text: string) => void;
 }
@@ -61,7 +64,7 @@ function value<K extends Key>(flags: string, key: K, kind: Kind<NonNullable<Opti
 }
 
 /** An option with a value that may be given several times. */
-function each<K extends "listen" | "serverPins" | "sources" | "tlsCerts" | "tlsKeys">(
+function each<K extends "authHttpHeaders" | "listen" | "serverPins" | "sources" | "tlsCerts" | "tlsKeys">(
   flags: string,
   key: K,
   kind: Kind<Element<Options[K]>>,
@@ -105,10 +108,17 @@ export const OPTIONS: readonly OptionRow[] = [
       },
     },
     each(
-      "--listen <[interface:]port[/tls|/starttls][=server]>",
+      "--listen <[interface:]port[/tls|/starttls][/proxy][=server]>",
       "listen",
       listenAddress,
       "a listener, perhaps with a default server of its own; may repeat; implies -D",
+    ),
+    flag("--client-proxy", "clientProxy", "for inetd, systemd and -D: a PROXY header comes first"),
+    value(
+      "--proxy-from <cidr,...>",
+      "proxyFrom",
+      networks,
+      "who may send PROXY headers; on such listeners, nobody else",
     ),
     flag("--foreground", "foreground", "a daemon that does not go into the background"),
     value("--pidfile <file>", "pidfile", path, "where the daemon leaves its process id"),
@@ -122,12 +132,22 @@ export const OPTIONS: readonly OptionRow[] = [
     flag("-e, --select", "select", "the client selects the server: user@server[:port]"),
     value("-s, --servers <list>", "servers", servers, "servers that may be selected; ? and * are wildcards; needs -e"),
     value("-c, --delimiters <chars>", "delimiters", delimiters, "characters that separate user from server"),
-    value("-a, --acp <program>", "acp", program, "access control program; blanks separate arguments"),
+    value("-a, --acp <program>", "acp", accessControl, "access control: a program, or the URL of an auth_http service"),
     value("-v, --prefix <prefix>", "prefix", prefix, "prefix of the program's variables"),
-    value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long the program may take"),
+    value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long that may take"),
+    {
+      ...each("--auth-http-header <header>", "authHttpHeaders", httpHeader, "'name: value' of requests; may repeat"),
+      secret: true,
+    },
     value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
     value("--via <command>", "via", command, "the server's connection is this command's input and output; %h, %p"),
     value("--ssh <[user@]host>", "ssh", sshHost, "reach servers through ssh to this host, with one login for all"),
+    value(
+      "--send-proxy <version>",
+      "sendProxy",
+      proxyVersion,
+      "tell servers by a PROXY header who the client is: 1, 2",
+    ),
     each("-q, --source <ip>", "sources", address, "source address of connections to servers; once per address family"),
   ),
   ...group(

@@ -8,6 +8,7 @@ import { type HostPort, POP3S_PORT } from "../base/address";
 import { defaults, type Options } from "./options";
 import {
   type AccessSettings,
+  type AuthHttpSettings,
   type CertificateFiles,
   type ClientSettings,
   DRAIN,
@@ -65,10 +66,12 @@ function serviceOf(options: Options): Service {
   const named = defaultServers.length > 0;
   if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
   const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
-  if (!demo && !named && !listenersHave && !select) {
+  if (!demo && !named && !listenersHave && !select && !service.access.authHttp) {
     throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
+  const proxied = faultOfProxy(options);
+  if (proxied !== null) throw new UsageFault(proxied);
   const far = faultOfVia(options);
   if (far !== null) throw new UsageFault(far);
   const fault = (saysHow(options) ? faultOfTls(service, modesOf(options)) : null) ?? faultOfServerTls(service);
@@ -88,6 +91,19 @@ function faultOfVia({ via, ssh, select, servers, demo, sources }: Options): stri
   return null;
 }
 
+/** The fault in the options of the PROXY protocol, in one line; null: none. */
+function faultOfProxy({ listen, clientProxy, proxyFrom, sendProxy, demo, select }: Options): string | null {
+  const expected = clientProxy || listen.some(({ proxy }) => proxy);
+  if (expected && proxyFrom.length === 0) {
+    return "PROXY headers need --proxy-from, which says who may send them, such as the load balancer's address";
+  }
+  if (!expected && proxyFrom.length > 0) {
+    return "--proxy-from is of no use: no listener expects PROXY headers; write /proxy behind its port, or --client-proxy";
+  }
+  if (sendProxy !== undefined && demo && !select) return "--demo takes no PROXY header: leave --send-proxy out";
+  return null;
+}
+
 /** The TLS modes of all listeners, as far as the options set them. */
 function modesOf({ listen, clientTls }: Options): readonly TlsMode[] {
   return listen.length > 0 ? listen.map(({ tls }) => tls ?? "none") : [clientTls];
@@ -98,10 +114,11 @@ function saysHow({ listen, clientTls }: Options): boolean {
   return listen.length > 0 || clientTls !== "none";
 }
 
-function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Options): ClientSettings {
+function clientsOf(options: Options): ClientSettings {
+  const { clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin, clientProxy, proxyFrom } = options;
   if (tlsCerts.length !== tlsKeys.length) throw new UsageFault("each --tls-cert needs its --tls-key");
   const certificates = tlsCerts.map((cert, index) => ({ cert, key: tlsKeys[index] as string }));
-  return { tls: clientTls, certificates, tlsMin, cleartextLogin };
+  return { tls: clientTls, certificates, tlsMin, cleartextLogin, proxy: clientProxy, proxyFrom };
 }
 
 function serversOf(options: Options): ServerSettings {
@@ -113,6 +130,7 @@ function serversOf(options: Options): ServerSettings {
     via,
     ssh,
     xclient,
+    sendProxy,
     serverTls,
     serverCa,
     serverPins,
@@ -124,6 +142,7 @@ function serversOf(options: Options): ServerSettings {
     via,
     ssh,
     xclient,
+    sendProxy,
     pipelining,
     source4: sources.findLast((source) => isIPv4(source)),
     source6: sources.findLast((source) => !isIPv4(source)),
@@ -141,12 +160,20 @@ function serverCertificate({ serverCert: cert, serverKey: key }: Options): Certi
   return { cert, key };
 }
 
-function accessOf({ select, delimiters, servers, acp, acpTimeout, prefix, clientLog }: Options): AccessSettings {
+function accessOf(options: Options): AccessSettings {
+  const { select, delimiters, servers, acp, acpTimeout: timeout, prefix, clientLog } = options;
   return {
     selection: select ? { delimiters, servers } : undefined,
-    acp: acp && { argv: acp, timeout: acpTimeout, prefix },
+    acp: acp && !("host" in acp) ? { argv: acp, timeout, prefix } : undefined,
+    authHttp: authHttpOf(options),
     clientLog,
   };
+}
+
+function authHttpOf({ acp, acpTimeout: timeout, authHttpHeaders: headers }: Options): AuthHttpSettings | undefined {
+  if (acp && "host" in acp) return { ...acp, timeout, headers };
+  if (headers.length > 0) throw new UsageFault("--auth-http-header needs the URL of a service in -a");
+  return undefined;
 }
 
 function scanOf({ scan, clamd, quarantine, scanOversize }: Options): ScanSettings | undefined {
@@ -173,7 +200,7 @@ export function faultOfTls(service: Service, modes: readonly TlsMode[]): string 
   const near = ({ host }: HostPort) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
   const named = namedServers(service);
   const sure = (one: HostPort) => near(one) || one.port === POP3S_PORT;
-  const safe = !access.selection && (demo || named.length > 0) && named.every(sure);
+  const safe = !access.selection && !access.authHttp && (demo || named.length > 0) && named.every(sure);
   if (tls !== undefined || safe) return null;
   return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
 }
@@ -188,7 +215,7 @@ export function namedServers({ listen, servers }: Service): readonly HostPort[] 
  */
 function maySpeakTls(service: Service): boolean {
   const { servers, access } = service;
-  const chosen = access.selection !== undefined || access.acp !== undefined;
+  const chosen = access.selection !== undefined || access.acp !== undefined || access.authHttp !== undefined;
   const secure = (servers.tls ?? "none") !== "none";
   return secure || chosen || namedServers(service).some(({ port }) => port === POP3S_PORT);
 }

@@ -72,6 +72,8 @@ export interface ListenAddress {
   readonly port: number;
   /** TLS towards clients; absent: none. */
   readonly tls?: TlsMode;
+  /** Whether a PROXY header comes first; absent: none does. */
+  readonly proxy?: boolean;
   /** The default servers of this listener's clients; absent: those of all. */
   readonly servers?: readonly HostPort[];
 }
@@ -91,6 +93,10 @@ export interface ClientSettings {
   readonly tlsMin: TlsVersion;
   /** Whether logins before TLS are permitted where STLS is offered. */
   readonly cleartextLogin: boolean;
+  /** Whether a PROXY header comes first on connections of a superserver and of -D; each --listen says so itself. */
+  readonly proxy: boolean;
+  /** The only senders of PROXY headers. */
+  readonly proxyFrom: readonly Cidr[];
 }
 
 /** The default servers, and how servers are connected to. */
@@ -105,6 +111,8 @@ export interface ServerSettings {
   readonly ssh?: string | undefined;
   /** Whether servers that offer XCLIENT are told who the client is. */
   readonly xclient: boolean;
+  /** The version of the PROXY header that servers get before all else; absent: they get none. */
+  readonly sendProxy?: 1 | 2 | undefined;
   /** Whether servers that list PIPELINING get commands before they have answered others. */
   readonly pipelining: boolean;
   /** Source addresses of connections, for each address family; absent: the system's choice. */
@@ -128,6 +136,8 @@ export interface AccessSettings {
   /** The selection of servers by clients, as `user@server`; absent: there is none. */
   readonly selection?: SelectionSettings | undefined;
   readonly acp?: AcpSettings | undefined;
+  /** Asked instead of a program. */
+  readonly authHttp?: AuthHttpSettings | undefined;
   /** The directory of the client log. */
   readonly clientLog?: string | undefined;
 }
@@ -148,6 +158,33 @@ export interface AcpSettings {
   readonly timeout: number;
   /** The prefix of its variables. */
   readonly prefix: string;
+}
+
+/** An HTTP service that decides about logins, by nginx's protocol auth_http. */
+export interface AuthHttpSettings extends AuthHttpUrl {
+  /** How long one request may take. */
+  readonly timeout: number;
+  /** Further headers of a request, in their order. */
+  readonly headers: readonly HttpHeader[];
+}
+
+/** Where such a service is. */
+export interface AuthHttpUrl {
+  readonly secure: boolean;
+  /** A name, or an address without brackets; "localhost" for a socket in the file system. */
+  readonly host: string;
+  readonly port: number;
+  /** The path of a socket in the file system; absent: it is reached over the network. */
+  readonly socket?: string;
+  /** What is asked for, from its "/" on. */
+  readonly path: string;
+}
+
+/** A header of HTTP. */
+export interface HttpHeader {
+  readonly name: string;
+  /** In latin1. */
+  readonly value: string;
 }
 
 /** Where clamd listens. */
@@ -186,6 +223,8 @@ export interface Limits {
   readonly refusal: number;
   /** The longest time that such an answer is held back. */
   readonly refusalMost: number;
+  /** For a PROXY header to be complete. */
+  readonly proxyHeader: number;
   /** For clamd to answer PING. */
   readonly ping: number;
   /** For clamd's verdict on a mail. */
@@ -219,6 +258,7 @@ export const FIXED_LIMITS = {
   refusal: 2000,
   refusalMost: 15_000,
   turn: 75_000,
+  proxyHeader: 5000,
   ping: 5000,
   scan: 300_000,
   pending: 20_000,

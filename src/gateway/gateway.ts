@@ -7,6 +7,8 @@
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { Acp } from "../access/acp";
+import type { AccessControl } from "../access/admission";
+import { AuthHttp } from "../access/authhttp";
 import { recordClient } from "../access/clientlog";
 import { Routing } from "../access/routing";
 import { unthrottled } from "../access/throttle";
@@ -22,11 +24,13 @@ import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { ClamdScanner } from "../scan/scanner";
+import { tlsOfClient } from "../session/clienttls";
 import {
   type Arrival,
   type Attempt,
   type Denial,
   type Dialled,
+  type DialOrigin,
   denial,
   type Needs,
   type Route,
@@ -37,11 +41,12 @@ import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
 import { type DialTerms, dial } from "../upstream/dial";
 import type { Memory } from "./memory";
+import { headerFor, ownPlaces } from "./proxying";
 
 /** The gateway of one service. */
 export class Gateway implements Needs {
   readonly #routing: Routing;
-  readonly #acp: Acp | null;
+  readonly #acp: AccessControl | null;
   readonly #clientTls: ClientTls | null;
   readonly scanner: ClamdScanner | null;
   #serverTls: ServerTls | null = null;
@@ -56,9 +61,9 @@ export class Gateway implements Needs {
     readonly emit: Emit,
     readonly trace = false,
   ) {
-    const { clients, servers, access } = service;
+    const { clients, servers } = service;
     this.#routing = new Routing(service);
-    this.#acp = access.acp ? new Acp(access.acp, servers.tls ?? "none", memory, emit) : null;
+    this.#acp = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
     // Files that the settings name are read now, before root is dropped.
@@ -98,12 +103,20 @@ export class Gateway implements Needs {
 
   async admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial> {
     if (!this.#acp) return route;
-    const { address: host, port } = who.client.local;
-    const about = { interface: { host, port }, client: who.clientAddress, session: who.id };
+    const { client, arrival } = who;
+    const { address: host, port } = client.local;
+    const about = {
+      interface: { host, port },
+      client: who.clientAddress,
+      clientPort: client.peer.port,
+      tls: tlsOfClient(client, arrival),
+      header: arrival.header,
+      session: who.id,
+    };
     return this.#acp.admit(route, about, until);
   }
 
-  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
+  dial(who: DialOrigin, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
     const { memory } = this;
     const origin = { session: who.id };
@@ -112,7 +125,8 @@ export class Gateway implements Needs {
       limits,
       lookups: memory.lookups,
       known: memory.addresses,
-      listeners: memory.listeners,
+      listeners: ownPlaces(memory.listeners, who),
+      header: headerFor(servers.sendProxy, who),
       guard: (address) => this.#routing.guard(address),
       tls: () => this.#tls(),
       commands: () => memory.commands,
@@ -155,4 +169,11 @@ export class Gateway implements Needs {
     this.#serverTls ??= new ServerTls(this.service.servers);
     return this.#serverTls;
   }
+}
+
+/** Who decides about logins; null: nobody. */
+function controlOf({ access, servers }: Service, memory: Memory, emit: Emit): AccessControl | null {
+  const otherwise = servers.tls ?? "none";
+  if (access.authHttp) return new AuthHttp(access.authHttp, otherwise, memory, emit);
+  return access.acp ? new Acp(access.acp, otherwise, memory, emit) : null;
 }

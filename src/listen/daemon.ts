@@ -28,7 +28,9 @@ export class Daemon {
   async open(): Promise<void> {
     const { listen } = this.#listener.gateway.service;
     const places = await Promise.all(listen.map(located));
-    await Promise.all(places.map((place, index) => this.#listener.listen(place, arrivalOf(listen[index]))));
+    await Promise.all(
+      places.map((place, index) => this.#listener.listen(place, arrivalOf(listen[index]), listen[index]?.proxy)),
+    );
   }
 
   /** Serves; resolves after `close`. */

@@ -13,9 +13,11 @@ import { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
+import type { ProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
 import type { OwnPlace } from "../upstream/own";
 import { SessionLimits, type TurnAway } from "./limits";
+import { Headers } from "./proxied";
 
 /** How many connections the system may queue before they are accepted. */
 const BACKLOG = 1024;
@@ -41,6 +43,8 @@ export class Listener {
   /** Serves new clients. A reload replaces the gateway; running sessions keep the one that they began with. */
   gateway: Gateway;
   readonly #limits = new SessionLimits();
+  /** The connections that wait for their PROXY header; null: there was none yet. */
+  #headers: Headers | null = null;
   readonly #drain: number;
   readonly #servers: Server[] = [];
   /**
@@ -72,10 +76,18 @@ export class Listener {
    *
    * @param where a port, or a descriptor that listens already
    * @param arrival how its clients connect
+   * @param proxy whether a PROXY header comes first
    * @throws the system's error
    */
-  async listen(where: ListenOptions | { readonly fd: number }, arrival: Arrival): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, arrival));
+  async listen(
+    where: ListenOptions | { readonly fd: number },
+    arrival: Arrival,
+    proxy: boolean | undefined,
+  ): Promise<void> {
+    const accept = proxy
+      ? (socket: Socket) => this.#read(socket, (header) => this.#accept(socket, arrival, header))
+      : (socket: Socket) => this.#accept(socket, arrival);
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ backlog: BACKLOG, ...where }, () => {
@@ -103,8 +115,21 @@ export class Listener {
   }
 
   /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
-  async serve(client: Connection, tls: TlsMode = "none"): Promise<void> {
-    await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, { tls }) : undefined);
+  async serve(client: Connection, tls: TlsMode = "none", header?: ProxyHeader): Promise<void> {
+    const arrival = arrivalWith({ tls }, header);
+    await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, arrival) : undefined);
+  }
+
+  /** As `serve`, for a client on a socket whose PROXY header comes first. */
+  serveProxied(socket: Socket, tls: TlsMode): Promise<void> {
+    return new Promise((resolve) => {
+      const closed = () => resolve();
+      socket.once("close", closed);
+      this.#read(socket, (header) => {
+        socket.off("close", closed);
+        resolve(this.serve(clientOf(socket, header), tls, header));
+      });
+    });
   }
 
   /** Resolves when there has been no client for `within` milliseconds; never after `close`. */
@@ -137,16 +162,33 @@ export class Listener {
 
   /** Ends the sessions, each with a reason and a reply; then closes the connections that are still open. */
   #endSessions(): void {
+    this.#headers?.close();
     for (const client of this.#clients) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
     setTimeout(() => {
       for (const client of this.#clients) client.destroy();
     }, LAST_REPLIES);
   }
 
-  #accept(socket: Socket, arrival: Arrival): void {
-    const client = clientOf(socket);
+  /** Reads the PROXY header of a connection. */
+  #read(socket: Socket, then: (header: ProxyHeader) => void): void {
+    const { clients, limits } = this.gateway.service;
+    const terms = { from: clients.proxyFrom, within: limits.proxyHeader, bound: limits.sessions };
+    this.#headers ??= new Headers(
+      () => this.gateway.emit,
+      () => this.#restartIdle(),
+    );
+    this.#headers.read(socket, terms, then);
+    this.#restartIdle();
+  }
+
+  #accept(socket: Socket, listened: Arrival, header?: ProxyHeader): void {
+    const client = clientOf(socket, header);
     if (!this.#isKnown(client)) return;
-    const refused = this.#limits.admit(client, this.gateway.service.limits);
+    const arrival = arrivalWith(listened, header);
+    const { limits } = this.gateway.service;
+    // A sender that speaks for itself is not one client: it may have many, whose addresses it does not know.
+    const bounds = header?.kind === "local" ? { ...limits, perClient: Number.POSITIVE_INFINITY } : limits;
+    const refused = this.#limits.admit(client, bounds);
     if (refused !== null) {
       this.#turnAway(client, refused, arrival.tls);
       return;
@@ -194,19 +236,24 @@ export class Listener {
     await closed;
     this.#clients.delete(client);
     this.#restartIdle();
-    this.#resolveIfClosed();
   }
 
-  /** Stops the idle timer, and starts it anew if there is no client. */
+  /** How many connections are open. */
+  get #open(): number {
+    return this.#clients.size + (this.#headers?.count ?? 0);
+  }
+
+  /** Stops the idle timer, and starts it anew if there is no client. After `close`, looks whether all have left. */
   #restartIdle(): void {
+    this.#resolveIfClosed();
     const idle = this.#idle;
     if (!idle) return;
     clearTimeout(idle.timer);
-    if (this.#clients.size === 0) idle.timer = setTimeout(idle.over, idle.within);
+    if (this.#open === 0) idle.timer = setTimeout(idle.over, idle.within);
   }
 
   #resolveIfClosed(): void {
-    if (this.#closing && this.#clients.size === 0) this.#resolveClosed();
+    if (this.#closing && this.#open === 0) this.#resolveClosed();
   }
 }
 
@@ -216,18 +263,38 @@ export class Listener {
  */
 export function descriptorWarning({ limits, access, scan }: Service): Warning | null {
   const each = DESCRIPTORS + (scan ? SCAN_DESCRIPTORS : 0);
-  const needed = limits.sessions * each + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0);
+  const needed =
+    limits.sessions * each + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0) + (access.authHttp ? AT_ONCE : 0);
   const bound = descriptorBound();
   if (bound === null || bound >= needed) return null;
   const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
   return { code: "open-files", reason };
 }
 
-/** A client's connection on a socket; without a network both addresses are "". */
-export function clientOf(socket: Socket): Connection {
+/**
+ * A client's connection on a socket; without a network both addresses are "".
+ *
+ * @param header has the addresses of the client, unless its sender speaks for itself; the socket is paused
+ */
+export function clientOf(socket: Socket, header?: ProxyHeader): Connection {
+  if (header?.kind === "client") return resumed(new Connection(socket, "client", header.from, header.to), socket);
   const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
   const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
-  return new Connection(socket, "client", peer, local);
+  const client = new Connection(socket, "client", peer, local);
+  return header ? resumed(client, socket) : client;
+}
+
+/** A connection whose socket reads again. */
+function resumed(client: Connection, socket: Socket): Connection {
+  socket.resume();
+  return client;
+}
+
+/** How a client has connected, by its PROXY header, too: TLS that has ended before the gateway takes the place of STLS. */
+function arrivalWith(arrival: Arrival, header: ProxyHeader | undefined): Arrival {
+  if (!header) return arrival;
+  const secure = header.kind === "client" && header.facts.tls !== null;
+  return { ...arrival, header, tls: secure && arrival.tls === "starttls" ? "none" : arrival.tls };
 }
 
 /** Where a server listens; a socket in the file system has no host and no port. */

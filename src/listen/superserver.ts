@@ -8,6 +8,7 @@
  */
 
 import { Socket } from "node:net";
+import { plainAddress } from "../base/address";
 import { faultOfTls } from "../config/rules";
 import type { TlsMode } from "../config/settings";
 import { Connection } from "../connection/connection";
@@ -92,13 +93,16 @@ export class Superserver {
     const modes = passed.map((one) => this.#tls(one));
     const fault = faultOfTls(listener.gateway.service, modes);
     if (fault !== null) throw new Error(fault);
+    if (this.#proxy && passed.some(({ kind }) => kind === "pipe")) {
+      throw new Error("--client-proxy is of no use: standard input is a pipe");
+    }
   }
 
   /** Serves all descriptors; resolves when all have ended. @throws the system's error if it can't listen */
   async serve(): Promise<void> {
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
-    for (const one of listeners) await this.#listener.listen({ fd: one.fd }, { tls: this.#tls(one) });
+    for (const one of listeners) await this.#listener.listen({ fd: one.fd }, { tls: this.#tls(one) }, this.#proxy);
     this.#listener.announce();
     await Promise.all(sessions);
     if (listeners.length === 0) return;
@@ -123,23 +127,36 @@ export class Superserver {
     return name === "none" || name === "starttls" || name === "tls" ? name : this.#listener.gateway.service.clients.tls;
   }
 
+  /** Whether a PROXY header comes first. */
+  get #proxy(): boolean {
+    return this.#listener.gateway.service.clients.proxy;
+  }
+
   /** Serves the client on a connection or a pipe. */
   #serveOne(passed: PassedDescriptor): Promise<void> {
-    const client = clientOn(passed);
-    const { address: host, port } = client.local;
+    if (isPair(passed)) {
+      const nowhere = { address: "", port: 0 };
+      const client = new Connection(standardPair(), "client", nowhere, nowhere);
+      return this.#listener.serve(client, this.#tls(passed));
+    }
+    const socket = socketOn(passed);
+    const host = plainAddress(socket.localAddress);
+    const port = socket.localPort ?? 0;
     this.#listener.addOwn({ host, port, onAll: () => isAcceptedOnAll(host, port) });
-    return this.#listener.serve(client, this.#tls(passed));
+    if (this.#proxy) return this.#listener.serveProxied(socket, this.#tls(passed));
+    return this.#listener.serve(clientOf(socket), this.#tls(passed));
   }
 }
 
-/** The client's connection on a descriptor; the descriptor closes with its stream. */
-function clientOn({ fd, kind }: PassedDescriptor): Connection {
-  if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) {
-    const nowhere = { address: "", port: 0 };
-    return new Connection(standardPair(), "client", nowhere, nowhere);
-  }
+/** Whether the client is on two pipes, standard input and standard output. */
+function isPair({ fd, kind }: PassedDescriptor): boolean {
+  return kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1);
+}
+
+/** The socket of a descriptor; the descriptor closes with it. */
+function socketOn({ fd }: PassedDescriptor): Socket {
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }).setNoDelay(true);
   const standard = STANDARD.filter((one) => one === fd || isSameDescriptor(one, fd));
   socket.once("close", () => standard.forEach(vacate));
-  return clientOf(socket);
+  return socket;
 }

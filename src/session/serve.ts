@@ -37,7 +37,7 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
 async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
   const greeting = `+OK ${needs.service.dialogue.greeting}`;
-  const connected = () => session.emit("connect", { port: client.peer.port, interface: client.local.address });
+  const connected = () => emitConnect(session);
   if (session.tls === "tls" || needs.scanner) {
     connected();
     if (session.tls === "tls") await session.startTls();
@@ -53,6 +53,24 @@ async function greet(session: Session): Promise<void> {
   }
 }
 
+/** A sender of PROXY headers that connects for itself looks whether the gateway is there, every few seconds. */
+function isProbe({ arrival }: Session): boolean {
+  return arrival.header?.kind === "local";
+}
+
+function emitConnect(session: Session): void {
+  const { client, arrival } = session;
+  const { header } = arrival;
+  const facts = header?.kind === "client" ? header.facts : undefined;
+  session.emit(isProbe(session) ? "connectProbe" : "connect", {
+    port: client.peer.port,
+    interface: client.local.address,
+    tls: facts?.tls?.version,
+    sni: facts?.authority || undefined,
+    id: facts?.uniqueId || undefined,
+  });
+}
+
 function emitClose(session: Session, { code, reason }: SessionEnd): void {
   const { route, retrieved, octets } = session;
   const ending = {
@@ -66,7 +84,7 @@ function emitClose(session: Session, { code, reason }: SessionEnd): void {
   };
   const used = session.used || (code !== "quit" && code !== "closed");
   if (used) session.emit("close", { ...(route && loginFields(route)), ...ending });
-  else session.emit("closeUnused", ending);
+  else session.emit(isProbe(session) ? "closeProbe" : "closeUnused", ending);
 }
 
 /** Reports a failure to the client and to the log. @returns how the session ended */

@@ -10,6 +10,7 @@ import { type Mechanism, secretsOf } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
 import { withoutSecrets } from "../protocol/quotation";
 import { isXclient } from "../protocol/xclient";
+import { tlsOfClient } from "./clienttls";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
@@ -83,6 +84,11 @@ export class Session implements Visitor {
   /** The client's address; "" where there is no network. */
   get clientAddress(): string {
     return this.client.peer.address;
+  }
+
+  /** TLS between the client and the gateway, or the sender of a PROXY header: its version; "": the client speaks none. */
+  get clientTls(): string {
+    return tlsOfClient(this.client, this.arrival)?.version ?? "";
   }
 
   /** A server's text for the log, without the passwords of this session. */
@@ -161,7 +167,7 @@ export class Session implements Visitor {
     this.arrival.onLogin?.();
     await this.needs.loggedIn(this, route);
     const seconds = Math.round((now() - this.began) / 1000);
-    this.emit("login", { ...loginFields(route), address: this.address, tls: this.client.tls || undefined, seconds });
+    this.emit("login", { ...loginFields(route), address: this.address, tls: this.clientTls || undefined, seconds });
   }
 }
 
