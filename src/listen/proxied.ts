@@ -52,8 +52,8 @@ export class Headers {
     const sender = plainAddress(socket.remoteAddress);
     socket.on("error", () => {});
     if (!isWithin(sender, terms.from)) {
-      // A connection that was reset has no address: health checks end so, every few seconds.
-      const gone = sender === "" && socket.localAddress === undefined;
+      // The system forgets the peer's address of a connection that was reset: health checks end so, every few seconds.
+      const gone = sender === "" && socket.localAddress !== undefined;
       if (!gone) this.#refuse(sender, "proxy-from", "not a sender of --proxy-from");
       socket.destroy();
       return;

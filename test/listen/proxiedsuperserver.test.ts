@@ -42,6 +42,17 @@ test("inetd, nowait: a stranger, and no header", async (t) => {
   }
 });
 
+test("B6: a connection that was reset before anybody looked is closed without a line", async (t) => {
+  const { client, socket } = await pair(t);
+  await client.write(known("haproxy-check-v1"));
+  client.reset();
+  await client.expectClose();
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", ...EXPECTED, await upstream(t));
+  socket.destroy();
+  assert.equal(await gateway.ended(), 0);
+  assert.equal(gateway.said(), "");
+});
+
 test("the sockets of systemd", async (t) => {
   const behind = await upstream(t);
   const server = await listener(t, { host: "127.0.0.1", port: 0 });
