@@ -43,7 +43,6 @@ function whenceOf({ client, clientPort, interface: to, tls, header }: AccessRequ
   if (tls) {
     pairs.push(["Auth-SSL", "on"], ["Auth-SSL-Protocol", asNginxEscapes(tls.version)]);
     if (tls.cipher !== "") pairs.push(["Auth-SSL-Cipher", asNginxEscapes(tls.cipher)]);
-    pairs.push(["Auth-SSL-Verify", "NONE"]);
   }
   if (to.port) pairs.push(["Auth-Port", to.port]);
   if (clientPort) pairs.push(["Client-Port", clientPort]);

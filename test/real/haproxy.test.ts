@@ -19,7 +19,7 @@ async function gatewayBehind(t: TestContext, listener: Listener, ...options: str
   const tls = withCertificates(certified("ec"));
   const own = listener.startsWith("/proxy") ? [] : [...tls, "--server-tls", "none"];
   const argv = ["--proxy-from", "127.0.0.1", ...own, ...options, `127.0.0.1:${port}`];
-  return startProcess(argv, { t, listeners: [listener], inspect: { secret: "demo-secret" } });
+  return startProcess(argv, { t, listeners: [listener] });
 }
 
 /** A client at an address of its own, greeted. */
