@@ -261,8 +261,10 @@ export class Listener {
  * What is to be warned of if the limit of open files is too low for the limit of sessions; null: nothing. libuv closes
  * new connections without an error when no descriptor is free.
  */
-export function descriptorWarning({ limits, access, scan }: Service): Warning | null {
-  const each = DESCRIPTORS + (scan ? SCAN_DESCRIPTORS : 0);
+export function descriptorWarning({ listen, clients, limits, access, scan }: Service): Warning | null {
+  // As many connections as sessions may wait for their PROXY header.
+  const waiting = clients.proxy || listen.some(({ proxy }) => proxy) ? 1 : 0;
+  const each = DESCRIPTORS + waiting + (scan ? SCAN_DESCRIPTORS : 0);
   const needed =
     limits.sessions * each + SPARE_DESCRIPTORS + (access.acp ? AT_ONCE * PIPES : 0) + (access.authHttp ? AT_ONCE : 0);
   const bound = descriptorBound();
