@@ -82,7 +82,8 @@ function emitClose(session: Session, { code, reason }: SessionEnd): void {
     deleted: code === "quit" ? session.deleted : 0,
     octets,
   };
-  const used = session.used || (code !== "quit" && code !== "closed");
+  // A probe of a listener with TLS leaves before the handshake, which fails.
+  const used = session.used || (code !== "quit" && code !== "closed" && !isProbe(session));
   if (used) session.emit("close", { ...(route && loginFields(route)), ...ending });
   else session.emit(isProbe(session) ? "closeProbe" : "closeUnused", ending);
 }

@@ -220,6 +220,11 @@ test("B6: checks of the load balancer, which speaks for itself, are not in the l
     [...new Set(gateway.log.filter(({ event }) => event !== "listen").map(({ level }) => level))],
     ["debug"],
   );
+  const secured = await behind(t, 1, { mode: "tls" });
+  const check = await Peer.connect(secured.port, t);
+  await check.write(known("haproxy-check-v2-local"));
+  check.end();
+  assert.equal((await secured.logged("close")).level, "debug");
   // A login is one, whoever does not know its client.
   const user = await greeted(gateway, known("haproxy-v1-unix-client").subarray(0, 15), t);
   await logIn(user, "joe", "demo");
