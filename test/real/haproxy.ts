@@ -1,8 +1,9 @@
 /** HAProxy in front of a gateway, run by the ordinary user, on a free port of 127.0.0.1. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Certified } from "../stage/certificates";
@@ -19,6 +20,8 @@ export interface HaproxyWish {
   readonly server: string;
   /** Further lines of the backend. */
   readonly backend?: readonly string[];
+  /** A further server, which is checked as the gateway is, and gets no client. */
+  readonly beside?: Checked;
   /** TLS towards clients, with this certificate. */
   readonly tls?: Certified;
 }
@@ -47,7 +50,7 @@ frontend ready
     tcp-request connection reject
 backend gateway
 ${(wish.backend ?? []).map((line) => `    ${line}\n`).join("")}    server one 127.0.0.1:${wish.to} ${wish.server}
-`;
+${wish.beside ? `    server two 127.0.0.1:${wish.beside.port} ${wish.server} backup\n` : ""}`;
   await startHaproxyWith(t, home, settings, ready);
   return port;
 }
@@ -65,6 +68,34 @@ export async function startHaproxyWith(t: TestContext, home: string, settings: s
     return accepts(ready);
   };
   await until(listens, () => `haproxy does not listen: ${said}`, { every: 25 });
+}
+
+/** A server that is there to be checked. */
+export interface Checked {
+  readonly port: number;
+  /** How many checks it has had. */
+  count(): number;
+}
+
+/**
+ * Starts a server that only counts. A check that is over before the gateway has read of it leaves nothing there, not even
+ * in debug mode, so how many there were is known from a server beside it.
+ */
+export async function startChecked(t: TestContext): Promise<Checked> {
+  let count = 0;
+  const server = createServer((socket) => {
+    count++;
+    socket.on("error", () => {}).resume();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return { port: (server.address() as AddressInfo).port, count: () => count };
+}
+
+/** Waits until a server has had so many checks. */
+export async function checked(server: Checked, count = 20): Promise<void> {
+  await until(() => server.count() >= count, "checks of haproxy", { progress: server.count });
 }
 
 /** Whether somebody listens on a port of 127.0.0.1. */
