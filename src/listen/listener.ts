@@ -17,7 +17,7 @@ import type { ProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
 import type { OwnPlace } from "../upstream/own";
 import { SessionLimits, type TurnAway } from "./limits";
-import { Headers } from "./proxied";
+import { arrivalWith, Headers, resumed } from "./proxied";
 
 /** How many connections the system may queue before they are accepted. */
 const BACKLOG = 1024;
@@ -116,7 +116,7 @@ export class Listener {
 
   /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
   async serve(client: Connection, tls: TlsMode = "none", header?: ProxyHeader): Promise<void> {
-    const arrival = arrivalWith({ tls }, header);
+    const arrival = header ? arrivalWith({ tls }, header) : { tls };
     await this.#enter(client, this.#isKnown(client) ? this.gateway.serve(client, arrival) : undefined);
   }
 
@@ -184,7 +184,7 @@ export class Listener {
   #accept(socket: Socket, listened: Arrival, header?: ProxyHeader): void {
     const client = clientOf(socket, header);
     if (!this.#isKnown(client)) return;
-    const arrival = arrivalWith(listened, header);
+    const arrival = header ? arrivalWith(listened, header) : listened;
     const { limits } = this.gateway.service;
     // A sender that speaks for itself is not one client: it may have many, whose addresses it does not know.
     const bounds = header?.kind === "local" ? { ...limits, perClient: Number.POSITIVE_INFINITY } : limits;
@@ -284,19 +284,6 @@ export function clientOf(socket: Socket, header?: ProxyHeader): Connection {
   const local = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
   const client = new Connection(socket, "client", peer, local);
   return header ? resumed(client, socket) : client;
-}
-
-/** A connection whose socket reads again. */
-function resumed(client: Connection, socket: Socket): Connection {
-  socket.resume();
-  return client;
-}
-
-/** How a client has connected, by its PROXY header, too: TLS that has ended before the gateway takes the place of STLS. */
-function arrivalWith(arrival: Arrival, header: ProxyHeader | undefined): Arrival {
-  if (!header) return arrival;
-  const secure = header.kind === "client" && header.facts.tls !== null;
-  return { ...arrival, header, tls: secure && arrival.tls === "starttls" ? "none" : arrival.tls };
 }
 
 /** Where a server listens; a socket in the file system has no host and no port. */

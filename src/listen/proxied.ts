@@ -7,8 +7,10 @@
 import type { Socket } from "node:net";
 import { plainAddress } from "../base/address";
 import { type Cidr, isWithin } from "../base/cidr";
+import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import { type ProxyHeader, parseProxyHeader } from "../protocol/proxyheader";
+import type { Arrival } from "../session/needs";
 
 /** What holds for the headers of one listener. */
 interface HeaderTerms {
@@ -109,4 +111,16 @@ export class Headers {
   #refuse(client: string, code: "proxy-from" | "proxy-header", reason: string): void {
     this.emit()("notProxied", { client, code, reason });
   }
+}
+
+/** A connection whose socket reads again. */
+export function resumed(client: Connection, socket: Socket): Connection {
+  socket.resume();
+  return client;
+}
+
+/** How a client has connected, by its PROXY header, too: TLS that has ended before the gateway takes the place of STLS. */
+export function arrivalWith(arrival: Arrival, header: ProxyHeader): Arrival {
+  const secure = header.kind === "client" && header.facts.tls !== null;
+  return { ...arrival, header, tls: secure && arrival.tls === "starttls" ? "none" : arrival.tls };
 }
