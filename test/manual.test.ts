@@ -4,15 +4,21 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../src/config/commandline";
+import { readConfiguration } from "../src/config/configfile";
 import { OPTIONS } from "../src/config/optiontable";
 import { EVENTS, PROCESS_CODES } from "../src/log/events";
 import { FAILURE_CODES } from "../src/protocol/failure";
 import { DENIAL_CODES } from "../src/session/needs";
 import { TOLERATED_CODES } from "../src/session/statuslines";
+import { startScripted } from "./stage/accepting";
+import { scratch } from "./stage/acp";
+import { connectGreeted, welcome } from "./stage/dialogue";
+import { startWith } from "./stage/gateway";
+import { brisk } from "./stage/inside";
 import { MANUAL, PAGES, page } from "./stage/manual";
 import { launch, MAIN } from "./stage/process";
 import { until } from "./stage/waiting";
@@ -79,7 +85,62 @@ test("no option is told of that does not exist", () => {
   }
 });
 
-test("the manual's examples, and the README's, are command lines that are understood", () => {
+/** The configuration files that the manual and the README show. */
+function configurations(): string[] {
+  const blocks = PAGES.flatMap((name) => [...page(name).matchAll(/^\.nf\n(.*?)^\.fi$/gms)].map(([, block]) => block));
+  const shown = readme.match(/(?:^ {4}.*\n|^\n(?= {4}))+/gm)?.map((block) => block.replace(/^ {4}/gm, "")) ?? [];
+  return [...blocks, ...shown].filter((block): block is string => /^\[service\./m.test(block ?? ""));
+}
+
+test("the configuration files of the manual and of the README load", (t) => {
+  const file = join(scratch(t), "gateway.toml");
+  const all = configurations();
+  assert.ok(all.length >= 3);
+  for (const text of all) {
+    writeFileSync(file, text);
+    const { settings } = readConfiguration(file, {}, false);
+    assert.deepEqual(
+      settings.services.map(({ name }) => name),
+      ["inside", "outside"],
+      text,
+    );
+  }
+});
+
+test("the original's example for tcpproxy: two interfaces with two policies in one file", async (t) => {
+  const server = await startScripted(t, async (peer) => {
+    await peer.say("+OK local");
+    assert.deepEqual(await welcome(peer), ["USER joe@10.1.2.3", "PASS p"]);
+    await peer.line();
+  });
+  const text = configurations().find((one) => one.includes("local-pop3")) ?? assert.fail();
+  const file = join(scratch(t), "gateway.toml");
+  const here = {
+    "192.168.1.1:110": "127.0.0.1:0",
+    "140.77.194.1:110": "127.0.0.2:0",
+    "local-pop3": `127.0.0.1:${server.port}`,
+  };
+  writeFileSync(
+    file,
+    Object.entries(here).reduce((all, [word, other]) => all.replace(word, other), text),
+  );
+  const gateway = await startWith(brisk(readConfiguration(file, {}, false).settings), { t });
+  const [inside = 0, outside = 0] = gateway.ports;
+  const answer = async (place: { host: string; port: number }) => {
+    const client = await connectGreeted(place, t);
+    await client.ask("USER joe@10.1.2.3");
+    return client.ask("PASS p");
+  };
+  assert.equal(await answer({ host: "127.0.0.1", port: inside }), "-ERR [AUTH] server not permitted");
+  assert.equal(await answer({ host: "127.0.0.2", port: outside }), "+OK");
+  const { fields } = await gateway.logged("denied");
+  assert.deepEqual([fields.service, fields.code], ["inside", "not-public"]);
+  assert.equal((await gateway.logged("login")).fields.service, "outside");
+});
+
+test("the manual's examples, and the README's, are command lines that are understood", (t) => {
+  const file = join(scratch(t), "gateway.toml");
+  writeFileSync(file, configurations()[0] ?? "");
   const examples = [
     ...section("EXAMPLES")
       .replaceAll("\\e\n", "")
@@ -90,7 +151,9 @@ test("the manual's examples, and the README's, are command lines that are unders
   for (const line of [...examples, ...shown] as string[]) {
     const words = line.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
     // The programs of examples are where the reader has put them; here, they are in the repository.
-    const argv = words.map((word) => word.replace("/etc/pop3.proxy", join(TOP, "acp-examples")));
+    const argv = words.map((word) =>
+      word.replace("/etc/pop3.proxy/gateway.toml", file).replace("/etc/pop3.proxy", join(TOP, "acp-examples")),
+    );
     assert.notEqual(parseCommandLine(argv, () => "").kind, "print", line);
   }
 });

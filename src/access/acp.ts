@@ -7,8 +7,11 @@
  * acp still runs. The acp has pipes only, and never a socket of the gateway.
  */
 
-import { parseHost, parsePort, unmapped } from "../base/address";
-import type { AcpSettings, TlsMode } from "../config/settings";
+import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
+import type { Until } from "../base/until";
+import { parseServer } from "../config/places";
+import type { AcpSettings, ServerAddress, TlsMode } from "../config/settings";
+import { TLS_MODES } from "../config/tlsmodes";
 import type { Emit } from "../log/events";
 import { inheritedEnvironment } from "../process/children";
 import { WORD_LIMIT } from "../protocol/command";
@@ -18,7 +21,7 @@ import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
 import { type Denial, denial, type Route } from "../session/needs";
-import { type AccessControl, type AccessRequest, routeTo } from "./admission";
+import { type AccessControl, type AccessRequest, type Question, routeTo } from "./admission";
 import type { ProgramResult, Programs } from "./programs";
 
 /** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
@@ -40,12 +43,21 @@ export class Acp implements AccessControl {
     private readonly emit: Emit,
   ) {}
 
-  /** Runs the acp for a login. @param until ends the acp, with the signal's reason */
-  async admit(route: Route, about: AccessRequest, until: AbortSignal): Promise<Route | Denial> {
+  /** The variables that the acp would get, with their prefix; null: it would not be run, since they are not UTF-8. */
+  question(route: Route, about: AccessRequest): Question | null {
+    const { argv, prefix } = this.settings;
+    const own = variables(prefix, route, about);
+    const secret = `${prefix}PASSWD`;
+    return own && { who: argv.join(" "), parts: own, secrets: own[secret] ? [secret] : [] };
+  }
+
+  /** Runs the acp for a login. @param until ends the acp, with its reason */
+  async admit(route: Route, about: AccessRequest, until: Until): Promise<Route | Denial> {
     const { argv, prefix, timeout } = this.settings;
-    const environment = variables(prefix, route, about);
+    const own = variables(prefix, route, about);
+    const environment = { ...inheritedEnvironment(), ...own };
     const { session } = about;
-    if (!environment) return denial("not-utf8", "not UTF-8", replies.accessDenied);
+    if (!own) return denial("not-utf8", "not UTF-8", replies.accessDenied);
     // What an acp says is for people who look for its faults: `set -x` of a shell shows all passwords.
     const secrets = secretsOf(route);
     const shown = (line: string) => withoutSecrets(line.replace(/(SERVERPASSWD=).*/, "$1***"), secrets);
@@ -72,11 +84,8 @@ function refusal({ status, stdout, how }: ProgramResult): Denial {
   return { ...denial(code, `acp: ${how}`, reply), temporary: temporary || isTemporary(reply) };
 }
 
-/**
- * The acp's environment: its variables, and the gateway's environment without the variables that are for the gateway
- * alone. null: a value is not UTF-8.
- */
-function variables(prefix: string, route: Route, about: AccessRequest): NodeJS.ProcessEnv | null {
+/** The acp's variables, which it gets besides the environment of the gateway; null: a value is not UTF-8. */
+function variables(prefix: string, route: Route, about: AccessRequest): Record<string, string> | null {
   const values: Record<string, string> = {
     INTERFACE: about.interface.host,
     PORT: about.interface.port ? String(about.interface.port) : "",
@@ -88,7 +97,7 @@ function variables(prefix: string, route: Route, about: AccessRequest): NodeJS.P
     PASSWD: route.proxyPassword,
     SESSION: about.session,
   };
-  const environment = inheritedEnvironment();
+  const environment: Record<string, string> = {};
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
     for (const name in values) {
@@ -108,23 +117,41 @@ function variables(prefix: string, route: Route, about: AccessRequest): NodeJS.P
 function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | null {
   if (answer.length > ANSWER_BOUND) return null;
   const to: { -readonly [Key in keyof Route]: Route[Key] } = { ...route };
-  const named: { host?: string; port?: number } = {};
+  let server: ServerAddress | null = null;
+  let port: number | null = null;
+  let tls: TlsMode | undefined;
   for (const line of answer.split("\n")) {
     if (line === "") continue;
     const [, name, value = ""] = /^([A-Z]+)=(.*)$/.exec(line) ?? [];
     if (hasControl(line) || value.length > WORD_LIMIT) return null;
-    const host = name === "SERVER" ? parseHost(value.replace(/^\[(.*)\]$/, "$1")) : null;
-    const port = name === "SERVERPORT" ? parsePort(value) : null;
-    if (host !== null) named.host = host;
-    else if (port !== null) named.port = port;
+    if (name === "SERVER") server = answeredServer(value);
+    else if (name === "SERVERPORT") port = parsePort(value);
+    else if (name === "SERVERTLS") tls = TLS_MODES.find((mode) => mode === value);
     else if (name === "SERVERLOGIN" && value) to.user = value;
     else if (name === "SERVERPASSWD") to.secret = { kind: "password", password: value };
     else return null;
+    if (name === "SERVER" && !server) return null;
+    if (name === "SERVERPORT" && port === null) return null;
+    if (name === "SERVERTLS" && tls === undefined) return null;
   }
-  return routeTo(to, named, otherwise);
+  port ??= server?.port ?? null;
+  tls ??= server?.tls;
+  if (port === POP3S_PORT && tls !== undefined && tls !== "tls") return null;
+  return routeTo(to, { host: server?.host, port: port ?? undefined, tls }, otherwise, "the acp");
+}
+
+/** A server that the acp has answered; an IPv6 address may stand without brackets. */
+function answeredServer(value: string): ServerAddress | null {
+  const host = parseHost(value);
+  if (host !== null) return { host, port: null };
+  try {
+    return parseServer(value);
+  } catch {
+    return null;
+  }
 }
 
 /** A line of an answer for the log, with "***" for all that may be a password. */
 function withoutSecret(line: string): string {
-  return /^(?:SERVER(?:PORT|LOGIN)?=.*|)$/.test(line) ? line : line.replace(/^(SERVERPASSWD=)?.*$/, "$1***");
+  return /^(?:SERVER(?:PORT|LOGIN|TLS)?=.*|)$/.test(line) ? line : line.replace(/^(SERVERPASSWD=)?.*$/, "$1***");
 }

@@ -7,12 +7,10 @@ import { Minimatch } from "minimatch";
 import { bracketed, POP3_PORT, POP3S_PORT } from "../base/address";
 import type { ServerEntry } from "../config/servers";
 
-/** What the allow list says of one server. */
-export type ListVerdict = "refused" | "permitted" | "permitted if public or listed";
-
 /** The ports of POP3 and of POP3 over TLS, which need no entry. */
 export const POP3_PORTS: ReadonlySet<number> = new Set([POP3_PORT, POP3S_PORT]);
 
+/** An entry that is ready to match. */
 interface Matcher extends ServerEntry {
   matches(host: string): boolean;
 }
@@ -26,17 +24,23 @@ export class AllowList {
   }
 
   /**
-   * Whether this host and port may be selected. An entry without wildcards permits the host whatever its addresses are.
+   * The entry that permits a host: the first one without wildcards, which permits it whatever its addresses are, else
+   * the first one with wildcards; null: none does.
    *
    * @param host as `parseHost` gives it
+   * @param portFor the port that would be dialled if this entry permits the host
    */
-  verdict(host: string, port: number): ListVerdict {
+  permitting(host: string, portFor: (entry: ServerEntry) => number): ServerEntry | null {
     const name = bracketed(host);
-    const matching = this.#entries.filter(
-      (entry) => (POP3_PORTS.has(port) || entry.port === port || entry.port === "*") && entry.matches(name),
-    );
-    if (matching.length === 0) return "refused";
-    return matching.every((entry) => entry.wild) ? "permitted if public or listed" : "permitted";
+    let wild: ServerEntry | null = null;
+    for (const entry of this.#entries) {
+      if ((entry.wild && wild) || !entry.matches(name)) continue;
+      const port = portFor(entry);
+      if (!POP3_PORTS.has(port) && entry.port !== port && entry.port !== "*") continue;
+      if (!entry.wild) return entry;
+      wild = entry;
+    }
+    return wild;
   }
 
   /** Whether an entry matches an IP address. @param address without brackets */

@@ -7,7 +7,8 @@
  * against the client.
  */
 
-import { setTimeout as pause } from "node:timers/promises";
+import { Abort, pause, type Until } from "../base/until";
+import { showUrl } from "../config/authhttp";
 import type { AuthHttpSettings, TlsMode } from "../config/settings";
 import type { Emit } from "../log/events";
 import { secretsOf } from "../protocol/credentials";
@@ -15,42 +16,67 @@ import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { cleaned, isTemporary, responseCode, withKnownCode } from "../protocol/response";
 import { type Denial, denial, NO_SERVER, type Route } from "../session/needs";
-import { type AccessControl, type AccessRequest, routeTo } from "./admission";
+import { type AccessControl, type AccessRequest, type Question, routeTo } from "./admission";
 import { type AuthVerdict, verdictOf } from "./authanswer";
-import { requestHeaders } from "./authrequest";
-import type { Requests } from "./requests";
+import { hostHeader, requestHeaders } from "./authrequest";
+import { readHeaders } from "./headerfile";
+import type { HttpAnswer, Requests } from "./requests";
 
 /** How often a service that answers WAIT is asked again. */
 const AGAIN = 5;
 
 /** An auth_http service. */
 export class AuthHttp implements AccessControl {
+  readonly #settings: AuthHttpSettings;
+
   /**
+   * @param settings of which the file with headers is read
    * @param memory has the requests of all sessions
    * @param otherwise the TLS mode for a port that the service answers, unless that is 995
+   * @throws Error in one line, with the file, if it can't be read or used
    */
   constructor(
-    private readonly settings: AuthHttpSettings,
+    settings: AuthHttpSettings,
     private readonly otherwise: TlsMode,
     private readonly memory: { readonly requests: Requests },
     private readonly emit: Emit,
-  ) {}
+  ) {
+    const { headers, headerFile } = settings;
+    this.#settings =
+      headerFile === undefined ? settings : { ...settings, headers: [...headers, ...readHeaders(headerFile)] };
+  }
 
-  /** Asks the service about a login. @param until ends the request, with the signal's reason */
-  async admit(route: Route, about: AccessRequest, until: AbortSignal): Promise<Route | Denial> {
-    const headers = requestHeaders(this.settings, route, about);
+  /** The headers of a request. */
+  question(route: Route, about: AccessRequest): Question {
+    const { headers } = this.#settings;
+    const sent = requestHeaders(this.#settings, route, about);
+    const parts = Object.fromEntries(
+      sent.flatMap((name, at) => (at % 2 === 0 ? [[name, sent[at + 1] as string]] : [])),
+    );
+    return { who: showUrl(this.#settings), parts, secrets: ["Auth-Pass", ...headers.map(({ name }) => name)] };
+  }
+
+  /** Sends a request without a login. */
+  probe(): Promise<HttpAnswer> {
+    const { headers, timeout } = this.#settings;
+    const sent = ["Host", hostHeader(this.#settings), ...headers.flatMap(({ name, value }) => [name, value])];
+    return this.memory.requests.ask({ to: this.#settings, headers: sent, timeout }, new Abort());
+  }
+
+  /** Asks the service about a login. @param until ends the request, with its reason */
+  async admit(route: Route, about: AccessRequest, until: Until): Promise<Route | Denial> {
+    const headers = requestHeaders(this.#settings, route, about);
     for (let asked = 0; ; asked++) {
       const verdict = await this.#ask(headers, route, about, until);
       if (verdict.kind !== "again") return this.#obey(verdict, route, about);
       if (asked === AGAIN) return failed("WAIT again and again");
-      await pause(verdict.wait, undefined, { signal: until }).catch(() => {
-        throw until.reason;
-      });
+      await pause(verdict.wait, until);
     }
   }
 
-  async #ask(headers: string[], route: Route, { session }: AccessRequest, until: AbortSignal): Promise<AuthVerdict> {
-    const { settings, memory, emit } = this;
+  async #ask(headers: string[], route: Route, { session }: AccessRequest, until: Until): Promise<AuthVerdict> {
+    const { memory, emit } = this;
+    const settings = this.#settings;
     const began = performance.now();
     const answer = await memory.requests.ask({ to: settings, headers, timeout: settings.timeout }, until);
     const verdict = answer.kind === "none" ? answer : verdictOf(answer.status, answer.headers);
@@ -62,7 +88,7 @@ export class AuthHttp implements AccessControl {
   #obey(verdict: Exclude<AuthVerdict, { kind: "again" }>, route: Route, { session }: AccessRequest): Route | Denial {
     if (verdict.kind === "denied") return deniedAs(verdict.text, verdict.wait, secretsOf(route));
     if (verdict.kind === "none") return failed(verdict.why);
-    const to = verdict.kind === "granted" ? routeTo(route, verdict, this.otherwise) : null;
+    const to = verdict.kind === "granted" ? routeTo(route, verdict, this.otherwise, "the auth_http service") : null;
     if (verdict.kind === "granted" && to && to.host !== NO_SERVER) {
       const { user = to.user, password } = verdict;
       return { ...to, user, secret: password === undefined ? to.secret : { kind: "password", password } };

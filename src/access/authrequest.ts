@@ -3,6 +3,7 @@
  * for nginx understand it. The manual's section "Access Control by HTTP" says what differs.
  */
 
+import { bracketed } from "../base/address";
 import type { AuthHttpSettings } from "../config/settings";
 import { withoutZone } from "../protocol/ipaddress";
 import type { Route } from "../session/needs";
@@ -18,9 +19,10 @@ export function requestHeaders(
 ): string[] {
   const { secret } = route;
   const pairs: Pairs = [
-    ["Host", host.includes(":") ? `[${host}]` : host],
+    ["Host", hostHeader({ host })],
     ["Auth-Method", secret.kind === "token" ? secret.mechanism.toLowerCase() : "plain"],
-    ["Auth-User", asNginxEscapes(route.user)],
+    // Whoever has given the password: the user map may give several users one name at the server.
+    ["Auth-User", asNginxEscapes(route.givenUser ?? route.user)],
     ["Auth-Pass", asNginxEscapes(secret.kind === "token" ? secret.token : secret.password)],
     ["Auth-Protocol", "pop3"],
     // A refused login ends the session.
@@ -30,6 +32,11 @@ export function requestHeaders(
   if (route.selected) pairs.push(["Auth-Server", route.host], ["Auth-Server-Port", route.port]);
   for (const { name, value } of headers) pairs.push([name, value]);
   return pairs.flatMap(([name, value]) => [name, String(value)]);
+}
+
+/** The value of Host. */
+export function hostHeader({ host }: Pick<AuthHttpSettings, "host">): string {
+  return bracketed(host);
 }
 
 /** Where the client is, and how it has connected. */

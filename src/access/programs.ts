@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import type { Until } from "../base/until";
 import { OUTPUT_BOUND, passLines, Starts, signalGroup } from "../process/children";
 
 /** A program to run. */
@@ -66,7 +67,7 @@ export class Programs {
    * @returns also if the program could not be started
    * @throws the reason of `until`
    */
-  async run(program: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
+  async run(program: ProgramCall, until: Until): Promise<ProgramResult> {
     const give = await this.#slots.take(until);
     try {
       while (this.starts.wait > 0 && !until.aborted) await pause(this.starts.wait);
@@ -82,7 +83,7 @@ export class Programs {
     for (const group of this.#groups) signalGroup(group, "SIGKILL");
   }
 
-  #run({ argv, environment: env, timeout, said }: ProgramCall, until: AbortSignal): Promise<ProgramResult> {
+  #run({ argv, environment: env, timeout, said }: ProgramCall, until: Until): Promise<ProgramResult> {
     const [program = "", ...words] = argv;
     const began = performance.now();
     let child: ChildProcess;

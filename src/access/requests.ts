@@ -8,6 +8,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SecureContext } from "node:tls";
 import { reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import type { Until } from "../base/until";
 import type { AuthHttpUrl } from "../config/settings";
 import { tlsReason } from "../tls/faults";
 import { systemContext } from "../tls/servers";
@@ -58,7 +59,7 @@ export class Requests {
    * @param until gives up, with its reason
    * @throws the reason of `until`
    */
-  async ask(call: HttpCall, until: AbortSignal): Promise<HttpAnswer> {
+  async ask(call: HttpCall, until: Until): Promise<HttpAnswer> {
     const give = await this.#slots.take(until);
     try {
       const ends = performance.now() + call.timeout;
@@ -76,7 +77,7 @@ export class Requests {
   }
 
   /** @param kept whether a kept connection may be used */
-  #ask(call: HttpCall, ends: number, kept: boolean, until: AbortSignal): Promise<HttpAnswer | "stale"> {
+  #ask(call: HttpCall, ends: number, kept: boolean, until: Until): Promise<HttpAnswer | "stale"> {
     return new Promise((resolve, reject) => {
       const request = this.#request(call, kept);
       // By default Node drops what is beyond 2000 headers.

@@ -9,6 +9,7 @@
 
 import { network } from "../base/address";
 import { now } from "../base/clock";
+import type { Until } from "../base/until";
 import type { Limits } from "../config/settings";
 import type { Attempt } from "../session/needs";
 import { Refusals } from "./refusals";
@@ -85,7 +86,7 @@ export class Throttle {
    * @returns null: too many others wait, or the wait took too long
    * @throws the reason of `until`
    */
-  async attempt({ address, user }: Applicant, limits: Delays, until: AbortSignal): Promise<Attempt | null> {
+  async attempt({ address, user }: Applicant, limits: Delays, until: Until): Promise<Attempt | null> {
     if (until.aborted) throw until.reason;
     const client = network(address);
     const pair = copyOf(`${client} ${user.slice(0, NAME_BOUND)}`);
@@ -95,7 +96,7 @@ export class Throttle {
   }
 
   /** Whether the attempt has its turn. @param within how long it waits @throws the reason of `until` */
-  #turn(line: Line, pair: string, within: number, until: AbortSignal): Promise<boolean> {
+  #turn(line: Line, pair: string, within: number, until: Until): Promise<boolean> {
     return new Promise((resolve, reject) => {
       let late: NodeJS.Timeout | undefined;
       const leave = () => {

@@ -1,9 +1,8 @@
 /** The part of --check that looks at access control: whether a program can be run, or an HTTP service answers. */
 
 import { delimiter, join } from "node:path";
-import { bracketed } from "../base/address";
 import { showUrl } from "../config/authhttp";
-import type { AuthHttpSettings, Service } from "../config/settings";
+import type { AuthHttpUrl, Service } from "../config/settings";
 import { isProgram } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 
@@ -17,11 +16,9 @@ export async function checkAccess({ access }: Service, gateway: Gateway | null):
   return [`access control by ${access.acp.argv.join(" ")}`];
 }
 
-/** Sends a request without a login: whatever the service answers to that, it is there, and speaks HTTP. */
-async function answering(settings: AuthHttpSettings, { memory }: Gateway): Promise<string> {
-  const headers = ["Host", bracketed(settings.host), ...settings.headers.flatMap(({ name, value }) => [name, value])];
-  const never = new AbortController().signal;
-  const answer = await memory.requests.ask({ to: settings, headers, timeout: settings.timeout }, never);
-  if (answer.kind === "none") throw new Error(`${showUrl(settings)}: ${answer.why}`);
-  return `access control by ${showUrl(settings)}, which answers ${answer.status} to a request without a login`;
+/** Whatever the service answers to a request without a login, it is there, and speaks HTTP. */
+async function answering(url: AuthHttpUrl, gateway: Gateway): Promise<string> {
+  const answer = await gateway.probe();
+  if (answer?.kind !== "answer") throw new Error(`${showUrl(url)}: ${answer?.why}`);
+  return `access control by ${showUrl(url)}, which answers ${answer.status} to a request without a login`;
 }

@@ -2,94 +2,152 @@
  * --check: shows what would run, and tries whether it can. The checks have the rights that sessions will have:
  * certificates can be used, the client log can be written, the acp can be run, and the default server is looked up,
  * connected to, with TLS as in sessions, and sends a greeting. There is no login. The command line has checked the
- * options before.
+ * options before. With --as there is the dry run of one login instead (dryrun.ts).
  */
 
-import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { placeOf } from "../access/routing";
-import { type HostPort, isAddress, showHostPort } from "../base/address";
-import { inWords, reasonOf } from "../base/faults";
-import { clamd, command } from "../config/places";
-import { namedServers } from "../config/rules";
-import type { Service, Settings, TlsMode } from "../config/settings";
+import { showHostPort } from "../base/address";
+import { inWords } from "../base/faults";
+import type { Request } from "../config/commandline";
+import { configText } from "../config/configtext";
+import { command } from "../config/places";
+import { isDaemon } from "../config/rules";
+import type { ServerEntry } from "../config/servers";
+import type { ServerAddress, Service, Settings, TlsMode } from "../config/settings";
+import { namedServers } from "../config/tlsrules";
 import { servers as allowed, networks } from "../config/values";
-import { Gateway } from "../gateway/gateway";
+import { type Gateway, makeGateways } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
 import type { Emit } from "../log/events";
 import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
-import { spoolFolder } from "../scan/spool";
-import { systemResolve } from "../upstream/lookup";
 import { requireSockets } from "../upstream/sshmaster";
 import { checkAccess } from "./authcheck";
+import { dryRun } from "./dryrun";
 import { checkServer } from "./servercheck";
+import { clientLog, listedNames, listeners, scanner } from "./servicecheck";
 import { logWarning, startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
 const LINE_BOUND = 512;
 
+/** EX_CONFIG of sysexits.h. */
+const CONFIG = 78;
+
 /** What the checks make. */
 interface Made {
-  gateway: Gateway | null;
-  /** What the command of --via, or ssh, has said. */
+  /** By their services; a service whose files have a fault has none. */
+  readonly gateways: Map<Service, Gateway>;
+  readonly memory: Memory;
+  /** What the command of --via, ssh, or an access control program has said. */
   readonly said: string[];
 }
 
 /** The results of the checks. */
 interface Findings {
   readonly lines: readonly string[];
-  /** Whether no check has failed. */
-  readonly sound: boolean;
+  /** The exit status. */
+  readonly status: number;
 }
 
-/** Checks what can be checked without a client. The process loses root in it. Never rejects. */
-export async function check(settings: Settings): Promise<Findings> {
-  const { service } = settings;
-  const lines = summary(settings);
+type CheckRequest = Request & { readonly kind: "check" };
+type Step = readonly [what: string, find: () => Promise<readonly string[]> | readonly string[], service?: Service];
+
+/** Checks what can be checked without a client. The process loses root in it. @throws UsageFault */
+export async function check(request: CheckRequest): Promise<Findings> {
+  const { file, dry } = request;
+  const made: Made = { gateways: new Map(), memory: new Memory(), said: [] };
+  try {
+    if (dry) return await dryFindings(request, made);
+    const { lines, sound } = await takeSteps(request, made);
+    const status = sound ? 0 : CONFIG;
+    if (file === undefined && !request.changed) return { lines, status };
+    const text = configText(request.own, request.services, request.changed);
+    return { lines: [...lines.map((line) => `# ${line}`), "", ...text], status };
+  } finally {
+    await made.memory.close();
+  }
+}
+
+/** Takes the steps in turn; one that fails leaves the others to be taken. */
+async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<{ lines: string[]; sound: boolean }> {
+  const { services } = settings;
   const byRoot = isRoot();
-  let sound = true;
-  const made: Made = { gateway: null, said: [] };
-  for (const [what, find] of [
-    ["listeners", () => listeners(service)],
+  const gatewayOf = (service: Service) => made.gateways.get(service) ?? null;
+  const steps: Step[] = [
+    ...services.map((one): Step => ["listeners", () => listeners(one), one]),
     ["pidfile", () => pidfile(settings)],
-    ["files", () => filesOf(service, made)],
+    ...services.map((one): Step => ["files", () => filesOf(one, made), one]),
     ["user", () => becomeUser(settings, made)],
-    ["warnings", () => warnings(settings, made.gateway, byRoot)],
-    ["client log", () => clientLog(service)],
-    ["access control", () => checkAccess(service, made.gateway)],
-    ["virus scanner", () => scanner(made.gateway)],
-    ["list", () => listedNames(service)],
-    // A server that fails leaves the others to be checked. Without a gateway its files have failed the check before.
-    ...namedServers(service).map(
-      (server) => ["server", async () => (made.gateway ? checkServer(made.gateway, server) : [])] as const,
-    ),
-  ] as const) {
+    ["warnings", () => warnings(settings, made, byRoot, file)],
+    ...services.flatMap((one): Step[] => [
+      ["client log", () => clientLog(one), one],
+      ["access control", () => checkAccess(one, gatewayOf(one)), one],
+      ["virus scanner", () => scanner(gatewayOf(one)), one],
+      ["list", () => listedNames(one), one],
+      // Without a gateway its files have failed the check before.
+      ...namedServers(one).map((server): Step => {
+        const gateway = () => gatewayOf(one);
+        return ["server", async () => (gateway() ? checkServer(gateway() as Gateway, server) : []), one];
+      }),
+    ]),
+  ];
+  const lines = summary(settings, file);
+  let sound = true;
+  for (const [what, find, service] of steps) {
+    const about = service?.name === undefined ? "" : `${service.name}: `;
     try {
-      lines.push(...(await find()));
+      lines.push(...(await find()).map((line) => `${about}${line}`));
     } catch (thrown) {
       sound = false;
-      lines.push(...made.said.splice(0).map((line) => `command says: ${plain(line, LINE_BOUND)}`));
-      lines.push(`FAULT: ${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
+      lines.push(...made.said.splice(0).map((line) => `${about}command says: ${plain(line, LINE_BOUND)}`));
+      lines.push(`FAULT: ${about}${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
     }
   }
-  await made.gateway?.memory.close();
   return { lines, sound };
 }
 
+/** The way of one login. A fault of the files, or of the user, is one of the settings. */
+async function dryFindings({ settings, file, entryLines, dry }: CheckRequest, made: Made): Promise<Findings> {
+  try {
+    for (const service of settings.services) await filesOf(service, made);
+    becomeUser(settings, made);
+  } catch (thrown) {
+    return { lines: [`FAULT: ${plain(inWords(thrown as Error), LINE_BOUND)}`], status: CONFIG };
+  }
+  const gateways = settings.services.flatMap((service) => made.gateways.get(service) ?? []);
+  const lineOf = (entry: ServerEntry) => {
+    const line = entryLines?.get(entry);
+    return line === undefined ? null : `${file}:${line}`;
+  };
+  return dryRun(gateways, dry as NonNullable<typeof dry>, { said: made.said, lineOf });
+}
+
 /** How the gateway would be started: by a person or a service manager, or by a superserver. */
-function startOf({ process: own, service, log }: Settings): Start {
-  return { foreground: own.foreground || log.debug, stderrIsClient: service.listen.length === 0 };
+function startOf(settings: Settings): Start {
+  const { process: own, log } = settings;
+  return { foreground: own.foreground || log.debug, stderrIsClient: !isDaemon(settings) };
 }
 
 /** The settings that decide where clients connect, and to which servers they get. */
-function summary(settings: Settings): string[] {
-  const { process: own, service } = settings;
-  const { listen, clients, servers, access } = service;
-  const shown = (list: readonly HostPort[]) =>
+function summary(settings: Settings, file: string | undefined): string[] {
+  const { process: own, services } = settings;
+  return [
+    ...(file === undefined ? [] : [`configuration: ${file}`]),
+    ...services.flatMap((service) => {
+      const about = service.name === undefined ? "" : `${service.name}: `;
+      return summaryOf(service).map((line) => `${about}${line}`);
+    }),
+    `runs as ${isRoot() ? own.user : "the user that starts it"}`,
+    `log: ${logWay(settings.log, startOf(settings)).words}`,
+  ];
+}
+
+function summaryOf({ listen, clients, servers, access }: Service): string[] {
+  const shown = (list: readonly ServerAddress[]) =>
     list
       .map((one) => placeOf(one, servers.tls))
       .map(({ host, port, tls }) => `${showHostPort(host, port)}${shownTls(tls)}`)
@@ -105,30 +163,17 @@ function summary(settings: Settings): string[] {
     places.length > 0
       ? `listens on ${places.join("; ")}`
       : `is started by a superserver${shownTls(clients.tls)}${headers(clients.proxy)}`,
-    `runs as ${isRoot() ? own.user : "the user that starts it"}`,
     `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
     `servers that clients may select: ${access.selection ? selectable : "none"}`,
     ...(servers.sendProxy ? [`servers get a PROXY header, version ${servers.sendProxy}`] : []),
     ...(servers.via ? [`servers are reached through ${command.show(servers.via)}`] : []),
     ...(servers.ssh === undefined ? [] : [`servers are reached through ssh to ${servers.ssh}`]),
-    `log: ${logWay(settings.log, startOf(settings)).words}`,
   ];
 }
 
-function shownTls(tls: TlsMode): string {
+/** A TLS mode in words, behind a place. */
+export function shownTls(tls: TlsMode): string {
   return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
-}
-
-/** Tries to listen on each interface, on any port: the port itself may be in use by the daemon with these settings. */
-async function listeners({ listen }: Service): Promise<string[]> {
-  for (const { host } of listen) {
-    if (host === null) continue;
-    const server = createServer();
-    const address = isAddress(host) ? host : ((await systemResolve(host))[0] as string);
-    await once(server.listen(0, address), "listening");
-    server.close();
-  }
-  return [];
 }
 
 /** Tries the directory of the pidfile: the file itself may belong to the running daemon. */
@@ -138,77 +183,57 @@ function pidfile({ process: { pidfile: file } }: Settings): string[] {
 }
 
 /** Makes a gateway, which reads all files before root is dropped. A fault of one file leaves the rest to be checked. */
-function filesOf(service: Service, made: Made): string[] {
+async function filesOf(service: Service, made: Made): Promise<string[]> {
   const hear: Emit = (name, fields) => {
-    if (name === "viaSaid" && "said" in fields) made.said.push(String(fields.said));
+    if ((name === "viaSaid" || name === "acpSaid") && "said" in fields) made.said.push(String(fields.said));
   };
-  const make = (one: Service) => new Gateway(one, new Memory(), hear);
+  const make = async (one: Service) => (await makeGateways([one], made.memory, hear, false))[0];
+  let gateway: Gateway;
   try {
-    made.gateway = make(service);
+    gateway = await make(service);
   } catch (thrown) {
-    if (service.clients.certificates.length > 0) {
-      made.gateway = make({ ...service, clients: { ...service.clients, certificates: [] } });
-    }
+    const { clients } = service;
+    const without = { ...service, clients: { ...clients, certificates: [] } };
+    const keep = (one: Gateway) => made.gateways.set(service, one);
+    if (clients.certificates.length > 0) await make(without).then(keep, () => {}); // the first fault is told
     throw thrown;
   }
-  return made.gateway.certificates.map((name) => `certificate ${name}`);
+  made.gateways.set(service, gateway);
+  const { map } = service.access;
+  return [
+    ...gateway.certificates.map((name) => `certificate ${name}`),
+    ...(map === undefined ? [] : [`user map ${map}`]),
+  ];
 }
 
 /** Drops root, so that the next checks have the rights of sessions. If that fails, nothing is started as root. */
-function becomeUser({ process: { user }, service }: Settings, made: Made): string[] {
-  const { gateway } = made;
-  made.gateway = null;
-  const ssh = service.servers.ssh !== undefined;
+function becomeUser({ process: { user }, services }: Settings, made: Made): string[] {
+  const ssh = services.some(({ servers }) => servers.ssh !== undefined);
+  const gateways = [...made.gateways];
+  made.gateways.clear();
   try {
     if (isRoot() && ssh) requireHome(user);
   } finally {
     if (isRoot() && accountOf(user).uid !== 0) dropPrivileges(user);
   }
   if (ssh) requireSockets();
-  made.gateway = gateway;
+  for (const [service, gateway] of gateways) made.gateways.set(service, gateway);
   return [];
 }
 
-/** The warnings that a start would log. @param gateway null: its files have failed the check before */
-async function warnings(settings: Settings, gateway: Gateway | null, byRoot: boolean): Promise<string[]> {
-  if (!gateway) return [];
-  const { service, process: own } = settings;
-  const daemon = service.listen.length > 0;
+/** The warnings that a start would log. Without a gateway, its files have failed the check before. */
+async function warnings(settings: Settings, made: Made, byRoot: boolean, file?: string): Promise<string[]> {
+  const [first, ...others] = made.gateways.values();
+  if (!first) return [];
+  const { process: own } = settings;
   const log = await logWarning(settings.log, startOf(settings));
-  const started = { byRoot, user: own.user, daemon, log };
+  const started = { byRoot, user: own.user, daemon: isDaemon(settings), log, file };
   // That a folder can't be written is a fault here.
-  const told = startWarnings(gateway, started).filter(
+  const told = startWarnings([first, ...others], started).filter(
     ({ event }) => event !== "clientLogUnusable" && event !== "scanDoubtful",
   );
-  return told.map(({ reason }) => `warning: ${reason}`);
-}
-
-/** Looks up the names of the list that have no wildcards. */
-async function listedNames({ access }: Service): Promise<string[]> {
-  const names = (access.selection?.servers ?? []).filter(({ wild, pattern }) => !wild && !pattern.startsWith("["));
-  const unknown = names.map(async ({ pattern }) => {
-    if (isAddress(pattern)) return [];
-    return systemResolve(pattern).then(
-      () => [],
-      (thrown: Error) => [`warning: -s ${pattern}: ${reasonOf(thrown)}`],
-    );
+  return told.map(({ gateway, reason }) => {
+    const name = gateway?.service.name;
+    return `warning: ${name === undefined ? "" : `${name}: `}${reason}`;
   });
-  return (await Promise.all(unknown)).flat();
-}
-
-function clientLog({ access: { clientLog: folder } }: Service): string[] {
-  if (folder === undefined) return [];
-  accessSync(folder, constants.W_OK | constants.X_OK);
-  return [`client log in ${folder}`];
-}
-
-/** Asks clamd, and tries the folders for mails. @param gateway null: its files have failed the check before */
-async function scanner(gateway: Gateway | null): Promise<string[]> {
-  const { scan } = gateway?.service ?? {};
-  if (!gateway?.scanner || !scan) return [];
-  for (const folder of [spoolFolder(), ...(scan.quarantine === undefined ? [] : [scan.quarantine])]) {
-    accessSync(folder, constants.W_OK | constants.X_OK);
-  }
-  await gateway.scanner.ready();
-  return [`virus scanner at ${clamd.show(scan.clamd)}: ${plain(await gateway.scanner.version(), LINE_BOUND)}`];
 }

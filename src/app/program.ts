@@ -1,17 +1,19 @@
 /**
  * From the command line to the end of the process. Only this file ends the process. The exit status is that of
- * sysexits.h: 0, 64 (usage), 69 (the gateway can't serve), 70 (a fault in the gateway), 74 (a text could not be written),
- * 78 (--check found a fault).
+ * sysexits.h: 0, 64 (usage), 66 (no configuration file), 69 (the gateway can't serve), 70 (a fault in the gateway), 74 (a
+ * text could not be written), 75 (a dry run has no answer), 77 (a file that others can write, or a dry run is refused), 78
+ * (the configuration file, or --check, has a fault).
  */
 
 import { version } from "../base/version";
-import { parseCommandLine } from "../config/commandline";
+import { parseCommandLine, type Request } from "../config/commandline";
 import { defaults } from "../config/options";
-import { UsageFault } from "../config/rules";
-import type { Settings } from "../config/settings";
+import { isDaemon, UsageFault } from "../config/rules";
+import { ConfigFault } from "../config/trustedtext";
 import { refuseClient } from "../listen/refuse";
 import { openLog } from "../log/open";
 import { closeInherited, inBackground, launch, report } from "../process/background";
+import { isRoot } from "../process/privileges";
 import { check } from "./check";
 import { run } from "./run";
 
@@ -19,7 +21,6 @@ const USAGE = 64;
 const UNAVAILABLE = 69;
 const SOFTWARE = 70;
 const OUTPUT = 74;
-const CONFIG = 78;
 
 /**
  * Does what the command line says, and ends the process.
@@ -29,36 +30,37 @@ const CONFIG = 78;
  */
 export function main(argv: readonly string[], stderrIsClient: boolean): void {
   obey(argv, stderrIsClient).catch(async (thrown: Error) => {
-    const usage = thrown instanceof UsageFault;
-    await complain(usage ? thrown.message : (thrown.stack ?? thrown.message), stderrIsClient);
+    const told = thrown instanceof UsageFault || thrown instanceof ConfigFault;
+    const lines = told ? thrown.message.split("\n") : [thrown.stack ?? thrown.message];
+    for (const line of lines) await complain(line, stderrIsClient);
     if (stderrIsClient) await refuseClient();
-    process.exit(usage ? USAGE : SOFTWARE);
+    process.exit(thrown instanceof ConfigFault ? thrown.status : told ? USAGE : SOFTWARE);
   });
 }
 
 async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<void> {
-  const request = parseCommandLine(argv, version);
+  const request = parseCommandLine(argv, version, isRoot());
   if (request.kind === "print") {
     await print(request.text);
     process.exit(0);
   }
-  const { kind, settings } = request;
-  if (kind === "check") return checked(settings);
-  const daemon = settings.service.listen.length > 0;
+  if (request.kind === "check") return checked(request);
+  const { settings } = request;
+  const daemon = isDaemon(settings);
   const exit = () => process.exit(SOFTWARE);
   const started = async (fault: string | null, warnings: readonly string[] = []) => {
     if (!stderrIsClient) for (const warning of warnings) await complain(`warning: ${warning}`, stderrIsClient);
     await complain(fault, stderrIsClient);
   };
   if (!daemon || settings.log.debug || settings.process.foreground) {
-    const served = await run(settings, { stderrIsClient, started, exit });
+    const served = await run(request, { stderrIsClient, started, exit });
     // A client that expects TLS can't read the answer.
-    if (!served && stderrIsClient && settings.service.clients.tls !== "tls") await refuseClient();
+    if (!served && stderrIsClient && settings.services[0].clients.tls !== "tls") await refuseClient();
     return end(served);
   }
   if (inBackground()) {
     closeInherited();
-    return end(await run(settings, { stderrIsClient, started: report, exit }));
+    return end(await run(request, { stderrIsClient, started: report, exit }));
   }
   const { fault, warnings } = await launch(argv);
   await started(fault, warnings);
@@ -71,10 +73,10 @@ function end(served: boolean): never {
   process.exit(served ? 0 : UNAVAILABLE);
 }
 
-async function checked(settings: Settings): Promise<void> {
-  const { lines, sound } = await check(settings);
+async function checked(request: Request & { kind: "check" }): Promise<void> {
+  const { lines, status } = await check(request);
   await print(lines.map((line) => `${line}\n`).join(""));
-  process.exit(sound ? 0 : CONFIG);
+  process.exit(status);
 }
 
 /** Writes to stdout. A reader that has left has read enough; any other fault ends the process. */

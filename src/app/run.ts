@@ -4,10 +4,10 @@
 
 import type { HostPort } from "../base/address";
 import { inWords } from "../base/faults";
-import { UsageFault } from "../config/rules";
+import { isDaemon, UsageFault } from "../config/rules";
 import type { Service, Settings } from "../config/settings";
 import { startDemo } from "../demo/demo";
-import { Gateway } from "../gateway/gateway";
+import { makeGateways } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { Daemon } from "../listen/daemon";
 import { Listener } from "../listen/listener";
@@ -16,16 +16,33 @@ import type { Emit } from "../log/events";
 import { logWay, type OpenLog, openLog, type Start } from "../log/open";
 import { closeDebugger, closeDebuggerLater } from "../process/debugger";
 import { kindOf } from "../process/descriptor";
+import { boundYoungGeneration } from "../process/heap";
+import { Notify } from "../process/notify";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { requireSockets } from "../upstream/sshmaster";
+import { Reload, servingWords, warnOf } from "./reload";
 import { endOnSignal, reloadOnSignal } from "./signals";
 import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
+
+/** Where settings come from. */
+export interface SettingsSource {
+  readonly settings: Settings;
+  /** The configuration file; absent: the command line has all settings. */
+  readonly file?: string | undefined;
+  /** The settings anew. @throws ConfigFault */
+  reread(): Settings;
+}
+
+/** The gateways of all services. */
+type Gateways = Listener["gateways"];
 
 /** The daemon or a superserver's sockets, as `run` needs them. */
 interface Acceptor {
   /** Opens what only root may be permitted to open. @throws Error */
   open?(): Promise<void>;
+  /** Serves new clients with these gateways. @throws Error with nothing changed */
+  replace(gateways: Gateways): Promise<void>;
   /** Serves until the end. */
   serve(): Promise<void>;
   /** Closes in an orderly way; a second call closes at once. */
@@ -55,16 +72,16 @@ type Undo = () => unknown;
  * @returns whether the gateway has served
  * @throws UsageFault
  */
-export async function run(settings: Settings, { stderrIsClient, started, exit }: Starter): Promise<boolean> {
-  const { process: own, log } = settings;
-  const plugin = settings.service.listen.length === 0 && kindOf(0) === "pipe";
+export async function run(source: SettingsSource, { stderrIsClient, started, exit }: Starter): Promise<boolean> {
+  const { process: own, log } = source.settings;
+  const plugin = !isDaemon(source.settings) && kindOf(0) === "pipe";
   const start: Start = { foreground: own.foreground || log.debug, stderrIsClient, plugin };
   const opened = openLog(log, start);
   const { emit } = opened;
   endOnFaults(opened, exit);
   const undo: Undo[] = [() => opened.close()];
   try {
-    const serving = await prepare(settings, emit, undo);
+    const serving = await prepare(source, emit, undo);
     const warnings = await serving.warnings(start);
     await started(null, logWay(log, start).onStderr ? [] : warnings.map(({ reason }) => reason));
     serving.announce(warnings);
@@ -97,51 +114,91 @@ interface Serving {
  * @param undo gets the steps that close all, in the order of opening
  * @throws Error or UsageFault; the steps in `undo` are to be run then, too
  */
-async function prepare(settings: Settings, emit: Emit, undo: Undo[]): Promise<Serving> {
+async function prepare(source: SettingsSource, emit: Emit, undo: Undo[]): Promise<Serving> {
+  const { settings, file } = source;
   const { process: own, log } = settings;
-  const demo = settings.service.servers.demo ? await startDemo() : null;
-  if (demo) undo.push(() => demo.close());
-  const service = demo ? withDefault(settings.service, demo.server) : settings.service;
   const memory = new Memory();
   undo.push(() => memory.close());
-  const gateway = () => new Gateway(service, memory, emit, log.debug);
-  const listener = new Listener(gateway(), own.drain);
-  const daemon = service.listen.length > 0;
+  const demos = new Demos(undo);
+  const make = async ({ services }: Settings) =>
+    makeGateways(await demos.withServers(services), memory, emit, log.debug);
+  const listener = new Listener(await make(settings), own.drain);
+  const daemon = isDaemon(settings);
   const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
   const byRoot = isRoot();
   const dropRoot = byRoot ? rootDropper(own.user) : () => {};
-  if (byRoot && service.servers.ssh !== undefined) requireHome(own.user);
+  if (byRoot && usesSsh(settings)) requireHome(own.user);
+  const notify = new Notify(process.env, (reason) => emit("notifyFailed", { code: "notify", reason }));
   // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process. The pidfile
   // comes after this: whoever finds the process id in it may send the signal.
-  const files = listener.gateway.files.length > 0;
-  reloadOnSignal(daemon || files ? () => reload(listener, gateway, emit) : undefined);
+  const files = file !== undefined || listener.gateways.some((gateway) => gateway.files.length > 0);
+  const reload = new Reload(source, { make, acceptor, listener, notify, emit });
+  reloadOnSignal(daemon || files ? () => reload.run() : undefined);
   const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
   if (pidfile) undo.push(() => pidfile.remove());
   if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
-  if (service.servers.ssh !== undefined) requireSockets();
+  if (usesSsh(settings)) requireSockets();
   pidfile?.write();
   endOnSignal((signal) => {
     emit("end", { signal });
+    notify.stopping(`ends, with ${listener.clients} clients`);
     void acceptor.close();
   });
+  undo.push(() => notify.sent());
   return {
     acceptor,
     async warnings(start) {
       const listens = daemon || acceptor.listens === true;
       // A session of inetd has no time to try, and the same line for each session would help nobody.
       const doubts = listens ? await logWarning(log, start) : null;
-      return startWarnings(listener.gateway, { byRoot, user: own.user, daemon: listens, log: doubts });
+      return startWarnings(listener.gateways, { byRoot, user: own.user, daemon: listens, log: doubts, file });
     },
     announce(warnings) {
-      for (const { event, ...warning } of warnings) emit(event, warning);
-      if (daemon || acceptor.listens) undo.push(everyDay(() => warnOf(listener.gateway, emit)));
+      for (const { event, gateway, code, reason } of warnings) (gateway?.emit ?? emit)(event, { code, reason });
+      if (daemon || acceptor.listens) boundYoungGeneration();
+      if (daemon || acceptor.listens) undo.push(everyDay(() => listener.gateways.forEach(warnOf)));
       closeDebuggerLater();
+      notify.ready(servingWords(listener));
+      reload.begin();
       // Under a superserver standard output may be the client's connection. Whoever reads it may have left.
-      if (demo && daemon) process.stdout.on("error", () => {}).write(demo.howTo(acceptor.ports?.[0] ?? 0));
+      const howTo = demos.howTo(acceptor.ports?.[0] ?? 0);
+      if (howTo !== null && daemon) process.stdout.on("error", () => {}).write(howTo);
     },
   };
+}
+
+function usesSsh({ services }: Settings): boolean {
+  return services.some(({ servers }) => servers.ssh !== undefined);
+}
+
+/** The sample maildrop, once a service wants it. */
+class Demos {
+  readonly #undo: Undo[];
+  #demo: Awaited<ReturnType<typeof startDemo>> | null = null;
+
+  constructor(undo: Undo[]) {
+    this.#undo = undo;
+  }
+
+  /** The services, with the sample maildrop as the server of those that want it. */
+  async withServers(services: Settings["services"]): Promise<Settings["services"]> {
+    if (!services.some(({ servers }) => servers.demo)) return services;
+    if (!this.#demo) {
+      const demo = await startDemo();
+      this.#demo = demo;
+      this.#undo.push(() => demo.close());
+    }
+    const { server } = this.#demo;
+    const [first, ...others] = services;
+    const served = (one: Service) => (one.servers.demo ? withDefault(one, server) : one);
+    return [served(first), ...others.map(served)];
+  }
+
+  howTo(port: number): string | null {
+    return this.#demo?.howTo(port) ?? null;
+  }
 }
 
 function withDefault(service: Service, server: HostPort): Service {
@@ -165,21 +222,6 @@ function superserverOf(listener: Listener): Superserver {
  */
 function rootDropper(user: string): () => void {
   return accountOf(user).uid === 0 ? () => {} : () => dropPrivileges(user);
-}
-
-/** Makes a new gateway for new clients, which reads its files again. After a fault the old gateway stays. */
-function reload(listener: Listener, gateway: () => Gateway, emit: Emit): void {
-  try {
-    listener.gateway = gateway();
-    emit("reload", {});
-    warnOf(listener.gateway, emit);
-  } catch (thrown) {
-    emit("reloadFailed", { code: "reload", reason: inWords(thrown as Error) });
-  }
-}
-
-function warnOf({ warnings }: Gateway, emit: Emit): void {
-  for (const warning of warnings) emit("warning", warning);
 }
 
 /** Logs an uncaught exception, which is a fault in the gateway, and ends the process. The client gets no text of it. */

@@ -6,8 +6,10 @@
 import { connect as connectTcp } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { bracketed, type HostPort, showHostPort } from "../base/address";
+import { bracketed, showHostPort } from "../base/address";
 import { now } from "../base/clock";
+import { Abort } from "../base/until";
+import type { ServerAddress } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
@@ -30,13 +32,13 @@ const PATIENCE = 5000;
 const ANSWERING = 1000;
 
 /** Checks one server. @returns what was found, in lines @throws Error in one line, with what may mend it */
-export async function checkServer(gateway: Gateway, server: HostPort): Promise<string[]> {
+export async function checkServer(gateway: Gateway, server: ServerAddress): Promise<string[]> {
   const route = gateway.route(
     { user: "check", secret: { kind: "password", password: "" } },
     { tls: "none", defaultServers: [server] },
   );
   if (route.kind === "denial") throw new Error(route.reason);
-  const never = new AbortController().signal;
+  const never = new Abort();
   const dialled = await gateway.dial({ id: "check", clientAddress: "" }, route, never);
   if (dialled.kind === "denial") throw new Error(dialled.reason);
   const { server: connection, place } = dialled;

@@ -7,24 +7,31 @@ const PAUSE = 100;
 const SHARE = 9;
 
 /**
- * A reload reads files and makes contexts of TLS, all in one turn of the event loop. However many signals come, reloads
- * follow one another with pauses between, in which sessions are served; after the last signal there is always one.
+ * A reload reads files and makes contexts of TLS, much of it in one turn of the event loop. However many signals come,
+ * reloads follow one another with pauses between, in which sessions are served; after the last signal there is always
+ * one.
+ *
+ * @param reload a promise of its end, if it takes more than a turn; it never rejects
  */
-export function oneByOne(reload: () => void): () => void {
+export function oneByOne(reload: () => Promise<void> | void): () => void {
   let wanted = false;
   let pausing = false;
   const run = () => {
     wanted = false;
     pausing = true;
     const began = now();
-    reload();
-    setTimeout(
-      () => {
-        pausing = false;
-        if (wanted) run();
-      },
-      Math.max(PAUSE, SHARE * (now() - began)),
-    );
+    const rest = () => {
+      setTimeout(
+        () => {
+          pausing = false;
+          if (wanted) run();
+        },
+        Math.max(PAUSE, SHARE * (now() - began)),
+      );
+    };
+    const done = reload();
+    if (done) void done.then(rest);
+    else rest();
   };
   return () => {
     wanted = true;
@@ -37,7 +44,7 @@ export function oneByOne(reload: () => void): () => void {
  *
  * @param reload called at SIGHUP; undefined: SIGHUP has its default action
  */
-export function reloadOnSignal(reload: (() => void) | undefined): void {
+export function reloadOnSignal(reload: (() => Promise<void>) | undefined): void {
   // Programs that rotate logs send this signal. main.ts has the same for SIGUSR1.
   process.on("SIGUSR2", () => {});
   if (reload) process.on("SIGHUP", oneByOne(reload));

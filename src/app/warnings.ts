@@ -4,7 +4,7 @@ import { accessSync, constants } from "node:fs";
 import type { Warning } from "../base/warning";
 import type { LogSettings } from "../config/settings";
 import type { Gateway } from "../gateway/gateway";
-import { descriptorWarning } from "../listen/listener";
+import { descriptorWarning } from "../listen/openfiles";
 import { logWay, type Start } from "../log/open";
 import { reachWarning } from "../log/reach";
 import { rootWarning } from "../process/privileges";
@@ -16,6 +16,8 @@ const FOLDER = constants.W_OK | constants.X_OK;
 /** A warning, and the event that logs it. */
 export interface StartWarning extends Warning {
   readonly event: "warning" | "root" | "fewDescriptors" | "clientLogUnusable" | "logDoubtful" | "scanDoubtful";
+  /** Whose warning it is; absent: that of the process. */
+  readonly gateway?: Gateway;
 }
 
 /** How the process was started, as far as a warning depends on it. */
@@ -28,21 +30,38 @@ interface Started {
   readonly daemon: boolean;
   /** What is to be warned of the log. */
   readonly log: Warning | null;
+  /** The configuration file. */
+  readonly file?: string | undefined;
 }
 
 /** All warnings of a start. Call it with the rights that sessions will have. */
-export function startWarnings(gateway: Gateway, { byRoot, user, daemon, log }: Started): readonly StartWarning[] {
+export function startWarnings(
+  gateways: readonly [Gateway, ...Gateway[]],
+  { byRoot, user, daemon, log, file }: Started,
+): readonly StartWarning[] {
   const root = byRoot ? rootWarning(user) : null;
-  const few = daemon ? descriptorWarning(gateway.service) : null;
+  const [first, ...others] = gateways;
+  const few = daemon ? descriptorWarning([first.service, ...others.map(({ service }) => service)]) : null;
   return [
     ...(log ? [{ event: "logDoubtful", ...log } as const] : []),
     ...(root ? [{ event: "root", ...root } as const] : []),
     ...(few ? [{ event: "fewDescriptors", ...few } as const] : []),
+    ...(file === undefined ? [] : unreadableOf([file])),
+    ...gateways.flatMap((gateway) => serviceWarnings(gateway, daemon).map((warning) => ({ ...warning, gateway }))),
+  ];
+}
+
+function serviceWarnings(gateway: Gateway, daemon: boolean): StartWarning[] {
+  return [
     ...gateway.warnings.map((warning) => ({ event: "warning", ...warning }) as const),
     ...clientLogWarning(gateway),
     ...scanWarnings(gateway),
-    ...(daemon ? gateway.files : []).filter((file) => !isPermitted(file, constants.R_OK)).map(unreadable),
+    ...(daemon ? unreadableOf(gateway.files) : []),
   ];
+}
+
+function unreadableOf(files: readonly string[]): StartWarning[] {
+  return files.filter((file) => !isPermitted(file, constants.R_OK)).map(unreadable);
 }
 
 /** What is to be warned of the log; null: nothing. */

@@ -1,5 +1,7 @@
 /** A bound on how much goes on at once. */
 
+import type { Until } from "./until";
+
 /** So many places; who finds none free waits. */
 export class Slots {
   #free: number;
@@ -16,14 +18,14 @@ export class Slots {
    * @returns gives the place back; to be called once
    * @throws the reason of `until`
    */
-  async take(until: AbortSignal): Promise<() => void> {
+  async take(until: Until): Promise<() => void> {
     until.throwIfAborted();
     if (this.#free > 0) this.#free--;
     else await this.#turn(until);
     return () => this.#give();
   }
 
-  #turn(until: AbortSignal): Promise<void> {
+  #turn(until: Until): Promise<void> {
     return new Promise((resolve, reject) => {
       const gone = () => {
         this.#waiting.delete(ready);
@@ -34,7 +36,7 @@ export class Slots {
         resolve();
       };
       this.#waiting.add(ready);
-      until.addEventListener("abort", gone, { once: true });
+      until.addEventListener("abort", gone);
     });
   }
 

@@ -1,35 +1,72 @@
 /**
- * The command line: commander reads it by the table of options.ts, rules.ts makes settings of what it says. Prints
- * nothing and ends nothing: under a superserver, stdout and stderr are the client.
+ * The command line: commander reads it by the table of optiontable.ts, rules.ts makes settings of what it says, and
+ * configfile.ts of a file that it names. Prints nothing and ends nothing: under a superserver, stdout and stderr are the
+ * client.
  */
 
 import { Command, CommanderError, Option } from "commander";
 import { POP3_PORT } from "../base/address";
 import { quote } from "../base/quote";
+import { type Configuration, type Overlay, readConfiguration } from "./configfile";
+import type { OptionRow } from "./optionrows";
 import { type Draft, defaults, type Options } from "./options";
-import { OPTIONS, type OptionRow } from "./optiontable";
+import { OPTIONS } from "./optiontable";
 import { listenAddress, serverList } from "./places";
 import { settingsOf, UsageFault } from "./rules";
 import type { ListenAddress, Settings } from "./settings";
 
 /** What to do, by the command line: print a text, check the settings, or run. */
-type Request =
+export type Request =
   | { readonly kind: "print"; readonly text: string }
-  | { readonly kind: "check" | "run"; readonly settings: Settings };
+  | ({ readonly kind: "check" } & Instructions & CheckWishes)
+  | ({ readonly kind: "run" } & Instructions);
+
+/** The settings, and where they come from. */
+interface Instructions extends Configuration {
+  /** The configuration file; absent: the command line has all settings. */
+  readonly file?: string;
+  /** The settings anew, for SIGHUP. @throws ConfigFault */
+  reread(): Settings;
+}
+
+/** What --check is to do. */
+export interface CheckWishes {
+  /** Whether it shows only what differs from the defaults. */
+  readonly changed: boolean;
+  /** A login whose way is to be shown; absent: there is none. */
+  readonly dry?: DryLogin;
+}
+
+/** A login that is not made. */
+export interface DryLogin {
+  /** The user's name, latin1. */
+  readonly user: string;
+  /** The client's address; "" if it is not said. */
+  readonly client: string;
+  /** The name of a service, or a listener. */
+  readonly listener?: string;
+  /** Whether the access control program is asked. */
+  readonly ask: boolean;
+}
 
 /** Versions are printed in a group of --help with the help itself. */
 const HELP_GROUP = "Help:";
 
+/** The name of the command line's service, where settings are shown as a file. */
+const NAMELESS = "pop3";
+
 /**
- * Parses the command line.
+ * Parses the command line, and reads the configuration file.
  *
  * @param argv the arguments after the command's name
  * @param version gives the text of --version
- * @throws UsageFault
+ * @param byRoot whether root has started the gateway
+ * @throws UsageFault, ConfigFault
  */
-export function parseCommandLine(argv: readonly string[], version: () => string): Request {
+export function parseCommandLine(argv: readonly string[], version: () => string, byRoot = false): Request {
   const draft: Draft = { ...defaults };
-  const program = commandOf(draft);
+  const given = new Set<keyof Options>();
+  const program = commandOf(draft, given);
   try {
     program.parse([...argv], { from: "user" });
   } catch (thrown) {
@@ -39,12 +76,69 @@ export function parseCommandLine(argv: readonly string[], version: () => string)
     throw new UsageFault(thrown.message.replace(/^error: /, "").replaceAll("\n", " "));
   }
   if (program.opts().version) return { kind: "print", text: `pop3.proxy ${version()}\n` };
-  const settings = settingsOf({ ...draft, ...operandsOf(draft, program.args) });
-  return { kind: draft.check ? "check" : "run", settings };
+  refuseUseless(draft);
+  const found =
+    draft.config === undefined ? ofOperands(draft, program.args) : ofFile(draft, given, program.args, byRoot);
+  return draft.check ? { kind: "check", ...found, ...checkWishes(draft) } : { kind: "run", ...found };
 }
 
-/** A command whose options fill the draft. */
-function commandOf(draft: Draft): Command {
+/** The settings of the command line alone. @throws UsageFault */
+function ofOperands(draft: Draft, operands: readonly string[]): Instructions {
+  const own = { ...draft, ...operandsOf(draft, operands) };
+  const settings = settingsOf(own);
+  // As in a file: a listener has its mode behind its port.
+  const { clientTls, clientProxy } = defaults;
+  const shown: Options = own.listen.length > 0 ? { ...own, clientTls, clientProxy } : own;
+  return { own, services: new Map([[NAMELESS, shown]]), settings, reread: () => settings };
+}
+
+/** The settings of the file. @throws UsageFault, ConfigFault */
+function ofFile(
+  draft: Draft,
+  given: ReadonlySet<keyof Options>,
+  operands: readonly string[],
+  byRoot: boolean,
+): Instructions {
+  const file = draft.config as string;
+  const [useless] = [
+    ...(draft.daemon > 0 ? ["-D is of no use beside -f: a service with listen makes a daemon"] : []),
+    ...(draft.listen.length > 0
+      ? ["--listen is of no use beside -f: put it into a service of the file, as listen"]
+      : []),
+    ...(operands.length > 0
+      ? [`${quote(operands[0] as string)} is of no use beside -f: put it into the file, as server`]
+      : []),
+  ];
+  if (useless) throw new UsageFault(useless);
+  const overlay: Overlay = Object.fromEntries([...given].map((key) => [key, draft[key]]));
+  const read = () => readConfiguration(file, overlay, byRoot);
+  return { ...read(), file, reread: () => read().settings };
+}
+
+/** @throws UsageFault if an option of --check stands without it */
+function refuseUseless({ check, changed, dryUser, dryClient, dryListener, ask }: Draft): void {
+  const needs = (option: string, other: string) => new UsageFault(`${option} needs ${other}`);
+  if (changed && !check) throw needs("--changed", "--check");
+  if (dryUser !== undefined && !check) throw needs("--as", "--check");
+  if (dryUser !== undefined) return;
+  if (dryClient !== undefined) throw needs("--from", "--as");
+  if (dryListener !== undefined) throw needs("--listener", "--as");
+  if (ask) throw needs("--ask", "--as");
+}
+
+function checkWishes({
+  changed,
+  dryUser: user,
+  dryClient: client = "",
+  dryListener: listener,
+  ask,
+}: Draft): CheckWishes {
+  if (user === undefined) return { changed };
+  return { changed, dry: { user, client, ...(listener !== undefined && { listener }), ask } };
+}
+
+/** A command whose options fill the draft. @param given gets the keys of the options that are given */
+function commandOf(draft: Draft, given: Set<keyof Options>): Command {
   const program = new Command("pop3.proxy")
     .usage("[options] [server[:port],...]")
     .helpOption(false)
@@ -54,7 +148,10 @@ function commandOf(draft: Draft): Command {
   for (const row of OPTIONS) {
     const option = new Option(row.flags, helpOf(row)).helpGroup(row.group);
     program.addOption(option);
-    program.on(`option:${option.name()}`, (text?: string) => set(row, draft, text ?? ""));
+    program.on(`option:${option.name()}`, (text?: string) => {
+      given.add(row.key);
+      set(row, draft, text ?? "");
+    });
   }
   program.addOption(new Option("-V, --version", "the version, with those of Node and OpenSSL").helpGroup(HELP_GROUP));
   return program.addHelpOption(new Option("-h, --help", "this text").helpGroup(HELP_GROUP));
@@ -70,7 +167,9 @@ function set({ flags, secret, set: apply }: OptionRow, draft: Draft, text: strin
     apply(draft, text);
   } catch (thrown) {
     const [name] = flags.split(/[ ,]/, 1);
-    throw new UsageFault(`${name}${secret ? "" : ` ${quote(text)}`}: ${(thrown as Error).message}`);
+    // What stands before "@" may be a password.
+    const shown = secret ? "" : ` ${quote(text.replace(/\/\/[^/?]*@/, "//***@"))}`;
+    throw new UsageFault(`${name}${shown}: ${(thrown as Error).message}`);
   }
 }
 

@@ -1,6 +1,5 @@
 /** The values of the options, as the command line leaves them, and their defaults. */
 
-import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
@@ -11,6 +10,7 @@ import type {
   ListenAddress,
   LogFormat,
   Oversize,
+  ServerAddress,
   TlsMode,
   TlsVersion,
 } from "./settings";
@@ -21,19 +21,33 @@ import { facility } from "./values";
 export interface Options {
   /** A program and its arguments, or an HTTP service. */
   readonly acp?: readonly string[] | AuthHttpUrl;
+  /** Whether the dry run asks access control. */
+  readonly ask: boolean;
   readonly acpTimeout: number;
+  /** A file of such headers. */
+  readonly authHttpHeaderFile?: string;
   readonly authHttpHeaders: readonly HttpHeader[];
   readonly brief: boolean;
   readonly capa: boolean;
+  /** Whether --check shows only the settings that differ from the defaults. */
+  readonly changed: boolean;
   readonly check: boolean;
   readonly cleartextLogin: boolean;
   readonly clientLog?: string;
   readonly clientProxy: boolean;
   readonly clientTls: TlsMode;
+  /** The configuration file. */
+  readonly config?: string;
   /** How often -D was given. */
   readonly daemon: number;
   readonly debug: boolean;
   readonly delimiters: string;
+  /** How long sessions may go on after the gateway was told to end. */
+  readonly drain: number;
+  /** The user, the client's address, and the service or listener of the dry run. */
+  readonly dryUser?: string;
+  readonly dryClient?: string;
+  readonly dryListener?: string;
   readonly demo: boolean;
   readonly exempt: readonly Cidr[];
   readonly facility: number;
@@ -42,6 +56,8 @@ export interface Options {
   readonly listen: readonly ListenAddress[];
   readonly logFormat: LogFormat;
   readonly loginTimeout: number;
+  /** The file of the user map. */
+  readonly map?: string;
   readonly maxPerClient: number;
   readonly maxSessions: number;
   readonly mechanisms: readonly Mechanism[];
@@ -56,7 +72,7 @@ export interface Options {
   readonly select: boolean;
   readonly sendProxy?: 1 | 2;
   /** The operand. */
-  readonly defaultServers: readonly HostPort[];
+  readonly defaultServers: readonly ServerAddress[];
   readonly serverCa?: string;
   readonly serverCert?: string;
   readonly serverKey?: string;
@@ -82,9 +98,11 @@ export interface Options {
 /** The options' defaults. */
 export const defaults: Options = Object.freeze({
   acpTimeout: 30_000,
+  ask: false,
   authHttpHeaders: [],
   brief: false,
   capa: false,
+  changed: false,
   check: false,
   cleartextLogin: false,
   clientProxy: false,
@@ -94,6 +112,7 @@ export const defaults: Options = Object.freeze({
   defaultServers: [],
   delimiters: "@",
   demo: false,
+  drain: 30_000,
   exempt: [],
   facility: facility.parse("mail"),
   foreground: false,

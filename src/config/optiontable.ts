@@ -4,20 +4,21 @@
  */
 
 import { accessControl, httpHeader } from "./authhttp";
-import { type Draft, defaults, type Options } from "./options";
-import { clamd, command, listenAddress, sshHost } from "./places";
+import { each, flag, group, type OptionRow, of, secret, value } from "./optionrows";
+import { clamd, command, listenAddress, serverList, sshHost } from "./places";
+import { TLS_MODES } from "./tlsmodes";
 import {
   address,
   delimiters,
   facility,
   folder,
   greeting,
-  type Kind,
   LOG_FORMATS,
   mechanisms,
   networks,
   number,
   OVERSIZE,
+  octets,
   oneOf,
   path,
   pin,
@@ -26,87 +27,24 @@ import {
   seconds,
   servers,
   syslog,
-  TLS_MODES,
   TLS_VERSIONS,
+  text,
   user,
 } from "./values";
-
-/** One option. */
-export interface OptionRow {
-  /** As commander wants it: `-t, --timeout <seconds>`. */
-  readonly flags: string;
-  /** The heading in --help under which the option stands. */
-  readonly group: string;
-  readonly help: string;
-  /** The default in words; absent: there is none to show. */
-  readonly shown?: string;
-  /** Whether the value may be a secret, which no message has. */
-  readonly secret?: true;
-  /** What the option does, each time it is given. @throws Error that says what to give instead */
-  readonly set: (draft: Draft, text: string) => void;
-}
-
-type Key = keyof Options;
-type Element<Array> = Array extends readonly (infer One)[] ? One : never;
-
-/** An option with a value; the last one given counts. */
-function value<K extends Key>(flags: string, key: K, kind: Kind<NonNullable<Options[K]>>, help: string) {
-  const standard = defaults[key];
-  const shown = standard === undefined ? "" : kind.show(standard);
-  return {
-    flags,
-    help,
-    ...(shown !== "" && { shown }),
-    set: (draft: Draft, text: string) => {
-      draft[key] = kind.parse(text) as Draft[K];
-    },
-  };
-}
-
-/** An option with a value that may be given several times. */
-function each<K extends "authHttpHeaders" | "listen" | "serverPins" | "sources" | "tlsCerts" | "tlsKeys">(
-  flags: string,
-  key: K,
-  kind: Kind<Element<Options[K]>>,
-  help: string,
-) {
-  return {
-    flags,
-    help,
-    set: (draft: Draft, text: string) => {
-      draft[key] = [...draft[key], kind.parse(text)] as unknown as Draft[K];
-    },
-  };
-}
-
-type Flag = { [K in Key]: Options[K] extends boolean ? K : never }[Key];
-
-/** An option without a value. */
-function flag(flags: string, key: Flag, help: string) {
-  return {
-    flags,
-    help,
-    set: (draft: Draft) => {
-      draft[key] = true;
-    },
-  };
-}
-
-function group(heading: string, ...rows: readonly Omit<OptionRow, "group">[]): OptionRow[] {
-  return rows.map((row) => ({ ...row, group: heading }));
-}
 
 /** All options but --version and --help, in the order of --help. */
 export const OPTIONS: readonly OptionRow[] = [
   ...group(
     "Start:",
-    {
+    of("command", {
       flags: "-D, --daemon",
+      key: "daemon",
       help: "stand alone on port 110; given twice: on [interface:]port, the first operand",
       set: (draft) => {
         draft.daemon++;
       },
-    },
+      file: { expects: "", read: () => false, write: () => undefined },
+    }),
     each(
       "--listen <[interface:]port[/tls|/starttls][/proxy][=server]>",
       "listen",
@@ -120,25 +58,37 @@ export const OPTIONS: readonly OptionRow[] = [
       networks,
       "who may send PROXY headers; on such listeners, nobody else",
     ),
-    flag("--foreground", "foreground", "a daemon that does not go into the background"),
-    value("--pidfile <file>", "pidfile", path, "where the daemon leaves its process id"),
-    value("-u, --user <name>", "user", user, "run as this user when started by root: a name, or uid[:gid]"),
-    flag("-d, --debug", "debug", "foreground, log to stderr, trace the dialogue with secrets masked"),
-    flag("--check", "check", "check the settings and the server, tell what would run, and end"),
+    of("command", value("-f, --config <file>", "config", path, "settings from this file, perhaps of several services")),
+    of("process", flag("--foreground", "foreground", "a daemon that does not go into the background")),
+    of("process", value("--pidfile <file>", "pidfile", path, "where the daemon leaves its process id")),
+    of("process", value("-u, --user <name>", "user", user, "run as this user if root starts it: a name, or uid[:gid]")),
+    of("process", value("--drain <seconds>", "drain", seconds, "how long sessions may go on after SIGTERM")),
+    of("process", flag("-d, --debug", "debug", "foreground, log to stderr, trace the dialogue with secrets masked")),
     flag("--demo", "demo", "a built-in sample maildrop is the server"),
+  ),
+  ...group(
+    "Check:",
+    of("command", flag("--check", "check", "check the settings and the server, tell what would run, and end")),
+    of("command", flag("--changed", "changed", "with --check: only settings that differ from the defaults")),
+    of(
+      "command",
+      value("--as <user>", "dryUser", octets, "with --check: where a login of this user would go, and why"),
+    ),
+    of("command", value("--from <ip>", "dryClient", address, "with --as: the address of the client")),
+    of("command", value("--listener <name>", "dryListener", text, "with --as: the service, or its [interface:]port")),
+    of("command", flag("--ask", "ask", "with --as: ask access control, with a password that is asked for")),
   ),
   ...group(
     "Server and access:",
     flag("-e, --select", "select", "the client selects the server: user@server[:port]"),
     value("-s, --servers <list>", "servers", servers, "servers that may be selected; ? and * are wildcards; needs -e"),
+    value("--map <file>", "map", path, "which server a user belongs to, line by line"),
     value("-c, --delimiters <chars>", "delimiters", delimiters, "characters that separate user from server"),
     value("-a, --acp <program>", "acp", accessControl, "access control: a program, or the URL of an auth_http service"),
     value("-v, --prefix <prefix>", "prefix", prefix, "prefix of the program's variables"),
     value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long that may take"),
-    {
-      ...each("--auth-http-header <header>", "authHttpHeaders", httpHeader, "'name: value' of requests; may repeat"),
-      secret: true,
-    },
+    secret(each("--auth-http-header <header>", "authHttpHeaders", httpHeader, "'name: value' of requests; may repeat")),
+    value("--auth-http-header-file <file>", "authHttpHeaderFile", path, "a file with such headers, one a line"),
     value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
     value("--via <command>", "via", command, "the server's connection is this command's input and output; %h, %p"),
     value("--ssh <[user@]host>", "ssh", sshHost, "reach servers through ssh to this host, with one login for all"),
@@ -186,25 +136,29 @@ export const OPTIONS: readonly OptionRow[] = [
     value("--auth <mechanisms>", "mechanisms", mechanisms, "permit AUTH with these of PLAIN, OAUTHBEARER, XOAUTH2"),
     flag("--utf8", "utf8", "permit UTF8"),
     flag("--xclient", "xclient", "tell servers that offer XCLIENT who the client is"),
-    {
-      flags: "--no-pipelining",
-      help: "servers get one command at a time, also those that list PIPELINING",
-      set: (draft) => {
-        draft.pipelining = false;
-      },
-    },
+    flag("--no-pipelining", "pipelining", "servers get one command at a time, also those that list PIPELINING", false),
     value("-t, --timeout <seconds>", "timeout", seconds, "inactivity limit"),
     value("--login-timeout <seconds>", "loginTimeout", seconds, "from the connection to complete credentials"),
     value("--server-timeout <seconds>", "serverTimeout", seconds, "to reach a server; again for its greeting and TLS"),
-    value("--max-sessions <n>", "maxSessions", number, "sessions at once"),
+    of("process", value("--max-sessions <n>", "maxSessions", number, "sessions at once")),
     value("--max-per-client <n>", "maxPerClient", number, "sessions at once of one client"),
     value("--exempt <cidr,...>", "exempt", networks, "clients with neither delays after refused logins nor that limit"),
   ),
   ...group(
     "Log:",
-    flag("-m, --brief", "brief", "fewer lines: neither connect nor login, nor the close of a health check"),
-    value("--syslog <address>", "syslog", syslog, "log to udp://host[:port] or tcp://host[:port]"),
-    value("--facility <name>", "facility", facility, "the syslog facility"),
-    value("--log-format <format>", "logFormat", oneOf(LOG_FORMATS), "text, or json: one object a line"),
+    of(
+      "process",
+      flag("-m, --brief", "brief", "fewer lines: neither connect nor login, nor the close of a health check"),
+    ),
+    of("process", value("--syslog <address>", "syslog", syslog, "log to udp://host[:port] or tcp://host[:port]")),
+    of("process", value("--facility <name>", "facility", facility, "the syslog facility")),
+    of("process", value("--log-format <format>", "logFormat", oneOf(LOG_FORMATS), "text, or json: one object a line")),
   ),
 ];
+
+/** The operand, which is the key `server` in a configuration file. */
+export const SERVER: OptionRow = {
+  ...value("--server <server,...>", "defaultServers", serverList, "the default servers"),
+  scope: "service",
+  group: "",
+};

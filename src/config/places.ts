@@ -1,15 +1,16 @@
 /** The kinds of values that name a place: a server, a listener, clamd, and what is on the way to a server. */
 
 import { resolve } from "node:path";
-import { bracketed, type HostPort, isAddress, parseHostPort, parsePort, showHostPort } from "../base/address";
+import { bracketed, isAddress, parseHostPort, parsePort, showHostPort } from "../base/address";
 import { quote } from "../base/quote";
-import type { ClamdAddress, ListenAddress, TlsMode } from "./settings";
+import type { ClamdAddress, ListenAddress, ServerAddress, TlsMode } from "./settings";
+import { refuseClearPop3s, splitMode } from "./tlsmodes";
 import { type Kind, program, text } from "./values";
 
 /** Where clamd listens: `host:port`, or the path of a socket. */
 export const clamd: Kind<ClamdAddress> = {
-  parse(given) {
-    if (given.includes("/") && !given.includes("://")) return { path: resolve(given) };
+  parse(given, folder = "") {
+    if (given.includes("/") && !given.includes("://")) return { path: resolve(folder, given) };
     const { host, port = null } = parseHostPort(given) ?? {};
     if (host === undefined || port === null) throw new Error("give host:port, or the path of a socket");
     return { host, port };
@@ -17,23 +18,40 @@ export const clamd: Kind<ClamdAddress> = {
   show: (value) => ("path" in value ? value.path : showHostPort(value.host, value.port)),
 };
 
-/** Comma-separated servers, each `host[:port]`, in the order in which they are tried; empty entries are skipped. */
-export const serverList: Kind<readonly HostPort[]> = {
+/**
+ * Comma-separated servers, each `host[:port][/tls|/starttls|/none]`, in the order in which they are tried; empty entries
+ * are skipped.
+ */
+export const serverList: Kind<readonly ServerAddress[]> = {
+  literal: "list",
   parse(given) {
     const entries = given.split(",").map((entry) => entry.trim());
     const list = entries.filter(Boolean).map(parseServer);
     if (list.length === 0) throw new Error("give a server, as host[:port]");
     return list;
   },
-  show: (list) => list.map(({ host, port }) => (port === null ? bracketed(host) : showHostPort(host, port))).join(","),
+  show: (list) => list.map(showServerAddress).join(","),
 };
 
-function parseServer(given: string): HostPort {
-  const parsed = parseHostPort(given);
-  if (parsed) return parsed;
-  const wrong = `${quote(given)} is not a server`;
-  const url = /^[a-z0-9+.-]+:\/\/([^/]*)/i.exec(given);
+/** A server as it is written. */
+export function showServerAddress({ host, port, tls }: ServerAddress): string {
+  return `${port === null ? bracketed(host) : showHostPort(host, port)}${tls === undefined ? "" : `/${tls}`}`;
+}
+
+/** `host[:port][/tls|/starttls|/none]`. @throws Error that says what to give instead */
+export function parseServer(given: string): ServerAddress {
+  const { place, tls } = splitMode(given);
+  const parsed = parseHostPort(place);
+  if (parsed) {
+    refuseClearPop3s(quote(given), parsed.port, tls);
+    return { ...parsed, ...(tls && { tls }) };
+  }
+  // What stands before "@" may be a password.
+  const wrong = `${quote(given.replace(/[^/]*:[^/]*@/, "***@"))} is not a server`;
+  const url = /^[a-z0-9+.-]+:\/\/(?:[^/@]*@)?([^/]*)/i.exec(given);
   if (url) throw new Error(`${wrong} but a URL: give host[:port]${url[1] ? `, such as ${quote(url[1])}` : ""}`);
+  if (/\/(?:ssl|stls|pop3s?|starttls|tls)$/i.test(given))
+    throw new Error(`${wrong}: behind it may stand /tls, /starttls or /none`);
   if (given.includes("@")) throw new Error(`${wrong}: give host[:port] without a user`);
   if (isAddress(given)) throw new Error(`${wrong}: give an IPv6 address in brackets, [${given}]`);
   const port = /^[^:]+:([0-9]+)$/.exec(given)?.[1];
@@ -52,7 +70,7 @@ export const listenAddress: Kind<ListenAddress> = {
     if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
     const port = parsePort(parts[3] as string, true);
     if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
-    const tls = parts[4] as TlsMode | undefined;
+    const tls = parts[4] === "none" ? undefined : (parts[4] as TlsMode | undefined);
     const servers = after === undefined ? undefined : serverList.parse(after);
     const proxy = parts[5] === undefined ? {} : { proxy: true };
     return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...proxy, ...(servers && { servers }) };
@@ -67,9 +85,9 @@ export const listenAddress: Kind<ListenAddress> = {
 /** A command through which a server is reached: a program, and `%h`, `%p` and `%%` in its arguments. */
 export const command: Kind<readonly string[]> = {
   ...program,
-  parse(given) {
-    const words = program.parse(given);
-    const [odd] = given.match(/%(?![hp%]).?|(?<=%%)%$/) ?? [];
+  parse(given, folder) {
+    const words = program.parse(given, folder);
+    const [odd] = given.replace(/%[hp%]/g, "").match(/%.?/) ?? [];
     if (odd !== undefined)
       throw new Error(`${quote(odd)} means nothing: %h is the server, %p its port, %% a percent sign`);
     return words;

@@ -4,14 +4,12 @@
  */
 
 import { isIPv4 } from "node:net";
-import { type HostPort, POP3S_PORT } from "../base/address";
-import { defaults, type Options } from "./options";
+import type { Options } from "./options";
 import {
   type AccessSettings,
   type AuthHttpSettings,
   type CertificateFiles,
   type ClientSettings,
-  DRAIN,
   FIXED_LIMITS,
   LEAST_QUIT,
   type ScanSettings,
@@ -20,6 +18,7 @@ import {
   type Settings,
   type TlsMode,
 } from "./settings";
+import { faultOfServerTls, faultOfTls } from "./tlsrules";
 
 /** Where clamd listens, if no option says it (clamd.conf(5), TCPSocket). */
 const CLAMD = { host: "127.0.0.1", port: 3310 };
@@ -29,17 +28,34 @@ export class UsageFault extends Error {}
 
 /** The settings that the options mean. @throws UsageFault if options contradict each other, or one has no effect */
 export function settingsOf(options: Options): Settings {
-  const { user, foreground, pidfile, debug, brief, syslog, facility, logFormat: format } = options;
+  return settingsWith(options, [serviceOf(options)]);
+}
+
+/** The settings of a process with these services. @param options those of the process */
+export function settingsWith(options: Options, services: Settings["services"]): Settings {
+  const { user, foreground, pidfile, drain, debug, brief, syslog, facility, logFormat: format } = options;
   return {
-    process: { user, foreground, pidfile, drain: DRAIN },
+    process: { user, foreground, pidfile, drain },
     log: { debug, brief, syslog, facility, format },
-    service: serviceOf(options),
+    services,
   };
 }
 
-function serviceOf(options: Options): Service {
-  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers } = options;
+/** Whether the settings have listeners; else a superserver passes the clients. */
+export function isDaemon({ services }: Settings): boolean {
+  return services.some(({ listen }) => listen.length > 0);
+}
+
+/**
+ * The settings of one service.
+ *
+ * @param name of a service of a configuration file
+ * @throws UsageFault if options contradict each other, or one has no effect
+ */
+export function serviceOf(options: Options, name?: string): Service {
+  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers, map } = options;
   const service: Service = {
+    ...(name !== undefined && { name }),
     listen,
     clients: clientsOf(options),
     servers: serversOf(options),
@@ -66,7 +82,8 @@ function serviceOf(options: Options): Service {
   const named = defaultServers.length > 0;
   if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
   const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
-  if (!demo && !named && !listenersHave && !select && !service.access.authHttp) {
+  const { authHttp } = service.access;
+  if (!demo && !named && !listenersHave && !select && map === undefined && !authHttp) {
     throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
@@ -161,18 +178,22 @@ function serverCertificate({ serverCert: cert, serverKey: key }: Options): Certi
 }
 
 function accessOf(options: Options): AccessSettings {
-  const { select, delimiters, servers, acp, acpTimeout: timeout, prefix, clientLog } = options;
+  const { select, delimiters, servers, map, acp, acpTimeout: timeout, prefix, clientLog } = options;
   return {
-    selection: select ? { delimiters, servers } : undefined,
+    delimiters,
+    selection: select ? { servers } : undefined,
+    map,
     acp: acp && !("host" in acp) ? { argv: acp, timeout, prefix } : undefined,
     authHttp: authHttpOf(options),
     clientLog,
   };
 }
 
-function authHttpOf({ acp, acpTimeout: timeout, authHttpHeaders: headers }: Options): AuthHttpSettings | undefined {
-  if (acp && "host" in acp) return { ...acp, timeout, headers };
+function authHttpOf(options: Options): AuthHttpSettings | undefined {
+  const { acp, acpTimeout: timeout, authHttpHeaders: headers, authHttpHeaderFile: headerFile } = options;
+  if (acp && "host" in acp) return { ...acp, timeout, headers, ...(headerFile !== undefined && { headerFile }) };
   if (headers.length > 0) throw new UsageFault("--auth-http-header needs the URL of a service in -a");
+  if (headerFile !== undefined) throw new UsageFault("--auth-http-header-file needs the URL of a service in -a");
   return undefined;
 }
 
@@ -182,55 +203,4 @@ function scanOf({ scan, clamd, quarantine, scanOversize }: Options): ScanSetting
   const [useless] = Object.entries(given).filter(([, value]) => value !== undefined);
   if (useless) throw new UsageFault(`${useless[0]} needs -z`);
   return undefined;
-}
-
-/**
- * The fault in the settings of TLS towards clients, in one line; null: none. If clients speak TLS, the settings must
- * say whether the server does, so that nobody relies on TLS where a part of the way is in clear.
- *
- * @param modes the TLS modes of all listeners
- */
-export function faultOfTls(service: Service, modes: readonly TlsMode[]): string | null {
-  const { clients, servers, access } = service;
-  if (!modes.some((mode) => mode !== "none")) {
-    return clients.certificates.length > 0 ? "--tls-cert is of no use: no listener has TLS" : null;
-  }
-  if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
-  const { demo, tls } = servers;
-  const near = ({ host }: HostPort) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
-  const named = namedServers(service);
-  const sure = (one: HostPort) => near(one) || one.port === POP3S_PORT;
-  const safe = !access.selection && !access.authHttp && (demo || named.length > 0) && named.every(sure);
-  if (tls !== undefined || safe) return null;
-  return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
-}
-
-/** All default servers, those of the listeners, too. */
-export function namedServers({ listen, servers }: Service): readonly HostPort[] {
-  return [...servers.defaultServers, ...listen.flatMap((one) => one.servers ?? [])];
-}
-
-/**
- * Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995.
- */
-function maySpeakTls(service: Service): boolean {
-  const { servers, access } = service;
-  const chosen = access.selection !== undefined || access.acp !== undefined || access.authHttp !== undefined;
-  const secure = (servers.tls ?? "none") !== "none";
-  return secure || chosen || namedServers(service).some(({ port }) => port === POP3S_PORT);
-}
-
-/** The fault in the settings of TLS towards servers, in one line; null: none. */
-function faultOfServerTls(service: Service): string | null {
-  const { tls, ca, pins, certificate, tlsMin, demo } = service.servers;
-  if (pins.length > 0 && namedServers(service).length === 0) return "--server-pin needs a fixed server";
-  if (demo && !service.access.selection && (tls ?? "none") !== "none") return "--demo speaks no TLS";
-  if (maySpeakTls(service)) return null;
-  const [useless] = [
-    ...(pins.length > 0 ? ["--server-pin"] : []),
-    ...(ca !== undefined ? ["--server-ca"] : []),
-    ...(certificate ? ["--server-cert"] : []),
-    ...(tlsMin !== defaults.serverTlsMin ? ["--server-tls-min"] : []),
-  ];
-  return useless ? `${useless} is of no use: the server is spoken to in clear; say --server-tls` : null;
 }

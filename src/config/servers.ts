@@ -1,10 +1,12 @@
 /**
  * The list of servers that clients may select (`-s`): comma-separated patterns of hosts, in which `?` and `*` are
- * wildcards and no other character is special, each perhaps with a port. access/allowlist.ts matches them.
+ * wildcards and no other character is special, each perhaps with a port and a TLS mode. access/allowlist.ts matches
+ * them.
  */
 
 import { isIPv6 } from "node:net";
 import { parseHost, parsePort } from "../base/address";
+import { refuseClearPop3s, splitMode, type TlsMode } from "./tlsmodes";
 
 /** One entry of the list. */
 export interface ServerEntry {
@@ -14,6 +16,8 @@ export interface ServerEntry {
   readonly wild: boolean;
   /** The port that the entry permits besides those of POP3; "*": any; null: none. */
   readonly port: number | "*" | null;
+  /** How TLS comes into connections to the servers that the entry permits; absent: as for all servers. */
+  readonly tls?: TlsMode;
 }
 
 /** Parses the list. @param text comma-separated entries; empty ones are skipped @throws Error in one line */
@@ -26,14 +30,17 @@ export function parseServers(text: string): readonly ServerEntry[] {
 }
 
 function parseEntry(text: string): ServerEntry {
-  const parts = /^(\[[^\]]*\]|[^:]*)(?::([0-9]+|\*))?$/.exec(text);
+  const { place, tls } = splitMode(text);
+  const parts = /^(\[[^\]]*\]|[^:/]*)(?::([0-9]+|\*))?$/.exec(place);
   if (!parts)
     throw new Error(`not a server: ${text}${/:.*:/.test(text) ? " (write an IPv6 address in brackets)" : ""}`);
   const [, host = "", digits] = parts;
   const port = digits === undefined ? null : digits === "*" ? "*" : parsePort(digits);
   if (host === "" || (digits !== undefined && port === null)) throw new Error(`not a server: ${text}`);
+  refuseClearPop3s(text, port, tls);
   const wild = /[*?]/.test(host);
-  return { pattern: wild ? host.toLowerCase().replace(/(?<=.)\.$/, "") : exact(host), wild, port };
+  const pattern = wild ? host.toLowerCase().replace(/(?<=.)\.$/, "") : exact(host);
+  return { pattern, wild, port, ...(tls && { tls }) };
 }
 
 /** A name without wildcards in the form in which hosts are compared; one that can't be a host matches none. */

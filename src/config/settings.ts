@@ -6,20 +6,34 @@
 import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
-import type { ServerEntry } from "./servers";
+import type { AccessSettings } from "./accesssettings";
 import type { SyslogTarget } from "./syslog";
+import type { TlsMode } from "./tlsmodes";
 
-/** How TLS comes into a connection: never, after STLS, or at once. */
-export type TlsMode = "none" | "starttls" | "tls";
+export type {
+  AccessSettings,
+  AcpSettings,
+  AuthHttpSettings,
+  AuthHttpUrl,
+  HttpHeader,
+} from "./accesssettings";
+export type { TlsMode } from "./tlsmodes";
 
 /** A TLS version, as options name it. */
 export type TlsVersion = "1.0" | "1.1" | "1.2" | "1.3";
+
+/** A server as the administrator names it, perhaps with a TLS mode of its own. */
+export interface ServerAddress extends HostPort {
+  /** How TLS comes into connections to it; absent: as for the other servers of the service. Port 995 is always `tls`. */
+  readonly tls?: TlsMode;
+}
 
 /** All settings. */
 export interface Settings {
   readonly process: ProcessSettings;
   readonly log: LogSettings;
-  readonly service: Service;
+  /** The services; the command line has one, a configuration file any number. */
+  readonly services: readonly [Service, ...Service[]];
 }
 
 /** What concerns the process, whatever it serves. */
@@ -53,6 +67,8 @@ export type LogFormat = "text" | "json";
 
 /** A service: where clients connect, and which servers they get. */
 export interface Service {
+  /** Its name in a configuration file; absent: the command line has set it up. */
+  readonly name?: string;
   /** Where the daemon listens; empty: a superserver passes the clients. */
   readonly listen: readonly ListenAddress[];
   readonly clients: ClientSettings;
@@ -75,7 +91,7 @@ export interface ListenAddress {
   /** Whether a PROXY header comes first; absent: none does. */
   readonly proxy?: boolean;
   /** The default servers of this listener's clients; absent: those of all. */
-  readonly servers?: readonly HostPort[];
+  readonly servers?: readonly ServerAddress[];
 }
 
 /** The files of a certificate chain and of its key. */
@@ -102,7 +118,7 @@ export interface ClientSettings {
 /** The default servers, and how servers are connected to. */
 export interface ServerSettings {
   /** The default server, and those that are tried when it does not answer; empty: the client has to select one. */
-  readonly defaultServers: readonly HostPort[];
+  readonly defaultServers: readonly ServerAddress[];
   /** Whether the built-in sample maildrop is the default server. */
   readonly demo: boolean;
   /** The command through which servers are reached, with `%h` and `%p`; absent: they are connected to. */
@@ -129,62 +145,6 @@ export interface ServerSettings {
   readonly certificate?: CertificateFiles | undefined;
   /** The lowest version. */
   readonly tlsMin: TlsVersion;
-}
-
-/** Which servers a client may use, and the client log. */
-export interface AccessSettings {
-  /** The selection of servers by clients, as `user@server`; absent: there is none. */
-  readonly selection?: SelectionSettings | undefined;
-  readonly acp?: AcpSettings | undefined;
-  /** Asked instead of a program. */
-  readonly authHttp?: AuthHttpSettings | undefined;
-  /** The directory of the client log. */
-  readonly clientLog?: string | undefined;
-}
-
-/** The selection of servers by clients. */
-interface SelectionSettings {
-  /** The characters that separate user from server. */
-  readonly delimiters: string;
-  /** The servers that may be selected; absent: any public one. */
-  readonly servers?: readonly ServerEntry[] | undefined;
-}
-
-/** The access control program. */
-export interface AcpSettings {
-  /** The program and its arguments. */
-  readonly argv: readonly string[];
-  /** How long the program may run. */
-  readonly timeout: number;
-  /** The prefix of its variables. */
-  readonly prefix: string;
-}
-
-/** An HTTP service that decides about logins, by nginx's protocol auth_http. */
-export interface AuthHttpSettings extends AuthHttpUrl {
-  /** How long one request may take. */
-  readonly timeout: number;
-  /** Further headers of a request, in their order. */
-  readonly headers: readonly HttpHeader[];
-}
-
-/** Where such a service is. */
-export interface AuthHttpUrl {
-  readonly secure: boolean;
-  /** A name, or an address without brackets; "localhost" for a socket in the file system. */
-  readonly host: string;
-  readonly port: number;
-  /** The path of a socket in the file system; absent: it is reached over the network. */
-  readonly socket?: string;
-  /** What is asked for, from its "/" on. */
-  readonly path: string;
-}
-
-/** A header of HTTP. */
-export interface HttpHeader {
-  readonly name: string;
-  /** In latin1. */
-  readonly value: string;
 }
 
 /** Where clamd listens. */
@@ -267,6 +227,3 @@ export const FIXED_LIMITS = {
 
 /** The least time for what a client that is gone has said, in milliseconds (`Limits.quit`). */
 export const LEAST_QUIT = 30_000;
-
-/** How long sessions may go on after the daemon was told to end. */
-export const DRAIN = 30_000;

@@ -11,19 +11,18 @@ import { MECHANISMS, type Mechanism } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
 import { parseServers, type ServerEntry } from "./servers";
-import type { LogFormat, Oversize, TlsMode, TlsVersion } from "./settings";
+import type { LogFormat, Oversize, TlsVersion } from "./settings";
 import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
 /** A kind of value of options. */
 export interface Kind<Value> {
-  /** @throws Error that says what to give instead */
-  parse(text: string): Value;
+  /** What it is in a configuration file; absent: a text. A list is an array of texts, or one text with commas. */
+  readonly literal?: "integer" | "list";
+  /** @param folder where relative paths begin; absent: the current one @throws Error that says what to give instead */
+  parse(text: string, folder?: string): Value;
   /** The value as it is written on the command line. */
   show(value: Value): string;
 }
-
-/** All modes of TLS. */
-export const TLS_MODES: readonly TlsMode[] = ["none", "starttls", "tls"];
 
 /** All versions of TLS that may be the lowest one. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["1.0", "1.1", "1.2", "1.3"];
@@ -36,6 +35,7 @@ const MOST = 1_000_000;
 
 /** A whole number from 1. */
 export const number: Kind<number> = {
+  literal: "integer",
   parse(text) {
     const parsed = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
     if (parsed < 1 || parsed > MOST) throw new Error(`give a whole number from 1 to ${MOST}`);
@@ -46,6 +46,7 @@ export const number: Kind<number> = {
 
 /** Seconds, whole ones; the value is in milliseconds. */
 export const seconds: Kind<number> = {
+  literal: "integer",
   parse: (text) => number.parse(text) * 1000,
   show: (value) => String(value / 1000),
 };
@@ -53,17 +54,33 @@ export const seconds: Kind<number> = {
 /** A text that is taken as it is. */
 export const text: Kind<string> = { parse: (given) => given, show: (value) => value };
 
+/** A text as the octets that a client would send. */
+export const octets: Kind<string> = {
+  parse(given) {
+    const sent = Buffer.from(given).toString("latin1");
+    if (hasControl(sent)) throw new Error("give a text without control characters");
+    return sent;
+  },
+  show: (value) => Buffer.from(value, "latin1").toString(),
+};
+
 /** The name of a user, or `uid[:gid]`; only the system knows whether there is one. */
 export const user: Kind<string> = text;
 
-/** A path; a relative one is meant from where the command was typed. */
-export const path: Kind<string> = { ...text, parse: (given) => resolve(given) };
+/** A path; a relative one is meant from where the command was typed, or from the folder of the configuration file. */
+export const path: Kind<string> = {
+  ...text,
+  parse(given, folder = "") {
+    if (given === "") throw new Error("give the name of a file");
+    return resolve(folder, given);
+  },
+};
 
 /** A folder that exists. */
 export const folder: Kind<string> = {
   ...text,
-  parse(given) {
-    const full = resolve(given);
+  parse(given, from = "") {
+    const full = resolve(from, given);
     if (!statSync(full, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${full} is not a directory`);
     return full;
   },
@@ -80,6 +97,7 @@ export const address: Kind<string> = {
 
 /** Comma-separated networks and addresses; empty entries are skipped. */
 export const networks: Kind<readonly Cidr[]> = {
+  literal: "list",
   parse(given) {
     const entries = given.split(",").map((entry) => entry.trim());
     const blocks = entries.filter(Boolean).map(parseCidr);
@@ -93,6 +111,7 @@ export const networks: Kind<readonly Cidr[]> = {
 
 /** A version of the PROXY protocol. */
 export const proxyVersion: Kind<1 | 2> = {
+  literal: "integer",
   parse(given) {
     if (given !== "1" && given !== "2") throw new Error("give 1 or 2");
     return given === "1" ? 1 : 2;
@@ -105,6 +124,7 @@ export const OVERSIZE: readonly Oversize[] = ["refuse", "notify"];
 
 /** Comma-separated mechanisms of AUTH, in any case; empty entries are skipped. */
 export const mechanisms: Kind<readonly Mechanism[]> = {
+  literal: "list",
   parse(given) {
     const names = given.split(",").map((name) => name.trim().toUpperCase());
     const known = MECHANISMS.filter((mechanism) => names.includes(mechanism));
@@ -164,12 +184,12 @@ export const facility: Kind<number> = {
   show: (value) => [...facilities].find(([, of]) => of === value)?.[0] ?? String(value),
 };
 
-/** A program and its arguments; a relative path is meant from where the command was typed. */
+/** A program and its arguments; a relative path is meant as that of a file. */
 export const program: Kind<readonly string[]> = {
-  parse(given) {
+  parse(given, folder = "") {
     const [first = "", ...words] = given.split(/[ \t]+/).filter(Boolean);
     if (first === "") throw new Error("give a program");
-    const found = first.includes("/") ? resolve(first) : first;
+    const found = first.includes("/") ? resolve(folder, first) : first;
     if (first.includes("/") && !isProgram(found)) throw new Error(`${found} is not a program that can be run`);
     return [found, ...words];
   },
@@ -198,9 +218,15 @@ export const delimiters: Kind<string> = {
 
 /** The servers that may be selected. */
 export const servers: Kind<readonly ServerEntry[]> = {
+  literal: "list",
   parse: parseServers,
-  show: (entries) => entries.map(({ pattern, port }) => (port === null ? pattern : `${pattern}:${port}`)).join(","),
+  show: (entries) => entries.map(showEntry).join(","),
 };
+
+/** An entry as it is written in the list. */
+export function showEntry({ pattern, port, tls }: ServerEntry): string {
+  return `${pattern}${port === null ? "" : `:${port}`}${tls === undefined ? "" : `/${tls}`}`;
+}
 
 /** A prefix of environment variables that makes no variable which another program obeys. */
 export const prefix: Kind<string> = {

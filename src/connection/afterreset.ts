@@ -12,16 +12,59 @@
 
 import type { Duplex } from "node:stream";
 
-/** Makes all writes of this stream succeed, for the stream. @param failed called for each write that has failed */
-export function survivesFailedWrites(stream: Duplex, failed: () => void): void {
-  const { _write: write, _writev: writev } = stream;
-  type Done = Parameters<typeof write>[2];
-  const succeeded = (done: Done) => (fault?: Error | null) => {
-    if (fault) failed();
-    done();
+/** Told what becomes of writes. */
+export interface WriteListener {
+  /** A write has failed. */
+  writeFailed(): void;
+  /** A write is over, however it ended. */
+  writeOver(): void;
+}
+
+/** Makes all writes of this stream succeed, for the stream. */
+export function survivesFailedWrites(stream: Duplex, listener: WriteListener): void {
+  const patched = stream as Patched;
+  patched[PATCH] = new Patch(stream, listener);
+  // Functions that all streams share: those of its own would be a kilobyte of an idle session.
+  patched._write = write;
+  if (stream._writev) patched._writev = writev;
+}
+
+const PATCH = Symbol("the patch of a stream");
+
+type Patched = Duplex & { [PATCH]: Patch };
+type WriteDone = (fault?: Error | null) => void;
+
+/** What a stream did with its writes before, and the write that is under way: there is one at most. */
+class Patch {
+  readonly write: Duplex["_write"];
+  readonly writev: Duplex["_writev"];
+  done: WriteDone = () => {};
+
+  constructor(
+    stream: Duplex,
+    private readonly listener: WriteListener,
+  ) {
+    this.write = stream._write;
+    this.writev = stream._writev;
+  }
+
+  readonly over: WriteDone = (fault) => {
+    if (fault) this.listener.writeFailed();
+    this.done();
+    this.listener.writeOver();
   };
-  stream._write = (octets, encoding, done) => write.call(stream, octets, encoding, succeeded(done));
-  if (writev) stream._writev = (pieces, done) => writev.call(stream, pieces, succeeded(done));
+}
+
+function write(this: Patched, octets: unknown, encoding: BufferEncoding, done: WriteDone): void {
+  const patch = this[PATCH];
+  patch.done = done;
+  patch.write.call(this, octets, encoding, patch.over);
+}
+
+function writev(this: Patched, pieces: Parameters<NonNullable<Duplex["_writev"]>>[0], done: WriteDone): void {
+  const patch = this[PATCH];
+  patch.done = done;
+  patch.writev?.call(this, pieces, patch.over);
 }
 
 /** What Node's sockets read from; not public. */

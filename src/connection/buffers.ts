@@ -22,13 +22,20 @@ const RECORD = 16 * 1024;
 const pool: Buffer[] = [];
 const POOL_BOUND = 16;
 
+/** Where the chunks of a socket go. */
+export interface Receiver {
+  /**
+   * Takes a chunk. Its memory may be overwritten when this returns; if the buffer is leased, only when reading goes on.
+   *
+   * @returns false to stop reading
+   */
+  receive(chunk: Buffer): boolean;
+}
+
 /** The read buffers of one socket. */
 export class ReadBuffers {
-  /**
-   * Called with each chunk. The chunk's memory may be overwritten when this returns; if the buffer is leased, only when
-   * reading goes on. Returns false to stop reading.
-   */
-  deliver: (chunk: Buffer) => boolean = () => true;
+  /** null: chunks are dropped. */
+  receiver: Receiver | null = null;
 
   #lease: Buffer | null = null;
 
@@ -45,7 +52,7 @@ export class ReadBuffers {
   readonly callback = (octets: number, buffer: Uint8Array): boolean => {
     const chunk = Buffer.from(buffer.buffer, buffer.byteOffset, octets);
     // node:net chooses a read's buffer after the read before, so the first read of a body still uses the shared one.
-    return this.deliver(buffer === SHARED && this.#lease ? Buffer.from(chunk) : chunk);
+    return this.receiver?.receive(buffer === SHARED && this.#lease ? Buffer.from(chunk) : chunk) ?? true;
   };
 
   /** From the next read on, octets are read into a buffer of this socket only. @param encrypts whether the sink speaks TLS */

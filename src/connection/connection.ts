@@ -10,9 +10,10 @@
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { NEVER, now, unwatch, type Watched, watch } from "../base/clock";
+import { NEVER, now, Watched } from "../base/clock";
 import type { Failure } from "../protocol/failure";
 import type { ReadBuffers } from "./buffers";
+import type { Endpoint } from "./ends";
 import { peerClosed, peerCutOff, peerSilent, peerSlow, type Role } from "./failures";
 import { endsAtFaults, type Handshake, handshake } from "./handshake";
 import { Reader } from "./reader";
@@ -20,16 +21,10 @@ import { type BodyEnd, Relay, type Sink, type Source } from "./relay";
 import { Writer } from "./writer";
 
 export { survivesFailedWrites } from "./afterreset";
+export { localEnd } from "./ends";
 export { peerClosed } from "./failures";
-export { OVERLONG } from "./reader";
+export { type InputLine, OVERLONG } from "./reader";
 export type { Sink } from "./relay";
-
-/** One end of a connection. */
-interface Endpoint {
-  /** An IP address; IPv4-mapped ones as IPv4. "" where there is no network (a pipe). */
-  readonly address: string;
-  readonly port: number;
-}
 
 /** How long a closing connection waits for the peer to close, in milliseconds: a reset could lose the last reply. */
 const LINGER = 2000;
@@ -37,17 +32,31 @@ const LINGER = 2000;
 /** Shown a line that was read ("<") or written (">"). */
 type Trace = (direction: "<" | ">", line: string) => void;
 
+/** Where the listeners of a stream find its connection. */
+const OWNER = Symbol("the connection of a stream");
+
+type Owned = Duplex & { [OWNER]: Connection };
+
+// All streams share these listeners: functions for each would be memory of idle sessions.
+function ended(this: Owned): void {
+  this[OWNER].streamEnded(this);
+}
+
+function closed(this: Owned): void {
+  this[OWNER].streamClosed(this);
+}
+
 /** A connection to a client or a server. */
-export class Connection implements Watched, Source, Sink {
-  /** When the expected input must have arrived, by the clock of clock.ts; NEVER: no input is expected. */
-  deadline = NEVER;
-  /** When the connection fails in any case, by the same clock. */
-  limit = NEVER;
+export class Connection extends Watched implements Source, Sink {
   /** How long the peer may take to accept octets, or to send the next chunk of a body, in milliseconds. */
   patience = NEVER;
+  /** Called when the connection has closed. */
+  onClosed: (() => void) | null = null;
   /** Called once, when the peer has hung up and all its input has arrived, or when the connection fails. */
   onOver: ((failure: Failure) => void) | null = null;
 
+  #deadline = NEVER;
+  #limit = NEVER;
   #hungUp = false;
   #closing = false;
   #failure: Failure | null = null;
@@ -72,11 +81,31 @@ export class Connection implements Watched, Source, Sink {
     readonly local: Endpoint,
     buffers: ReadBuffers | null = null,
   ) {
+    super();
     this.buffers = buffers;
     this.input = new Reader(stream, buffers);
-    this.#writer = new Writer(stream, () => this.#hangUp());
+    this.#writer = new Writer(stream, this);
     this.#attach(stream);
-    watch(this);
+  }
+
+  /** When the expected input must have arrived, by the clock of clock.ts; NEVER: no input is expected. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  set deadline(at: number) {
+    this.#deadline = at;
+    this.watch(at);
+  }
+
+  /** When the connection fails in any case, by the same clock. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(at: number) {
+    this.#limit = at;
+    this.watch(at);
   }
 
   /** The TLS version in use, as Node names it; "": the connection is in clear. */
@@ -97,6 +126,11 @@ export class Connection implements Watched, Source, Sink {
     this.input.onLine = (line) => trace("<", line);
   }
 
+  /** Whether `trace` is called. */
+  get traced(): boolean {
+    return this.#trace !== null;
+  }
+
   /**
    * Whether the peer does not read any more: a reset, a timeout or a close. The end of input alone is no sign of it.
    */
@@ -110,9 +144,9 @@ export class Connection implements Watched, Source, Sink {
   }
 
   /** Writes lines (latin1), each with its CRLF; returns as `write` does. */
-  say(...lines: readonly string[]): Promise<void> | undefined {
-    if (this.#trace) for (const line of lines) this.#trace(">", line);
-    return this.write(lines.length === 1 ? `${lines[0]}\r\n` : `${lines.join("\r\n")}\r\n`);
+  say(line: string, ...others: readonly string[]): Promise<void> | undefined {
+    if (this.#trace) for (const one of [line, ...others]) this.#trace(">", one);
+    return this.write(others.length === 0 ? `${line}\r\n` : `${line}\r\n${others.join("\r\n")}\r\n`);
   }
 
   /**
@@ -121,7 +155,27 @@ export class Connection implements Watched, Source, Sink {
    */
   write(octets: string | Buffer): Promise<void> | undefined {
     this.#writer.send(octets);
-    return this.#writer.full ? this.#writer.emptied(this.patience) : undefined;
+    return this.#writer.full ? this.emptied() : undefined;
+  }
+
+  /** Text that is written from now on leaves at `uncork`, in one piece. */
+  cork(): void {
+    this.#writer.cork();
+  }
+
+  /** Ends `cork`. */
+  uncork(): void {
+    this.#writer.uncork();
+  }
+
+  /** Sends what `cork` has held back so far. */
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  /** Whether so many octets are unsent that the caller should wait for `emptied`. */
+  get full(): boolean {
+    return this.#writer.full;
   }
 
   /** Part of Sink: writes octets, and does not wait. */
@@ -141,7 +195,9 @@ export class Connection implements Watched, Source, Sink {
 
   /** Part of Sink: rejects with a Failure after `patience`. */
   emptied(): Promise<void> {
-    return this.#writer.emptied(this.patience);
+    const emptied = this.#writer.emptied(this.patience);
+    this.watch(this.#writer.deadline);
+    return emptied;
   }
 
   /**
@@ -178,7 +234,7 @@ export class Connection implements Watched, Source, Sink {
    * @throws Failure if the handshake fails, or is not done before `deadline`
    */
   async startTls(open: (raw: Duplex) => TLSSocket): Promise<void> {
-    if (!this.#writer.empty) await this.#writer.emptied(this.patience);
+    if (!this.#writer.empty) await this.emptied();
     if (this.#failure) throw this.#failure;
     this.input.release();
     const tls = open(this.#stream);
@@ -228,26 +284,35 @@ export class Connection implements Watched, Source, Sink {
     this.#stream.destroy();
   }
 
-  /** Part of Watched: fails or closes the connection if a deadline has passed. @param at the time, by `now` */
-  sweep(at: number): void {
-    if (at >= this.deadline && this.#closing) this.#stream.destroy();
-    else if (at >= this.deadline || at >= this.limit) this.fail(peerSilent(this.role));
+  /** Part of Watched: fails or closes the connection if a deadline has passed. */
+  override sweep(at: number): number {
+    if (at >= this.#deadline && this.#closing) this.#stream.destroy();
+    else if (at >= this.#deadline || at >= this.#limit) this.fail(peerSilent(this.role));
     else if (at >= this.#writer.deadline) this.fail(peerSlow(this.role));
+    return Math.min(this.#deadline, this.#limit, this.#writer.deadline);
   }
 
-  /** Uses a stream from now on. The events of a stream below TLS do not count: the TLS socket emits its own. */
+  /** Uses a stream from now on. */
   #attach(stream: Duplex): void {
     this.#stream = stream;
+    (stream as Owned)[OWNER] = this;
     endsAtFaults(stream);
-    stream.on("end", () => {
-      if (stream === this.#stream) this.#endInput();
-    });
-    stream.on("close", () => {
-      if (stream !== this.#stream) return;
-      unwatch(this);
+    stream.on("end", ended).on("close", closed);
+  }
+
+  /** To be called when a stream of this connection has ended. Those of one below TLS do not count: TLS has its own. */
+  streamEnded(stream: Duplex): void {
+    if (stream === this.#stream) this.#endInput();
+  }
+
+  /** As `streamEnded`, when it has closed. */
+  streamClosed(stream: Duplex): void {
+    if (stream === this.#stream) {
+      this.unwatch();
       this.#endInput();
-      this.#hangUp();
-    });
+      this.hangUp();
+    }
+    if (stream === this.stream) this.onClosed?.();
   }
 
   /** No input will arrive any more. */
@@ -255,15 +320,20 @@ export class Connection implements Watched, Source, Sink {
     if (this.input.ended) return;
     this.input.end();
     this.#relay?.fail(peerCutOff(this.role));
-    if (this.over) this.#tellOver(peerClosed(this.role));
+    this.#tellIfOver();
   }
 
   /** The peer does not read any more, but octets that it has sent may still arrive. */
-  #hangUp(): void {
+  hangUp(): void {
     if (this.#hungUp) return;
     this.#hungUp = true;
     this.#writer.close();
-    if (this.over) this.#tellOver(peerClosed(this.role));
+    this.#tellIfOver();
+  }
+
+  /** A Failure has a stack, which is slow to make: not where nobody listens. */
+  #tellIfOver(): void {
+    if (this.onOver && this.over) this.#tellOver(peerClosed(this.role));
   }
 
   #tellOver(failure: Failure): void {

@@ -37,5 +37,10 @@ export function handshake(tls: TLSSocket, role: Role): Handshake {
  * a client, where no tls.Server is involved, it emits "_tlsError" alone, which is not public.
  */
 export function endsAtFaults(stream: Duplex): void {
-  for (const event of ["error", "_tlsError"]) stream.on(event, () => stream.destroy());
+  stream.on("error", destroyThis);
+  if ((stream as Partial<TLSSocket>).encrypted) stream.on("_tlsError", destroyThis);
+}
+
+function destroyThis(this: Duplex): void {
+  this.destroy();
 }

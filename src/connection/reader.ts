@@ -11,7 +11,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Failure } from "../protocol/failure";
 import type { LineEnd } from "../protocol/multiline";
 import { startReading, stopReading } from "./afterreset";
-import type { ReadBuffers } from "./buffers";
+import type { ReadBuffers, Receiver } from "./buffers";
+
+/** A line as `line` gives it; null at the end of input. */
+export type InputLine = string | null | typeof OVERLONG;
 
 /** What `line` gives for a line that is longer than the limit. The line stays in the buffer, for `skipLine`. */
 export const OVERLONG = Symbol("a line longer than its limit");
@@ -29,45 +32,69 @@ const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Where the listener that all streams share finds the reader of one: a function for each would be memory that idles. */
+const READER = Symbol("the reader of a stream");
+
+type Read = Duplex & { [READER]: Reader };
+
+function receive(this: Read, chunk: Buffer): void {
+  this[READER].receive(chunk);
+}
+
 /** A read buffer over a stream. */
-export class Reader {
+export class Reader implements Receiver {
   /** Called with each line that is taken. */
   onLine: ((line: string) => void) | null = null;
   /** How the line that was taken last ended. */
   lineEnd: LineEnd = "\r\n";
   /** How many octets that line had, with its line end. */
   lineOctets = 0;
+  /** Run when `nextLine` may have a line, and nobody waits for `line`. */
+  onArrival: { run(): void } | null = null;
   /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
+  /** The octets that have arrived, from `#start` on. */
   #octets: Buffer = NOTHING;
+  #start = 0;
+  /** Where the line began that was taken last, if it is still there; -1: it is not. */
+  #lineStart = -1;
+  /** Whether the octets are in memory that the next read overwrites. */
+  #borrowed = false;
+  /** Up to where there is no LF. */
+  #searched = 0;
   /** How many lines were taken since other connections had their turn. */
   #taken = 0;
   #ended = false;
   #closed = false;
   #paused = false;
   #failure: Failure | null = null;
-  #wait: { resolve(arrived: boolean): void; reject(failure: Failure): void } | null = null;
+  /** Called once, when octets have arrived, or none will. */
+  #wait: (() => void) | null = null;
 
   #stream: Duplex;
   #buffers: ReadBuffers | null;
-  readonly #data = (chunk: Buffer) => this.#receive(chunk);
 
   /** @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks */
   constructor(stream: Duplex, buffers: ReadBuffers | null) {
     this.#stream = stream;
     this.#buffers = buffers;
-    if (buffers) buffers.deliver = this.#data;
-    else stream.on("data", this.#data);
+    if (buffers) buffers.receiver = this;
+    else this.#listen(stream);
+  }
+
+  #listen(stream: Duplex): void {
+    (stream as Read)[READER] = this;
+    stream.on("data", receive);
   }
 
   /** Stops reading the stream, and puts the octets of the buffer back into the stream, for its next reader. */
   release(): void {
-    if (this.#buffers) this.#buffers.deliver = () => true;
-    else this.#stream.off("data", this.#data);
+    if (this.#buffers) this.#buffers.receiver = null;
+    else this.#stream.off("data", receive);
     this.#buffers = null;
     this.#stream.pause();
-    const rest = this.take(this.#octets.length);
+    const rest = this.take(this.pending);
     if (rest.length > 0) this.#stream.unshift(rest);
   }
 
@@ -75,17 +102,17 @@ export class Reader {
   move(stream: Duplex): void {
     this.#stream = stream;
     this.#paused = false;
-    stream.on("data", this.#data);
+    this.#listen(stream);
   }
 
   /** How many octets are in the buffer. */
   get pending(): number {
-    return this.#octets.length;
+    return this.#octets.length - this.#start;
   }
 
   /** Whether the buffer is full, so that more octets may wait with the system. */
   get full(): boolean {
-    return this.#octets.length > BOUND;
+    return this.pending > BOUND;
   }
 
   /** Whether no octets will arrive any more. */
@@ -95,55 +122,93 @@ export class Reader {
 
   /** All octets of the buffer, as latin1, without taking them. */
   get ahead(): string {
-    return this.#octets.toString("latin1");
+    return this.#octets.toString("latin1", this.#start);
   }
 
   /** Waits until there are octets. @returns false: the input has ended without any @throws Failure */
   async filled(): Promise<boolean> {
-    return this.#octets.length > 0 || (await this.#arrival());
+    return this.pending > 0 || (await this.#arrival());
   }
 
-  /** Whether the input begins with these octets (latin1); they are not taken. @throws Failure */
-  async startsWith(octets: string): Promise<boolean> {
-    for (;;) {
-      const there = this.#octets.toString("latin1", 0, octets.length);
-      if (there === octets) return true;
-      if (!octets.startsWith(there) || !(await this.#arrival())) return false;
-    }
+  /**
+   * Whether the input begins with these octets (latin1); they are not taken. Gives a promise only if that is not known yet.
+   *
+   * @throws Failure
+   */
+  startsWith(octets: string): boolean | Promise<boolean> {
+    const there = this.#octets.toString("latin1", this.#start, this.#start + octets.length);
+    if (there === octets) return true;
+    if (!octets.startsWith(there)) return false;
+    return this.#arrival().then((arrived) => arrived && this.startsWith(octets));
   }
 
   /**
    * The next line as latin1, without its CRLF or LF; null at the end of input, also if a line without an end is left.
+   * Gives a promise only if there is no line yet.
    *
    * @param limit the most octets that it may have, with its line end; else OVERLONG, as soon as that is known
    * @throws Failure
    */
-  async line(limit: number): Promise<string | null | typeof OVERLONG> {
-    if (++this.#taken > TURN) {
-      this.#taken = 0;
-      await nextTurn();
-    }
+  line(limit: number): InputLine | Promise<InputLine> {
+    const line = this.nextLine(limit);
+    return line === undefined ? this.when(() => this.nextLine(limit)) : line;
+  }
+
+  /** As `line`, without a wait; undefined: there is no line yet, and `onArrival` is called when there may be one. */
+  nextLine(limit: number): InputLine | undefined {
     if (this.#failure) throw this.#failure;
-    for (let searched = 0; ; ) {
-      const at = this.#octets.indexOf(LF, searched);
-      if (at >= limit || (at < 0 && this.#octets.length >= limit)) return OVERLONG;
-      if (at >= 0) {
-        const crlf = at > 0 && this.#octets[at - 1] === CR;
-        const line = this.#octets.toString("latin1", 0, crlf ? at - 1 : at);
-        this.lineEnd = crlf ? "\r\n" : "\n";
-        this.lineOctets = at + 1;
-        this.take(at + 1);
-        this.onLine?.(line);
-        return line;
-      }
-      searched = this.#octets.length;
-      if (!(await this.#arrival())) return null;
+    if (this.#taken >= TURN) {
+      if (this.#taken++ === TURN) setImmediate(() => this.#goOn());
+      return undefined;
     }
+    const octets = this.#octets;
+    const start = this.#start;
+    if (start === octets.length) return this.#ended ? null : undefined;
+    const at = octets.indexOf(LF, this.#searched);
+    if (at >= 0 ? at - start >= limit : octets.length - start >= limit) return OVERLONG;
+    if (at < 0) {
+      this.#searched = octets.length;
+      return this.#ended ? null : undefined;
+    }
+    this.#taken++;
+    const crlf = at > start && octets[at - 1] === CR;
+    const line = octets.toString("latin1", start, crlf ? at - 1 : at);
+    this.lineEnd = crlf ? "\r\n" : "\n";
+    this.lineOctets = at + 1 - start;
+    this.#skip(this.lineOctets);
+    this.#lineStart = start;
+    this.onLine?.(line);
+    return line;
+  }
+
+  /**
+   * Waits until `take` gives something: it is asked when octets have arrived, or none will, or the other connections have
+   * had their turn. @throws what `take` throws
+   */
+  when<Taken>(take: () => Taken | undefined): Promise<Taken> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        try {
+          const taken = take();
+          if (taken === undefined) this.#wait = look;
+          else resolve(taken);
+        } catch (failure) {
+          reject(failure);
+        }
+      };
+      this.#wait = look;
+    });
+  }
+
+  /** The other connections have had their turn. */
+  #goOn(): void {
+    this.#taken = 0;
+    this.#wake();
   }
 
   /** Takes what is left at the end of input, a line without a line end, as latin1. */
   lastLine(): string {
-    this.lineOctets = this.#octets.length;
+    this.lineOctets = this.pending;
     const line = this.take(this.lineOctets).toString("latin1");
     this.onLine?.(line);
     return line;
@@ -152,27 +217,79 @@ export class Reader {
   /** As `Connection.skipLine`. @throws Failure */
   async skipLine(): Promise<boolean> {
     for (;;) {
-      const at = this.#octets.indexOf(LF);
-      this.take(at < 0 ? this.#octets.length : at + 1);
+      const at = this.#octets.indexOf(LF, this.#start);
+      this.#skip(at < 0 ? this.pending : at + 1 - this.#start);
       if (at >= 0) return true;
       // libuv would read up to 32 chunks of a line without an end before it looks at the next connection.
       await nextTurn();
-      if (this.#octets.length === 0 && !(await this.#arrival())) return false;
+      if (this.pending === 0 && !(await this.#arrival())) return false;
     }
+  }
+
+  /**
+   * Takes a response that is there in full behind the status line that was taken last, with that line.
+   *
+   * @param find finds its end in octets from an offset on; -1: it is not there in full
+   * @param bound how long it may be, in octets
+   * @returns all as latin1; null: it is not there, or too long
+   */
+  takeWhole(find: (octets: Buffer, from: number) => number, bound: number): string | null {
+    const end = find(this.#octets, this.#start);
+    if (end < 0 || this.#lineStart < 0 || end - this.#lineStart > bound) return null;
+    const whole = this.#octets.toString("latin1", this.#lineStart, end);
+    this.#skip(end - this.#start);
+    return whole;
   }
 
   /** Takes octets out of the buffer. @param count at most `pending` */
   take(count: number): Buffer {
-    const taken = this.#octets.subarray(0, count);
-    this.#octets = count === this.#octets.length ? NOTHING : this.#octets.subarray(count);
-    if (this.#octets.length <= BOUND) this.resume();
+    const view = this.#octets.subarray(this.#start, this.#start + count);
+    const taken = this.#borrowed ? Buffer.from(view) : view;
+    this.#skip(count);
     return taken;
+  }
+
+  #skip(count: number): void {
+    this.#start += count;
+    this.#searched = this.#start;
+    this.#lineStart = -1;
+    if (this.#start === this.#octets.length) this.#replace(NOTHING);
+    if (this.#paused && this.pending <= BOUND) this.resume();
+  }
+
+  #replace(octets: Buffer): void {
+    this.#octets = octets;
+    this.#start = 0;
+    this.#searched = 0;
+    this.#lineStart = -1;
   }
 
   /** Adds a chunk to the buffer. A chunk from `buffers` is copied, since the next read overwrites it. */
   keep(chunk: Buffer): void {
-    if (this.#octets.length > 0) this.#octets = Buffer.concat([this.#octets, chunk]);
-    else this.#octets = this.#buffers ? Buffer.from(chunk) : chunk;
+    this.#borrow(chunk);
+    this.#own();
+  }
+
+  /** As `keep`, without the copy: the chunk is used before the next read, or copied then by `#own`. */
+  #borrow(chunk: Buffer): void {
+    const { pending } = this;
+    if (pending > 0) {
+      const searched = this.#searched - this.#start;
+      this.#replace(Buffer.concat([this.#octets.subarray(this.#start), chunk]));
+      this.#searched = searched;
+    } else {
+      this.#replace(chunk);
+      this.#borrowed = this.#buffers !== null;
+    }
+  }
+
+  #own(): void {
+    if (this.#borrowed && this.pending > 0) {
+      const searched = this.#searched - this.#start;
+      this.#replace(Buffer.from(this.#octets.subarray(this.#start)));
+      this.#searched = searched;
+    }
+    this.#borrowed = false;
   }
 
   /** Stops reading; what has arrived stays with the system, where a reset does not destroy it. */
@@ -192,52 +309,53 @@ export class Reader {
   /** The end of input: no octets will arrive any more. */
   end(): void {
     this.#ended = true;
-    this.#wake(false);
+    this.#wake();
   }
 
   /** Rejects every wait for octets, now and later, with this reason. */
   fail(failure: Failure): void {
     this.#failure = failure;
-    this.#wake(failure);
+    this.#wake();
   }
 
   /** Drops the octets of the buffer, and all that arrive from now on. */
   close(): void {
     this.#closed = true;
-    this.#octets = NOTHING;
+    this.onArrival = null;
+    this.#replace(NOTHING);
     this.resume();
   }
 
-  /** Receives a chunk from the stream; false: the stream must stop reading. */
-  #receive(chunk: Buffer): boolean {
+  /** Part of Receiver. */
+  receive(chunk: Buffer): boolean {
     if (this.#closed) return true;
     if (this.sink) {
       this.sink(chunk);
     } else {
-      this.keep(chunk);
-      this.#wake(true);
-      if (this.#octets.length > BOUND) this.pause();
+      this.#borrow(chunk);
+      this.#wake();
+      this.#own();
+      if (this.full) this.pause();
     }
     return !this.#paused;
   }
 
-  /**
-   * Waits for octets; false: no octets will arrive any more. Not async: each idle session waits here twice, and a
-   * suspended function costs 400 octets. @throws Failure
-   */
+  /** Waits for octets; false: no octets will arrive any more. @throws Failure */
   #arrival(): Promise<boolean> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    if (this.#ended) return Promise.resolve(false);
-    return new Promise((resolve, reject) => {
-      this.#wait = { resolve, reject };
-    });
+    const before = this.pending;
+    const arrived = () => {
+      if (this.#failure) throw this.#failure;
+      if (this.pending > before) return true;
+      return this.#ended ? false : undefined;
+    };
+    return this.#failure || this.#ended ? Promise.resolve().then(() => arrived() ?? false) : this.when(arrived);
   }
 
-  /** Ends the wait for octets. @param outcome whether octets have arrived, or why none will */
-  #wake(outcome: boolean | Failure): void {
+  /** Octets have arrived, or none will. */
+  #wake(): void {
     const wait = this.#wait;
     this.#wait = null;
-    if (typeof outcome === "boolean") wait?.resolve(outcome);
-    else wait?.reject(outcome);
+    if (wait) wait();
+    else this.onArrival?.run();
   }
 }

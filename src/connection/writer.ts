@@ -6,28 +6,32 @@
 import type { Duplex } from "node:stream";
 import { NEVER, now } from "../base/clock";
 import type { Failure } from "../protocol/failure";
-import { survivesFailedWrites } from "./afterreset";
+import { survivesFailedWrites, type WriteListener } from "./afterreset";
 
 /** How many octets may be written and not yet accepted by the system before the caller should wait. */
 const BOUND = 16 * 1024;
 
+/** Whose half a Writer is. */
+interface Owner {
+  /** A write has failed: the peer does not read any more. */
+  hangUp(): void;
+}
+
 /** Writes to a stream. */
-export class Writer {
+export class Writer implements WriteListener {
   /** When the peer must have accepted all octets, by the clock of clock.ts; NEVER: no caller waits for that. */
   deadline = NEVER;
 
+  /** Text that leaves at `uncork`; null: text leaves at once. */
+  #corked: string | null = null;
   #closed = false;
   #failure: Failure | null = null;
   #wait: { promise: Promise<void>; resolve(): void; reject(failure: Failure): void } | null = null;
-  readonly #written = () => {
-    if (this.#wait && this.#stream.writableLength === 0) this.#settle(null);
-  };
   #stream!: Duplex;
 
-  /** @param failed called when a write has failed: the peer does not read any more */
   constructor(
     stream: Duplex,
-    private readonly failed: () => void,
+    private readonly owner: Owner,
   ) {
     this.move(stream);
   }
@@ -35,7 +39,17 @@ export class Writer {
   /** Writes to another stream from now on. */
   move(stream: Duplex): void {
     this.#stream = stream;
-    survivesFailedWrites(stream, this.failed);
+    survivesFailedWrites(stream, this);
+  }
+
+  /** Part of WriteListener. */
+  writeFailed(): void {
+    this.owner.hangUp();
+  }
+
+  /** Part of WriteListener. */
+  writeOver(): void {
+    if (this.#wait && this.#stream.writableLength === 0) this.#settle(null);
   }
 
   /** Whether so many octets are unsent that the caller should wait for `emptied`. */
@@ -45,14 +59,43 @@ export class Writer {
 
   /** Whether all octets are sent, so that their memory is free. */
   get empty(): boolean {
-    return this.#closed || this.#stream.writableLength === 0;
+    return this.#closed || (this.#stream.writableLength === 0 && !this.#corked);
+  }
+
+  /** Text waits for `uncork` from now on, so that the answers to pipelined commands leave in one write. */
+  cork(): void {
+    this.#corked ??= "";
+  }
+
+  /** Ends `cork`. */
+  uncork(): void {
+    this.flush();
+    this.#corked = null;
+  }
+
+  /** Sends what `cork` has held back so far. */
+  flush(): void {
+    const text = this.#corked;
+    if (!text) return;
+    this.#corked = "";
+    this.#send(text);
   }
 
   /** Writes octets (a string is latin1); once closed, drops them. */
   send(octets: string | Buffer): void {
+    if (typeof octets === "string" && this.#corked !== null) {
+      this.#corked += octets;
+      if (this.#corked.length >= BOUND) this.flush();
+    } else {
+      this.flush();
+      this.#send(octets);
+    }
+  }
+
+  #send(octets: string | Buffer): void {
     if (this.#closed) return;
-    if (typeof octets === "string") this.#stream.write(octets, "latin1", this.#written);
-    else this.#stream.write(octets, this.#written);
+    if (typeof octets === "string") this.#stream.write(octets, "latin1");
+    else this.#stream.write(octets);
   }
 
   /**
@@ -61,6 +104,8 @@ export class Writer {
    * @param patience how long that may take, in milliseconds; sets `deadline`, after which the connection fails
    */
   emptied(patience: number): Promise<void> {
+    this.flush();
+    if (this.empty) return Promise.resolve();
     this.deadline = now() + patience;
     if (!this.#wait) {
       const { promise, resolve, reject } = withResolvers();

@@ -7,14 +7,17 @@
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { Acp } from "../access/acp";
-import type { AccessControl } from "../access/admission";
+import type { AccessControl, AccessRequest, Question } from "../access/admission";
 import { AuthHttp } from "../access/authhttp";
 import { recordClient } from "../access/clientlog";
-import { Routing } from "../access/routing";
+import type { HttpAnswer } from "../access/requests";
+import { Routing, type SplitLogin } from "../access/routing";
 import { unthrottled } from "../access/throttle";
+import { readUserMap, type UserMap } from "../access/usermap";
 import { type HostPort, showServer } from "../base/address";
 import { isWithin } from "../base/cidr";
 import { inWords } from "../base/faults";
+import { Abort, type Until } from "../base/until";
 import type { Warning } from "../base/warning";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -33,37 +36,63 @@ import {
   type DialOrigin,
   denial,
   type Needs,
+  type Place,
   type Route,
   type Visitor,
 } from "../session/needs";
 import { serve } from "../session/serve";
 import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
-import { type DialTerms, dial } from "../upstream/dial";
+import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
 import type { Memory } from "./memory";
-import { headerFor, ownPlaces } from "./proxying";
+import { headerFor, ownPlacesFor } from "./proxying";
+
+/** Who logs in, as far as access control is told. */
+interface Caller extends Pick<Visitor, "id" | "clientAddress" | "arrival"> {
+  readonly client: Pick<Connection, "peer" | "local" | "tls" | "cipher">;
+}
+
+function askedAbout({ id, clientAddress, client, arrival }: Caller): AccessRequest {
+  const { address: host, port } = client.local;
+  return {
+    interface: { host, port },
+    client: clientAddress,
+    clientPort: client.peer.port,
+    tls: tlsOfClient(client, arrival),
+    header: arrival.header,
+    session: id,
+  };
+}
 
 /** The gateway of one service. */
 export class Gateway implements Needs {
   readonly #routing: Routing;
-  readonly #acp: AccessControl | null;
+  readonly #control: AccessControl | null;
   readonly #clientTls: ClientTls | null;
   readonly scanner: ClamdScanner | null;
   #serverTls: ServerTls | null = null;
+  /** Writes an event to the log, with the name of the service, if it has one. */
+  readonly emit: Emit;
 
   /**
+   * @param log writes an event to the log
    * @param trace whether the dialogue is traced
+   * @param map the user map that the settings name
    * @throws Error in one line, with the file, if a file can't be read or used
    */
   constructor(
     readonly service: Service,
     readonly memory: Memory,
-    readonly emit: Emit,
+    log: Emit,
     readonly trace = false,
+    map: UserMap | null = null,
   ) {
-    const { clients, servers } = service;
-    this.#routing = new Routing(service);
-    this.#acp = controlOf(service, memory, emit);
+    const { clients, servers, name } = service;
+    const emit: Emit =
+      name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
+    this.emit = emit;
+    this.#routing = new Routing(service, map);
+    this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
     // Files that the settings name are read now, before root is dropped.
@@ -82,7 +111,9 @@ export class Gateway implements Needs {
 
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
-    return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? [])];
+    const { map, authHttp } = this.service.access;
+    const named = [map, authHttp?.headerFile].filter((file) => file !== undefined);
+    return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...named];
   }
 
   /** Serves a client that has connected. Never rejects. */
@@ -90,33 +121,50 @@ export class Gateway implements Needs {
     return serve(client, this, arrival);
   }
 
-  async attempt({ clientAddress: address }: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial> {
+  attempt({ clientAddress: address }: Visitor, user: string, until: Until): Attempt | Promise<Attempt | Denial> {
     const { limits } = this.service;
     if (isWithin(address, limits.exempt)) return unthrottled();
-    const attempt = await this.memory.throttle.attempt({ address, user }, limits, until);
-    return attempt ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay);
+    const attempt = this.memory.throttle.attempt({ address, user }, limits, until);
+    return attempt.then((one) => one ?? denial("login-delay", "too many attempts to log in wait", replies.loginDelay));
   }
 
   route(credentials: Credentials, { defaultServers }: Arrival): Route | Denial {
     return this.#routing.route(credentials, defaultServers);
   }
 
-  async admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial> {
-    if (!this.#acp) return route;
-    const { client, arrival } = who;
-    const { address: host, port } = client.local;
-    const about = {
-      interface: { host, port },
-      client: who.clientAddress,
-      clientPort: client.peer.port,
-      tls: tlsOfClient(client, arrival),
-      header: arrival.header,
-      session: who.id,
-    };
-    return this.#acp.admit(route, about, until);
+  admit(who: Caller, route: Route, until: Until): Route | Promise<Route | Denial> {
+    return this.#control ? this.#control.admit(route, askedAbout(who), until) : route;
   }
 
-  dial(who: DialOrigin, route: Route, until: AbortSignal): Promise<Dialled | Denial> {
+  /** How a name is split into its parts, for the dry run of --check. */
+  split(credentials: Credentials): SplitLogin {
+    return this.#routing.split(credentials);
+  }
+
+  /** What access control would be asked about a login; null: there is none, or it would not be asked. */
+  question(who: Caller, route: Route): Question | null {
+    return this.#control?.question(route, askedAbout(who)) ?? null;
+  }
+
+  /** Asks an auth_http service without a login, for --check. @returns its answer, or why there is none; null: no service */
+  async probe(): Promise<HttpAnswer | null> {
+    return this.#control instanceof AuthHttp ? this.#control.probe() : null;
+  }
+
+  /**
+   * The addresses of a server of a route, and whether they may be dialled. With --via and --ssh there are none.
+   *
+   * @throws Failure if the name can't be looked up
+   */
+  async judge(place: Place, route: Route, client: string): Promise<readonly JudgedAddress[]> {
+    const { servers, limits } = this.service;
+    if (servers.via || servers.ssh !== undefined) return [];
+    const { lookups, listeners } = this.memory;
+    const guard = (address: string) => this.#routing.guard(address);
+    return judgedAddresses(place, route, client, { lookups, limits, listeners, guard }, new Abort());
+  }
+
+  dial(who: DialOrigin, route: Route, until: Until): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
     const { memory } = this;
     const origin = { session: who.id };
@@ -125,7 +173,7 @@ export class Gateway implements Needs {
       limits,
       lookups: memory.lookups,
       known: memory.addresses,
-      listeners: ownPlaces(memory.listeners, who),
+      listeners: ownPlacesFor(memory.listeners, who),
       header: headerFor(servers.sendProxy, who),
       guard: (address) => this.#routing.guard(address),
       tls: () => this.#tls(),
@@ -146,12 +194,12 @@ export class Gateway implements Needs {
     return this.#tls().over(raw, { host, port });
   }
 
-  async loggedIn(who: Visitor, route: Route): Promise<void> {
+  loggedIn(who: Visitor, route: Route): Promise<void> | undefined {
     const { clientAddress } = who;
     const { clientLog } = this.service.access;
-    if (clientLog === undefined || clientAddress === "") return;
+    if (clientLog === undefined || clientAddress === "") return undefined;
     const server = showServer(route.host, route.port);
-    await recordClient(clientLog, clientAddress, route.user, server).catch((thrown: Error) => {
+    return recordClient(clientLog, clientAddress, route.user, server).catch((thrown: Error) => {
       const origin = { session: who.id, client: clientAddress };
       this.emit("clientLogFailed", { code: "client-log", reason: inWords(thrown) }, origin);
     });
@@ -171,9 +219,32 @@ export class Gateway implements Needs {
   }
 }
 
-/** Who decides about logins; null: nobody. */
+/** Who decides about logins; null: nobody. @throws Error in one line, with the file, if a file can't be used */
 function controlOf({ access, servers }: Service, memory: Memory, emit: Emit): AccessControl | null {
   const otherwise = servers.tls ?? "none";
   if (access.authHttp) return new AuthHttp(access.authHttp, otherwise, memory, emit);
   return access.acp ? new Acp(access.acp, otherwise, memory, emit) : null;
+}
+
+/**
+ * Makes a gateway for each service. A user map that several services have is read once. Sessions have their turns while
+ * maps are read.
+ *
+ * @param trace whether the dialogue is traced
+ * @throws Error in one line, with the file, if a file can't be read or used
+ */
+export async function makeGateways(
+  services: readonly [Service, ...Service[]],
+  memory: Memory,
+  emit: Emit,
+  trace: boolean,
+): Promise<readonly [Gateway, ...Gateway[]]> {
+  const maps = new Map<string, UserMap>();
+  for (const { access } of services) {
+    if (access.map !== undefined && !maps.has(access.map)) maps.set(access.map, await readUserMap(access.map));
+  }
+  const make = (service: Service) =>
+    new Gateway(service, memory, emit, trace, maps.get(service.access.map ?? "") ?? null);
+  const [first, ...others] = services;
+  return [make(first), ...others.map(make)];
 }

@@ -32,7 +32,7 @@ export class Memory {
   #requests: Requests | null = null;
   #scans: Slots | null = null;
   #commands: Commands | null = null;
-  #ssh: Ssh | null = null;
+  readonly #ssh = new Map<string, Ssh>();
   #lookups: Lookups | null = null;
   #addresses: KnownAddresses | null = null;
 
@@ -65,8 +65,9 @@ export class Memory {
 
   /** The logins of ssh at this host. */
   ssh(host: string): Ssh {
-    this.#ssh ??= new Ssh(host);
-    return this.#ssh;
+    const ssh = this.#ssh.get(host) ?? new Ssh(host);
+    this.#ssh.set(host, ssh);
+    return ssh;
   }
 
   /** The scans that run. */
@@ -102,7 +103,7 @@ export class Memory {
     this.#programs?.close();
     this.#requests?.close();
     this.#commands?.close();
-    await this.#ssh?.close();
+    for (const ssh of this.#ssh.values()) await ssh.close();
   }
 }
 

@@ -14,7 +14,7 @@ export function headerFor(version: 1 | 2 | undefined, { client, arrival }: DialO
 }
 
 /** Where the gateway listens: behind a load balancer, also where the client has connected to. */
-export function ownPlaces(listeners: readonly OwnPlace[], { client, arrival }: DialOrigin): readonly OwnPlace[] {
+export function ownPlacesFor(listeners: readonly OwnPlace[], { client, arrival }: DialOrigin): readonly OwnPlace[] {
   if (!client || arrival?.header?.kind !== "client") return listeners;
   const { address: host, port } = client.local;
   return [...listeners, { host, port }];

@@ -22,7 +22,7 @@ export interface TurnAway {
 
 /** The sessions that count for the limits. */
 export class SessionLimits {
-  /** How many sessions each client has, by `network` of its address. */
+  /** How many sessions each client has in each service, by `network` of its address. */
   readonly #perClient = new Map<string, number>();
   /** The sessions that have not logged in, oldest first. */
   readonly #waiting = new Set<Connection>();
@@ -34,13 +34,14 @@ export class SessionLimits {
   /**
    * Counts a new session, until `leave`.
    *
-   * @param bounds the most sessions, in all and of one client, and to whom the latter does not apply
+   * @param bounds the most sessions, in all and of one client of this service, and to whom the latter does not apply
+   * @param service its name
    * @returns null, or why the client is turned away
    */
-  admit(client: Connection, bounds: Pick<Limits, "sessions" | "perClient" | "exempt">): TurnAway | null {
+  admit(client: Connection, bounds: Pick<Limits, "sessions" | "perClient" | "exempt">, service = ""): TurnAway | null {
     const { address } = client.peer;
     // Clients without a network all have the address "", so the limit of one client does not apply to them.
-    const counted = address === "" || isWithin(address, bounds.exempt) ? null : network(address);
+    const counted = address === "" || isWithin(address, bounds.exempt) ? null : `${service} ${network(address)}`;
     const count = counted === null ? 0 : (this.#perClient.get(counted) ?? 0);
     if (count >= bounds.perClient) {
       return { code: "max-per-client", reply: replies.tooManyOfClient };

@@ -7,7 +7,6 @@
 import type { Socket } from "node:net";
 import { plainAddress } from "../base/address";
 import { type Cidr, isWithin } from "../base/cidr";
-import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import { type ProxyHeader, parseProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
@@ -20,6 +19,8 @@ interface HeaderTerms {
   readonly within: number;
   /** How many connections may wait for their header; one more displaces the oldest. */
   readonly bound: number;
+  /** The log of the service. */
+  readonly emit: Emit;
 }
 
 /** A connection whose header has not arrived. */
@@ -34,10 +35,7 @@ export class Headers {
   readonly #awaited = new Set<Awaited>();
 
   /** @param changed called when a connection waits no more */
-  constructor(
-    private readonly emit: () => Emit,
-    private readonly changed: () => void,
-  ) {}
+  constructor(private readonly changed: () => void) {}
 
   /** How many wait. */
   get count(): number {
@@ -56,11 +54,11 @@ export class Headers {
     if (!isWithin(sender, terms.from)) {
       // The system forgets the peer's address of a connection that was reset: health checks end so, every few seconds.
       const gone = sender === "" && socket.localAddress !== undefined;
-      if (!gone) this.#refuse(sender, "proxy-from", "not a sender of --proxy-from");
+      if (!gone) emitRefused(terms, sender, "proxy-from", "not a sender of --proxy-from");
       socket.destroy();
       return;
     }
-    this.#await(socket, sender, terms.within, then);
+    this.#await(socket, sender, terms, then);
     if (this.#awaited.size <= terms.bound) return;
     const [oldest] = this.#awaited;
     oldest?.giveUp("gave way to a newer connection");
@@ -71,7 +69,7 @@ export class Headers {
     for (const one of this.#awaited) one.giveUp(null);
   }
 
-  #await(socket: Socket, sender: string, within: number, then: (header: ProxyHeader) => void): void {
+  #await(socket: Socket, sender: string, terms: HeaderTerms, then: (header: ProxyHeader) => void): void {
     let octets: Buffer = Buffer.alloc(0);
     const leave = () => {
       clearTimeout(timer);
@@ -82,7 +80,7 @@ export class Headers {
       socket,
       giveUp: (why) => {
         leave();
-        if (why !== null) this.#refuse(sender, "proxy-header", why);
+        if (why !== null) emitRefused(terms, sender, "proxy-header", why);
         socket.destroy();
         this.changed();
       },
@@ -103,20 +101,14 @@ export class Headers {
     };
     // Many load balancers look whether the gateway is there by a connection without an octet.
     const ended = () => one.giveUp(octets.length === 0 ? null : "the connection ended inside a header");
-    const timer = setTimeout(() => one.giveUp("no complete header in time"), within);
+    const timer = setTimeout(() => one.giveUp("no complete header in time"), terms.within);
     this.#awaited.add(one);
     socket.on("data", arrived).on("end", ended).on("close", ended);
   }
-
-  #refuse(client: string, code: "proxy-from" | "proxy-header", reason: string): void {
-    this.emit()("notProxied", { client, code, reason });
-  }
 }
 
-/** A connection whose socket reads again. */
-export function resumed(client: Connection, socket: Socket): Connection {
-  socket.resume();
-  return client;
+function emitRefused({ emit }: HeaderTerms, client: string, code: "proxy-from" | "proxy-header", reason: string): void {
+  emit("notProxied", { client, code, reason });
 }
 
 /** How a client has connected, by its PROXY header, too: TLS that has ended before the gateway takes the place of STLS. */

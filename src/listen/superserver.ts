@@ -9,8 +9,9 @@
 
 import { Socket } from "node:net";
 import { plainAddress } from "../base/address";
-import { faultOfTls } from "../config/rules";
+import { quote } from "../base/quote";
 import type { TlsMode } from "../config/settings";
+import { faultOfTls } from "../config/tlsrules";
 import { Connection } from "../connection/connection";
 import { standardPair } from "../connection/pair";
 import {
@@ -21,7 +22,8 @@ import {
   kindOf,
   vacate,
 } from "../process/descriptor";
-import { clientOf, type Listener } from "./listener";
+import type { Listener } from "./listener";
+import { clientOf, type ListeningSocket, type Served } from "./sockets";
 
 /** How long inetd's listening socket is kept without a client, in milliseconds. */
 const IDLE = 60_000;
@@ -81,6 +83,8 @@ export class Superserver {
   readonly #passed: readonly PassedDescriptor[];
   readonly #idle: number;
   readonly #listener: Listener;
+  /** The descriptors that listen. */
+  readonly #listening = new Map<PassedDescriptor, ListeningSocket>();
 
   /**
    * @param idle how long inetd's listening socket is kept without a client, in milliseconds
@@ -90,11 +94,37 @@ export class Superserver {
     this.#listener = listener;
     this.#passed = passed;
     this.#idle = idle;
-    const modes = passed.map((one) => this.#tls(one));
-    const fault = faultOfTls(listener.gateway.service, modes);
-    if (fault !== null) throw new Error(fault);
-    if (this.#proxy && passed.some(({ kind }) => kind === "pipe")) {
-      throw new Error("--client-proxy is of no use: standard input is a pipe");
+    this.#refuseFaults(listener.gateways);
+  }
+
+  /**
+   * Serves new clients with these gateways.
+   *
+   * @throws Error in one line, with nothing changed, if their services do not fit the descriptors
+   */
+  async replace(gateways: Listener["gateways"]): Promise<void> {
+    if (gateways.some(({ service }) => service.listen.length > 0)) {
+      throw new Error("a service has listen, and a superserver passes the sockets: leave it out, or start a daemon");
+    }
+    this.#refuseFaults(gateways);
+    this.#listener.gateways = gateways;
+    this.#assign();
+  }
+
+  /** Gives each socket that listens the gateway of its service. */
+  #assign(): void {
+    for (const [passed, socket] of this.#listening) Object.assign(socket, servedBy(passed, this.#listener.gateways));
+  }
+
+  /** @throws Error in one line */
+  #refuseFaults(gateways: Listener["gateways"]): void {
+    const settled = this.#passed.map((one) => ({ ...servedBy(one, gateways), kind: one.kind }));
+    for (const { service } of gateways) {
+      const own = settled.filter(({ gateway }) => gateway.service === service);
+      const modes = own.map(({ arrival }) => arrival.tls);
+      const useless = own.some(({ proxy, kind }) => proxy && kind === "pipe");
+      const fault = useless ? "--client-proxy is of no use: standard input is a pipe" : faultOfTls(service, modes);
+      if (fault !== null) throw new Error(service.name === undefined ? fault : `[service.${service.name}]: ${fault}`);
     }
   }
 
@@ -102,7 +132,12 @@ export class Superserver {
   async serve(): Promise<void> {
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
-    for (const one of listeners) await this.#listener.listen({ fd: one.fd }, { tls: this.#tls(one) }, this.#proxy);
+    for (const one of listeners) {
+      const socket = await this.#listener.listen({ fd: one.fd }, servedBy(one, this.#listener.gateways));
+      this.#listening.set(one, socket);
+    }
+    // SIGHUP may have come meanwhile.
+    this.#assign();
     this.#listener.announce();
     await Promise.all(sessions);
     if (listeners.length === 0) return;
@@ -122,30 +157,39 @@ export class Superserver {
     return this.#listener.close();
   }
 
-  /** The TLS mode of a descriptor: systemd's name of the socket if it is a TLS mode, else that of --client-tls. */
-  #tls({ name }: PassedDescriptor): TlsMode {
-    return name === "none" || name === "starttls" || name === "tls" ? name : this.#listener.gateway.service.clients.tls;
-  }
-
-  /** Whether a PROXY header comes first. */
-  get #proxy(): boolean {
-    return this.#listener.gateway.service.clients.proxy;
-  }
-
   /** Serves the client on a connection or a pipe. */
   #serveOne(passed: PassedDescriptor): Promise<void> {
+    const { gateway, arrival, proxy } = servedBy(passed, this.#listener.gateways);
     if (isPair(passed)) {
       const nowhere = { address: "", port: 0 };
       const client = new Connection(standardPair(), "client", nowhere, nowhere);
-      return this.#listener.serve(client, this.#tls(passed));
+      return this.#listener.serve(client, gateway, arrival);
     }
     const socket = socketOn(passed);
     const host = plainAddress(socket.localAddress);
     const port = socket.localPort ?? 0;
     this.#listener.addOwn({ host, port, onAll: () => isAcceptedOnAll(host, port) });
-    if (this.#proxy) return this.#listener.serveProxied(socket, this.#tls(passed));
-    return this.#listener.serve(clientOf(socket), this.#tls(passed));
+    if (proxy) return this.#listener.serveProxied(socket, gateway, arrival);
+    return this.#listener.serve(clientOf(socket), gateway, arrival);
   }
+}
+
+/**
+ * What the clients of a descriptor get. systemd's name of the socket may be a TLS mode, the name of a service, or both with
+ * a dot between; without a mode it is that of --client-tls.
+ *
+ * @throws Error in one line if there are several services, and the name is that of none
+ */
+function servedBy({ name }: PassedDescriptor, gateways: Listener["gateways"]): Served {
+  const [, named = name, mode] = /^(?:(.*)\.)?(none|starttls|tls)$/.exec(name) ?? [];
+  const own = mode !== undefined && named === name ? "" : named;
+  const gateway = gateways.find(({ service }) => service.name === own) ?? (gateways.length === 1 ? gateways[0] : null);
+  if (!gateway) {
+    const names = gateways.map(({ service }) => service.name).join(", ");
+    throw new Error(`no service for the socket ${quote(name)}: FileDescriptorName= must be one of ${names}`);
+  }
+  const { tls, proxy } = gateway.service.clients;
+  return { gateway, arrival: { tls: (mode as TlsMode | undefined) ?? tls }, proxy };
 }
 
 /** Whether the client is on two pipes, standard input and standard output. */

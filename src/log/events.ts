@@ -70,6 +70,7 @@ export const EVENTS = {
 
   // Events of a listener.
   listen: row("info", "listen", "interface", "port"),
+  unlisten: row("info", "unlisten", "interface", "port"),
   fewDescriptors: row("warning", "listen", "code", "reason"),
   accept: row("err", "accept", "code", "reason"),
   turnedAway: row("notice", "refused", "client", "code", "reason"),
@@ -84,6 +85,8 @@ export const EVENTS = {
   root: row("warning", "root", "code", "reason"),
   reload: row("notice", "reload"),
   reloadFailed: row("err", "reload", "code", "reason"),
+  restartNeeded: row("warning", "reload", "code", "reason"),
+  notifyFailed: row("warning", "notify", "code", "reason"),
   end: row("notice", "end", "signal"),
   start: row("err", "start", "code", "reason"),
   crash: row("err", "crash", "code", "reason", "stack?"),
@@ -100,12 +103,14 @@ export const PROCESS_CODES = [
   "log-unsure",
   "max-per-client",
   "max-sessions",
+  "notify",
   "open-files",
   "proxy-from",
   "proxy-header",
   "quarantine",
   "reload",
   "reset",
+  "restart",
   "root",
   "root-group",
   "scan-size",
@@ -128,13 +133,29 @@ type Shown<Names extends string> = {
 /** The fields of an event; a field that is undefined is left out. */
 export type FieldsOf<Name extends EventName> = Shown<NonNullable<(typeof EVENTS)[Name]["typed"]>>;
 
-/** The session that an event belongs to. */
+/** What an event belongs to. */
 export interface Origin {
+  /** The name of a service of the configuration file. */
+  readonly service?: string;
   /** The session's id. */
-  readonly session: string;
+  readonly session?: string;
   /** The client's address; "" where there is no network. */
   readonly client?: string;
 }
 
-/** Writes an event to the log. Never blocks and never throws. @param origin absent: the event concerns no session */
-export type Emit = <Name extends EventName>(name: Name, fields: FieldsOf<Name>, origin?: Origin) => void;
+/**
+ * Writes an event to the log. Never blocks and never throws.
+ *
+ * @param fields a function is called only if the event is logged
+ * @param origin absent: the event concerns the process
+ */
+export type Emit = <Name extends EventName>(
+  name: Name,
+  fields: FieldsOf<Name> | (() => FieldsOf<Name>),
+  origin?: Origin,
+) => void;
+
+/** The fields as an Emit gets them. */
+export function given<Fields extends object>(fields: Fields | (() => Fields)): Fields {
+  return typeof fields === "function" ? fields() : fields;
+}

@@ -31,8 +31,9 @@ export const jsonLine: Render = (name, fields, origin) => {
 
 function originOf(origin: Origin | undefined): [string, Value][] {
   if (!origin) return [];
-  const { session, client } = origin;
-  return [["session", session], ...(client === undefined ? [] : [["client", client] as [string, Value]])];
+  const { service, session, client } = origin;
+  const members = { service, session, client };
+  return Object.entries(members).filter((member): member is [string, string] => member[1] !== undefined);
 }
 
 /** The octets of a client or a server as UTF-8, if they are that, else each as a character. */

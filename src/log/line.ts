@@ -24,7 +24,8 @@ export type Render = (
 export const line: Render = (name, fields, origin) => {
   const { event, fields: keys } = EVENTS[name];
   let text: string = event;
-  if (origin) text += ` session=${origin.session}`;
+  if (origin?.service !== undefined) text += ` service=${origin.service}`;
+  if (origin?.session !== undefined) text += ` session=${origin.session}`;
   if (origin?.client !== undefined) text += ` client=${quote(origin.client)}`;
   for (const key of keys) {
     const value = fields[key];

@@ -11,7 +11,7 @@ import type { Warning } from "../base/warning";
 import type { LogSettings } from "../config/settings";
 import { SYSLOG_PORT, type SyslogTarget } from "../config/syslog";
 import { type Destination, plain, severities } from "./destination";
-import { type Emit, EVENTS, type EventName, type Level } from "./events";
+import { type Emit, EVENTS, type EventName, given, type Level } from "./events";
 import { jsonLine } from "./json";
 import { line, type Render } from "./line";
 import { loggerLine, loggerWire } from "./logger";
@@ -61,7 +61,7 @@ export function openLog(settings: LogSettings, start: Start, found?: Partial<Sur
     emit(name, fields, origin) {
       const { level } = EVENTS[name];
       if ((level === "debug" && !settings.debug) || (settings.brief && BRIEF.has(name))) return;
-      destination.write(level, render(name, fields, origin));
+      destination.write(level, render(name, given(fields), origin));
     },
     close: () => destination.close(),
   };

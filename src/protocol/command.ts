@@ -132,7 +132,8 @@ export function parseCommand(
 ): Command | Rejection {
   if (hasControl(line)) return { kind: "faulty", reply: replies.controlOctet };
   const blank = line.indexOf(" ");
-  const verb = verbOf(line);
+  const word = blank < 0 ? line : line.slice(0, blank);
+  const verb = TABLE.has(word) ? word : verbOf(line);
   const row = TABLE.get(verb);
   const permitted = row && (!row.optional || opened.includes(verb as Optional));
   const limit = (permitted && LIMITS.get(verb)) || COMMAND_LIMIT;
@@ -185,20 +186,24 @@ function verbatim(verb: string, rest: string | null): string | undefined {
   return withoutTrailingBlanks(rest) || undefined;
 }
 
-/** Arguments that are numbers of 1 to 10 digits, without leading zeros. */
+/** How many numbers a command takes, at least and at most. */
+const COUNTS: Readonly<Partial<Record<Arguments, readonly [number, number]>>> = {
+  nothing: [0, 0],
+  "message?": [0, 1],
+  message: [1, 1],
+  "message count": [2, 2],
+};
+
+/** A number of 1 to 10 digits. */
+const NUMBER = /^[0-9]{1,10}$/;
+
+/** Arguments that are numbers, without leading zeros. */
 function numbers(takes: Arguments, rest: string | null): string | null | undefined {
-  const words = rest?.match(/[^ ]+/g) ?? [];
-  if (!words.every((word) => /^[0-9]{1,10}$/.test(word))) return undefined;
+  const [least, most] = COUNTS[takes] ?? [0, 0];
+  const words = rest === null ? [] : rest.split(" ").filter((word) => word !== "");
+  if (words.length < least || words.length > most || !words.every((word) => NUMBER.test(word))) return undefined;
   const [message, count] = words.map(Number);
-  const fits = {
-    nothing: words.length === 0,
-    "message?": words.length <= 1,
-    message: words.length === 1,
-    "message count": words.length === 2,
-    text: false,
-    "mechanism? response?": false,
-  }[takes];
-  if (!fits || message === 0) return undefined;
+  if (message === 0) return undefined;
   return message === undefined ? null : count === undefined ? `${message}` : `${message} ${count}`;
 }
 

@@ -3,7 +3,7 @@
  * that no octet changes. Sources: RFC 1939, 3; RFC 2449, 4 and 8; RFC 3206.
  */
 
-import { withoutControl } from "./octets";
+import { hasControl, withoutControl } from "./octets";
 
 /** The longest status line to a client, in octets with CRLF (RFC 2449, 4). */
 export const STATUS_LIMIT = 512;
@@ -23,7 +23,8 @@ export function isPositive(line: string): boolean {
 
 /** A server's status line as the client gets it: without control octets but TAB, cut to 512 octets with CRLF. */
 export function cleaned(line: string): string {
-  return withoutControl(line).slice(0, STATUS_LIMIT - 2);
+  const shown = hasControl(line) ? withoutControl(line) : line;
+  return shown.length > STATUS_LIMIT - 2 ? shown.slice(0, STATUS_LIMIT - 2) : shown;
 }
 
 /** The response code of a status line, in capitals and without brackets; "" if there is none (RFC 2449, 8). */

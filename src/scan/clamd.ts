@@ -5,6 +5,7 @@
 
 import { connect, type Socket } from "node:net";
 import { showHostPort } from "../base/address";
+import type { Until } from "../base/until";
 import type { ClamdAddress, Limits } from "../config/settings";
 import { survivesFailedWrites } from "../connection/connection";
 
@@ -54,7 +55,7 @@ export class Clamd {
    * @param until gives up, with its reason
    * @throws Error in words if clamd gives no verdict; the reason of `until`
    */
-  async scan(body: AsyncIterable<Buffer>, until: AbortSignal): Promise<ClamdAnswer> {
+  async scan(body: AsyncIterable<Buffer>, until: Until): Promise<ClamdAnswer> {
     let whole = false;
     async function* counted() {
       yield* body;
@@ -69,10 +70,10 @@ export class Clamd {
   }
 
   /** Says a command, and the body behind it. @param limit for all of it, in milliseconds @returns the answer */
-  async #exchange(command: string, limit: number, body?: AsyncIterable<Buffer>, until?: AbortSignal): Promise<string> {
+  async #exchange(command: string, limit: number, body?: AsyncIterable<Buffer>, until?: Until): Promise<string> {
     until?.throwIfAborted();
     const socket = connect({ ...this.address, noDelay: true });
-    const giveUp = () => socket.destroy(until?.reason);
+    const giveUp = () => socket.destroy(until?.reason as Error);
     until?.addEventListener("abort", giveUp);
     const timer = setTimeout(() => socket.destroy(new Error("no answer in time")), limit);
     try {
@@ -94,9 +95,10 @@ export class Clamd {
  */
 async function send(socket: Socket, command: string, body?: AsyncIterable<Buffer>): Promise<void> {
   let failed = false;
-  survivesFailedWrites(socket, () => {
+  const writeFailed = () => {
     failed = true;
-  });
+  };
+  survivesFailedWrites(socket, { writeFailed, writeOver() {} });
   socket.write(`z${command}\0`);
   if (!body) return;
   const length = Buffer.alloc(4);

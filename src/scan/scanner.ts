@@ -8,6 +8,7 @@
 import { hostname } from "node:os";
 import { inWords, reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import type { Until } from "../base/until";
 import type { Limits, ScanSettings } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
@@ -104,7 +105,7 @@ class SpooledScan implements Scan {
     return this.spool.emptied();
   }
 
-  async verdict(until: AbortSignal): Promise<Verdict> {
+  async verdict(until: Until): Promise<Verdict> {
     const { clamd } = this.means;
     const { spool } = this;
     await spool.emptied();
@@ -135,7 +136,7 @@ class SpooledScan implements Scan {
   }
 
   /** The answer of clamd, when it is this mail's turn. @throws Error in words; the reason of `until` */
-  async #scanned(until: AbortSignal): Promise<ClamdAnswer> {
+  async #scanned(until: Until): Promise<ClamdAnswer> {
     const { clamd, scans, limit } = this.means;
     const over = new AbortController();
     const giveUp = () => over.abort(until.reason);

@@ -26,12 +26,12 @@ const STATUS: Expected = { also: () => false, limit: SERVER_STATUS_LIMIT };
  */
 export async function ask(statuses: StatusLines, command: string, expected = STATUS): Promise<string> {
   const { server } = statuses;
-  const { ahead } = server.input;
-  if (!/^[\r\n]*$/.test(ahead)) {
-    const reason = `server spoke out of turn: ${ahead}`;
+  if (server.input.pending > 0 && !/^[\r\n]*$/.test(server.input.ahead)) {
+    const reason = `server spoke out of turn: ${server.input.ahead}`;
     throw new Failure("server", "out-of-turn", reason, replies.serverUnavailable);
   }
-  await server.say(command);
+  const slow = server.say(command);
+  if (slow) await slow;
   return nextAnswer(statuses, expected);
 }
 

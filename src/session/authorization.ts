@@ -38,7 +38,8 @@ export async function authorization(session: Session): Promise<Credentials | nul
     if (line === null) throw peerClosed("client");
     if (first) refuseForeign(line === OVERLONG ? client.input.ahead : line);
     session.owed = true;
-    const command = await session.parse(line, "AUTHORIZATION");
+    const command = session.parse(line, "AUTHORIZATION");
+    if (line === OVERLONG) await client.input.skipLine();
     if (command.kind !== "command") {
       session.used = true;
       if (session.unsupported.tooMany) throw session.unsupported.failure();
@@ -72,7 +73,7 @@ export async function authorization(session: Session): Promise<Credentials | nul
 }
 
 /** The lines of the answer to any other permitted command. */
-function answer(session: Session, verb: string): string[] {
+function answer(session: Session, verb: string): [string, ...string[]] {
   const { client, mayLogIn } = session;
   const { mechanisms, utf8 } = session.needs.service.dialogue;
   if (verb === "CAPA") {

@@ -4,10 +4,11 @@
  */
 
 import { NEVER } from "../base/clock";
+import { Abort } from "../base/until";
 import { type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
-import { MultilineEnd } from "../protocol/multiline";
+import { endOfWhole, MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { KeepAlive } from "./keepalive";
 import type { Route, Scan, Scanner, Verdict } from "./needs";
@@ -17,8 +18,11 @@ import type { StatusLines } from "./statuslines";
 /** The commands whose response is a mail. */
 export const MAIL: ReadonlySet<string> = new Set(["RETR", "TOP"]);
 
+/** The longest response that is handed on in one write, in octets. */
+const WHOLE_BOUND = 16 * 1024;
+
 /** What the client has sent behind the command of a body. */
-interface Behind {
+export interface Behind {
   /** Whether it is nothing at all. */
   nothing(): boolean;
   /** Whether a command may be among it after which a mail may be gone. */
@@ -33,7 +37,8 @@ export class Bodies {
   #declarable = false;
   /** Whether a body has ended so, or by silence. That may be wrong, and then its rest comes instead of an answer. */
   #declared = false;
-  readonly #abandoned = new AbortController();
+  /** The end of the scan under way. */
+  #abandoned: Abort | null = null;
   readonly #client: Connection;
   readonly #server: Connection;
 
@@ -58,7 +63,30 @@ export class Bodies {
 
   /** Ends a scan: the client is gone. */
   abandon(failure: Failure): void {
-    this.#abandoned.abort(failure);
+    this.#abandoned?.abort(failure);
+  }
+
+  /**
+   * Hands a body on that has arrived in full with its status line and is small, in one write. Most mails are.
+   *
+   * @param status the status line as it came
+   * @returns false: it has not, or something is to be done with it; `pass` does all that
+   * @throws Failure
+   */
+  passWhole({ verb }: Command, status: string): boolean {
+    const client = this.#client;
+    const { input } = this.#server;
+    const mail = MAIL.has(verb);
+    if (input.pending === 0 || input.lineEnd !== "\r\n" || client.traced || (mail && this.session.needs.scanner)) {
+      return false;
+    }
+    const whole = input.takeWhole(endOfWhole, WHOLE_BOUND);
+    if (whole === null) return false;
+    if (mail && client.hungUp) throw peerClosed("client");
+    client.send(whole);
+    this.session.octets += whole.length - status.length - "\r\n".length;
+    this.#declarable = false;
+    return true;
   }
 
   /** Hands a body on, behind its status line. @returns whether the client has got it @throws Failure */
@@ -106,13 +134,15 @@ export class Bodies {
     const { session } = this;
     const { user, server } = loginFields(session.route as Route);
     const mail = { session: session.id, client: session.clientAddress, user, server, command: command.toString() };
+    const abandoned = new Abort();
+    this.#abandoned = abandoned;
     const scan = await scanner.begin(mail, status);
     const alive = new KeepAlive(session, status);
     try {
       session.octets += await this.#spooled(scan, status);
       // It has said all that it owes.
       this.#server.deadline = NEVER;
-      const verdict = await scan.verdict(this.#abandoned.signal);
+      const verdict = await scan.verdict(abandoned);
       const begun = alive.stop();
       if (verdict.kind === "refused") return await this.#refuse(mail.command, verdict, begun);
       if (!begun) await this.#client.say(verdict.kind === "clean" ? status : replies.withheld);

@@ -2,8 +2,8 @@
  * A session from complete credentials on: the route, the login to the server, and the TRANSACTION state.
  */
 
-import { setTimeout as pause } from "node:timers/promises";
 import { NEVER } from "../base/clock";
+import { Abort, pause, type Until } from "../base/until";
 import { type Connection, peerClosed } from "../connection/connection";
 import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
@@ -35,7 +35,7 @@ export async function serveLogin(session: Session, credentials: Credentials): Pr
  */
 async function reach(session: Session, credentials: Credentials): Promise<StatusLines | null> {
   const { needs, client } = session;
-  const until = overSignal(client);
+  const until = untilOver(client);
   const attempt = await needs.attempt(session, credentials.user, until);
   if (attempt.kind === "denial") return deny(session, null, fieldsOf(credentials), attempt);
   try {
@@ -50,7 +50,7 @@ async function attemptLogin(
   session: Session,
   attempt: Attempt,
   credentials: Credentials,
-  until: AbortSignal,
+  until: Until,
 ): Promise<StatusLines | null> {
   const { needs, client } = session;
   const asked = needs.route(credentials, session.arrival);
@@ -64,7 +64,7 @@ async function attemptLogin(
   const dialled = await needs.dial(session, admitted, until);
   if (dialled.kind === "denial") return deny(session, attempt, loginFields(admitted), dialled);
   const { server, place } = dialled;
-  const route = { ...admitted, ...place };
+  const route = place === admitted ? admitted : { ...admitted, ...place };
   session.route = route;
   session.address = server.peer.address || undefined;
   whenOver(client, (failure) => server.fail(failure));
@@ -78,8 +78,10 @@ async function attemptLogin(
       return await deny(session, attempt, loginFields(route), refusal);
     }
     attempt.succeeded();
-    await session.loggedIn(route);
-    await client.say(reply);
+    const recorded = session.loggedIn(route);
+    if (recorded) await recorded;
+    const slow = client.say(reply);
+    if (slow) await slow;
     session.owed = false;
     return statuses;
   } catch (thrown) {
@@ -103,11 +105,11 @@ function whenOver(client: Connection, then: (failure: Failure) => void): void {
   if (client.over) over(peerClosed("client"));
 }
 
-/** As `whenOver`, as a signal whose reason is the Failure. */
-function overSignal(client: Connection): AbortSignal {
-  const until = new AbortController();
+/** As `whenOver`, as the end of waits, with the Failure as its reason. */
+function untilOver(client: Connection): Until {
+  const until = new Abort();
   whenOver(client, (failure) => until.abort(failure));
-  return until.signal;
+  return until;
 }
 
 /**
@@ -123,15 +125,7 @@ async function deny(
 ): Promise<null> {
   session.emit("denied", { ...who, code, reason, answer: session.withoutSecrets(reply) });
   if (temporary) attempt?.over(false);
-  else if (attempt) await holdBack(session, attempt.refused(wait));
+  else if (attempt) await pause(attempt.refused(wait), untilOver(session.client));
   await session.client.say(reply);
   return null;
-}
-
-/** Waits before an answer. @param delay in milliseconds @throws Failure if the client hangs up before */
-async function holdBack(session: Session, delay: number): Promise<void> {
-  const signal = overSignal(session.client);
-  await pause(delay, undefined, { signal }).catch(() => {
-    throw signal.reason;
-  });
 }

@@ -6,7 +6,8 @@
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { HostPort } from "../base/address";
-import type { Service, TlsMode } from "../config/settings";
+import type { Until } from "../base/until";
+import type { ServerAddress, Service, TlsMode } from "../config/settings";
 import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
@@ -25,6 +26,8 @@ export interface Place {
 /** The server and the credentials of a login; `user` and `secret` are those for the server. */
 export interface Route extends Place, ProxyLogin {
   readonly kind: "route";
+  /** The user that the client has given, if the user map has replaced it. */
+  readonly givenUser?: string;
   /** The mechanism that the client has used; absent: USER and PASS. */
   readonly mechanism?: Mechanism | undefined;
   /** The servers that are tried, in this order, when this one does not answer. */
@@ -33,6 +36,8 @@ export interface Route extends Place, ProxyLogin {
   readonly selected: boolean;
   /** Whether only addresses that are public, or on the allow list, may be dialled. */
   readonly guarded: boolean;
+  /** What has chosen the server, in words, for the dry run of --check. */
+  readonly because: string;
 }
 
 /** The host of a route without a server: access control is to name one. No host has this name. */
@@ -132,7 +137,7 @@ export interface Scan extends Sink {
    * @param until gives up, with its reason
    * @throws the reason of `until`
    */
-  verdict(until: AbortSignal): Promise<Verdict>;
+  verdict(until: Until): Promise<Verdict>;
   /** Sends the mail on, octet by octet as it came. @throws Failure if the client is too slow */
   deliver(to: Connection): Promise<void>;
   /** Forgets the mail. */
@@ -176,7 +181,7 @@ export interface Needs {
    * @param until gives up, with its reason
    * @throws the reason of `until`
    */
-  attempt(who: Visitor, user: string, until: AbortSignal): Promise<Attempt | Denial>;
+  attempt(who: Visitor, user: string, until: Until): Attempt | Promise<Attempt | Denial>;
   /** The server for this login, or why the login is denied. @param arrival how the client has connected */
   route(credentials: Credentials, arrival: Arrival): Route | Denial;
   /**
@@ -186,20 +191,20 @@ export interface Needs {
    * @returns the route, which the acp may have changed, or why the login is denied
    * @throws the reason of `until`, or a Failure
    */
-  admit(who: Visitor, route: Route, until: AbortSignal): Promise<Route | Denial>;
+  admit(who: Visitor, route: Route, until: Until): Route | Promise<Route | Denial>;
   /**
    * Connects to the server of a route, or to one of the others.
    *
    * @param until aborts, with the signal's reason
    * @throws the reason of `until`, or a Failure
    */
-  dial(who: DialOrigin, route: Route, until: AbortSignal): Promise<Dialled | Denial>;
+  dial(who: DialOrigin, route: Route, until: Until): Promise<Dialled | Denial>;
   /** TLS over the stream of a client. */
   clientTls(raw: Duplex): TLSSocket;
   /** TLS over the stream of a server; verifies the server. */
   serverTls(raw: Duplex, route: Route): TLSSocket;
-  /** Records a successful login; resolves when the client may get its answer. Never rejects. */
-  loggedIn(who: Visitor, route: Route): Promise<void>;
+  /** Records a successful login. @returns a promise if the client has to wait for that; it never rejects */
+  loggedIn(who: Visitor, route: Route): Promise<void> | undefined;
   /** Whether the server has listed PIPELINING in an answer to CAPA within the last hour. */
   pipelines(server: HostPort): boolean;
   /** Learns from an answer of the server to CAPA. */
@@ -219,7 +224,7 @@ export interface Arrival {
   /** How TLS comes into the client's connection. */
   readonly tls: TlsMode;
   /** The default servers of the listener; absent: those of all listeners. */
-  readonly defaultServers?: readonly HostPort[] | undefined;
+  readonly defaultServers?: readonly ServerAddress[] | undefined;
   /** What a PROXY header has said; absent: there was none. The connection has its addresses. */
   readonly header?: ProxyHeader | undefined;
   /** Called when the client has logged in. */

@@ -5,11 +5,12 @@
 import { showHostPort } from "../base/address";
 import { now } from "../base/clock";
 import type { Connection } from "../connection/connection";
+import type { FieldsOf } from "../log/events";
 import { Failure } from "../protocol/failure";
 import { authorization } from "./authorization";
 import { serveLogin } from "./login";
 import type { Arrival, Needs } from "./needs";
-import { loginFields, Session, type SessionEnd } from "./session";
+import { loginFields, QUIT, Session, type SessionEnd } from "./session";
 
 /**
  * Serves one client. The connection is closing when this resolves. Never rejects.
@@ -18,7 +19,7 @@ import { loginFields, Session, type SessionEnd } from "./session";
  */
 export async function serve(client: Connection, needs: Needs, arrival: Arrival): Promise<void> {
   const session = new Session(client, needs, arrival);
-  let end: SessionEnd = { code: "quit", reason: "quit" };
+  let end = QUIT;
   let patience: number | undefined;
   try {
     client.deadline = session.began + needs.service.limits.login;
@@ -37,7 +38,9 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
 async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
   const greeting = `+OK ${needs.service.dialogue.greeting}`;
-  const connected = () => emitConnect(session);
+  const about = () => connectFields(session);
+  const connected = () =>
+    session.emit<"connect" | "connectProbe">(isProbe(session) ? "connectProbe" : "connect", about);
   if (session.tls === "tls" || needs.scanner) {
     connected();
     if (session.tls === "tls") await session.startTls();
@@ -58,34 +61,25 @@ function isProbe({ arrival }: Session): boolean {
   return arrival.header?.kind === "local";
 }
 
-function emitConnect(session: Session): void {
-  const { client, arrival } = session;
-  const { header } = arrival;
-  const facts = header?.kind === "client" ? header.facts : undefined;
-  session.emit(isProbe(session) ? "connectProbe" : "connect", {
-    port: client.peer.port,
-    interface: client.local.address,
-    tls: facts?.tls?.version,
-    sni: facts?.authority || undefined,
-    id: facts?.uniqueId || undefined,
-  });
+function connectFields({ client, arrival: { header } }: Session): FieldsOf<"connect"> {
+  const about = { port: client.peer.port, interface: client.local.address };
+  if (header?.kind !== "client") return about;
+  const { tls, authority, uniqueId } = header.facts;
+  return { ...about, tls: tls?.version, sni: authority || undefined, id: uniqueId || undefined };
 }
 
 function emitClose(session: Session, { code, reason }: SessionEnd): void {
   const { route, retrieved, octets } = session;
-  const ending = {
-    code,
-    reason,
-    seconds: Math.round((now() - session.began) / 1000),
-    retrieved,
-    // Without QUIT the server deletes nothing (RFC 1939, 6).
-    deleted: code === "quit" ? session.deleted : 0,
-    octets,
-  };
+  const seconds = Math.round((now() - session.began) / 1000);
+  // Without QUIT the server deletes nothing (RFC 1939, 6).
+  const deleted = code === "quit" ? session.deleted : 0;
+  const ending = { code, reason, seconds, retrieved, deleted, octets };
+  const probe = isProbe(session);
   // A probe of a listener with TLS leaves before the handshake, which fails.
-  const used = session.used || (code !== "quit" && code !== "closed" && !isProbe(session));
-  if (used) session.emit("close", { ...(route && loginFields(route)), ...ending });
-  else session.emit(isProbe(session) ? "closeProbe" : "closeUnused", ending);
+  const used = session.used || (code !== "quit" && code !== "closed" && !probe);
+  if (!used) session.emit(probe ? "closeProbe" : "closeUnused", ending);
+  else if (route) session.emit("close", Object.assign(loginFields(route), ending));
+  else session.emit("close", ending);
 }
 
 /** Reports a failure to the client and to the log. @returns how the session ended */

@@ -42,9 +42,9 @@ export async function logIn(
   server.deadline = now() + limits.server;
   const secure = () => server.startTls((raw) => needs.serverTls(raw, route));
   const greeting = await greeted(server, route.tls, statuses, secure);
-  if (route.tls !== "starttls") await skipGreetingLines(server, statuses);
-  await introduce(session, statuses, greeting);
-  const way = await chosenWay(session, statuses, route);
+  if (route.tls !== "starttls" && server.input.pending > 0) await skipGreetingLines(server, statuses);
+  if (session.utf8 || needs.service.servers.xclient) await introduce(session, statuses, greeting);
+  const way = route.mechanism === undefined ? "USER" : await chosenWay(session, statuses, route);
   if (way === null) {
     const kind = route.secret.kind === "token" ? "tokens" : "passwords";
     return denial("no-mechanism", `server offers no login with ${kind} in CAPA`, replies.noMechanism);
@@ -75,11 +75,10 @@ async function introduce(session: Session, statuses: StatusLines, greeting: stri
 }
 
 /**
- * How the login is said to the server; null: it takes no login of this kind. The server is asked CAPA only for a client
- * that has used AUTH, since there are servers that CAPA confuses.
+ * How the login of a client that has used AUTH is said to the server; null: it takes no login of this kind. For other
+ * clients the server is not asked CAPA, since there are servers that CAPA confuses.
  */
 async function chosenWay({ needs }: Session, statuses: StatusLines, route: Route): Promise<ReturnType<typeof wayOf>> {
-  if (route.mechanism === undefined) return "USER";
   const capabilities = await askCapabilities(statuses);
   needs.learned(route, capabilities ?? new Map());
   return wayOf(route.secret, capabilities);

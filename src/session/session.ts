@@ -10,7 +10,7 @@ import { type Mechanism, secretsOf } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
 import { withoutSecrets } from "../protocol/quotation";
 import { isXclient } from "../protocol/xclient";
-import { tlsOfClient } from "./clienttls";
+import { tlsVersionOf } from "./clienttls";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
@@ -23,6 +23,12 @@ export interface SessionEnd {
   readonly code: EndCode;
   readonly reason: string;
 }
+
+/** The end of a session by QUIT. */
+export const QUIT: SessionEnd = { code: "quit", reason: "quit" };
+
+/** Shared by all sessions in which no option permits a command. */
+const NOTHING: readonly Optional[] = [];
 
 let counter = 0;
 const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toString(36)}`;
@@ -58,6 +64,7 @@ export class Session implements Visitor {
   deleted = 0;
   /** Octets of multi-line responses, for the closing line. */
   octets = 0;
+  #opened: readonly Optional[] | null = null;
 
   constructor(
     readonly client: Connection,
@@ -88,7 +95,7 @@ export class Session implements Visitor {
 
   /** TLS between the client and the gateway, or the sender of a PROXY header: its version; "": the client speaks none. */
   get clientTls(): string {
-    return tlsOfClient(this.client, this.arrival)?.version ?? "";
+    return tlsVersionOf(this.client, this.arrival);
   }
 
   /** A server's text for the log, without the passwords of this session. */
@@ -97,7 +104,7 @@ export class Session implements Visitor {
   }
 
   /** Writes an event of this session to the log. */
-  emit<Name extends EventName>(name: Name, fields: FieldsOf<Name>): void {
+  emit<Name extends EventName>(name: Name, fields: FieldsOf<Name> | (() => FieldsOf<Name>)): void {
     this.needs.emit(name, fields, { session: this.id, client: this.clientAddress });
   }
 
@@ -125,22 +132,22 @@ export class Session implements Visitor {
   }
 
   /**
-   * Parses a line of the client.
+   * Parses a line of the client. The rest of an overlong line is still to be skipped, so that no part of it is run.
    *
-   * @param line the result of `Connection.line`; the rest of an overlong line is skipped, so that no part of it is run
+   * @param line the result of `Connection.line`
    * @param state the state of the session
-   * @throws Failure
    */
-  async parse(line: string | typeof OVERLONG, state: State): Promise<Command | Rejection> {
-    if (line !== OVERLONG) return this.unsupported.parse(line, state, this.opened, this.client.input.lineOctets);
-    const rejection = this.unsupported.overlong(this.client.input.ahead);
-    await this.client.input.skipLine();
-    return rejection;
+  parse(line: string | typeof OVERLONG, state: State): Command | Rejection {
+    const { input } = this.client;
+    if (line === OVERLONG) return this.unsupported.overlong(input.ahead);
+    this.#opened ??= this.#permitted();
+    return this.unsupported.parse(line, state, this.#opened, input.lineOctets);
   }
 
   /** The optional commands that are permitted. */
-  get opened(): readonly Optional[] {
+  #permitted(): readonly Optional[] {
     const { capa, utf8, mechanisms } = this.needs.service.dialogue;
+    if (!capa && !utf8 && mechanisms.length === 0 && this.tls !== "starttls") return NOTHING;
     const opened: Optional[] = capa ? ["CAPA"] : [];
     if (this.tls === "starttls") opened.push("STLS");
     if (utf8) opened.push("UTF8");
@@ -162,12 +169,19 @@ export class Session implements Visitor {
     client.deadline = deadline;
   }
 
-  /** Records the login. Resolves when the client may get its answer. */
-  async loggedIn(route: Route): Promise<void> {
+  /** Records the login. @returns a promise if the client has to wait for that with its answer */
+  loggedIn(route: Route): Promise<void> | undefined {
     this.arrival.onLogin?.();
-    await this.needs.loggedIn(this, route);
+    const recorded = this.needs.loggedIn(this, route);
+    if (recorded) return recorded.then(() => this.#emitLogin(route));
+    this.#emitLogin(route);
+    return undefined;
+  }
+
+  #emitLogin(route: Route): void {
     const seconds = Math.round((now() - this.began) / 1000);
-    this.emit("login", { ...loginFields(route), address: this.address, tls: this.clientTls || undefined, seconds });
+    const { address } = this;
+    this.emit("login", () => ({ ...loginFields(route), address, tls: this.clientTls || undefined, seconds }));
   }
 }
 

@@ -3,7 +3,7 @@
  * response, a "." behind a response that is one line, and a last line without a line end. Each kind is logged once.
  */
 
-import type { Connection, OVERLONG } from "../connection/connection";
+import type { Connection, InputLine } from "../connection/connection";
 import { isStatus, SERVER_STATUS_LIMIT } from "../protocol/response";
 
 /** What servers get wrong and the gateway tolerates: `code=` of the log. Each has its line in the manual. */
@@ -23,6 +23,9 @@ export type ToleratedCode = (typeof TOLERATED_CODES)[number];
 /** Told what was tolerated. */
 export type Tolerated = (code: ToleratedCode, reason: string) => void;
 
+/** Whether a last line without a line end is a response. */
+type Counts = (line: string) => boolean;
+
 /** The most empty lines of one server in a session. */
 const EMPTY_LINES = 8;
 
@@ -31,7 +34,7 @@ export class StatusLines {
   onSkipped = () => {};
   #empty = 0;
   #dotMayFollow = false;
-  readonly #told = new Set<ToleratedCode>();
+  #told: Set<ToleratedCode> | null = null;
 
   constructor(
     readonly server: Connection,
@@ -44,39 +47,53 @@ export class StatusLines {
   }
 
   /**
-   * The next line that is not skipped; null at the end of input.
+   * The next line that is not skipped; null at the end of input. Gives a promise only if there is no line yet.
    *
    * @param counts whether a line that ends with the input, without a line end, is a response
    * @param limit the most octets of a line, with its line end
    * @throws Failure
    */
-  async next(counts: (line: string) => boolean, limit = SERVER_STATUS_LIMIT): Promise<string | null | typeof OVERLONG> {
+  next(counts: Counts, limit = SERVER_STATUS_LIMIT): InputLine | Promise<InputLine> {
+    const line = this.nextLine(counts, limit);
+    return line === undefined ? this.server.input.when(() => this.nextLine(counts, limit)) : line;
+  }
+
+  /** As `next`, without a wait; undefined: there is no line yet, and `onArrival` of the server's input is called. */
+  nextLine(counts: Counts, limit = SERVER_STATUS_LIMIT): InputLine | undefined {
     for (;;) {
-      const line = await this.server.input.line(limit);
+      const line = this.server.input.nextLine(limit);
+      if (line === undefined) return undefined;
       if (line === null) return this.#lastLine(counts);
-      if (line === "" && this.#empty < EMPTY_LINES) {
-        this.#empty++;
-        this.tell("empty-line", "server sent an empty line");
-      } else if (line === "." && this.#dotMayFollow) {
-        this.#dotMayFollow = false;
-        this.tell("lone-dot", 'server sent a "." behind a response that is one line');
-      } else {
-        this.#dotMayFollow = false;
-        return line;
-      }
-      this.onSkipped();
+      if (!this.#isSkipped(line)) return line;
     }
+  }
+
+  /** Whether a line is none of a response, and is tolerated. */
+  #isSkipped(line: InputLine): boolean {
+    if (line === "" && this.#empty < EMPTY_LINES) {
+      this.#empty++;
+      this.tell("empty-line", "server sent an empty line");
+    } else if (line === "." && this.#dotMayFollow) {
+      this.#dotMayFollow = false;
+      this.tell("lone-dot", 'server sent a "." behind a response that is one line');
+    } else {
+      this.#dotMayFollow = false;
+      return false;
+    }
+    this.onSkipped();
+    return true;
   }
 
   /** Logs once what was tolerated. */
   tell(code: ToleratedCode, reason: string): void {
+    this.#told ??= new Set();
     if (this.#told.has(code)) return;
     this.#told.add(code);
     this.tolerated(code, reason);
   }
 
   /** What stands at the end of input without a line end, if it is a status line; null if not. */
-  #lastLine(counts: (line: string) => boolean): string | null {
+  #lastLine(counts: Counts): string | null {
     const { ahead } = this.server.input;
     if (!isStatus(ahead) || ahead.length > SERVER_STATUS_LIMIT || !counts(ahead)) return null;
     this.server.input.take(ahead.length);

@@ -3,6 +3,8 @@
  * does not answer holds a login up for a quarter of a second, not for the whole time limit.
  */
 
+import type { Until } from "../base/until";
+
 /** How long the last attempt may be without an answer before the next one starts, in milliseconds (RFC 8305, 5). */
 export const ATTEMPT_DELAY = 250;
 
@@ -61,7 +63,7 @@ export function race<Won>(
   addresses: readonly string[],
   start: StartAttempt<Won>,
   timeout: number,
-  until: AbortSignal,
+  until: Until,
 ): Promise<Outcome<Won>> {
   return new Promise((resolve, reject) => {
     const running = new Set<Running>();

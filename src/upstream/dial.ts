@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import { isAddress, parseHost, showHostPort } from "../base/address";
 import { reasonOf } from "../base/faults";
+import type { Until } from "../base/until";
 import type { Limits, ServerSettings } from "../config/settings";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -50,12 +51,7 @@ export interface DialTerms {
  * @param until gives up, with its reason
  * @throws the reason of `until`, or a Failure
  */
-export async function dial(
-  route: Route,
-  client: string,
-  terms: DialTerms,
-  until: AbortSignal,
-): Promise<Dialled | Denial> {
+export async function dial(route: Route, client: string, terms: DialTerms, until: Until): Promise<Dialled | Denial> {
   if (route.others.length === 0) return dialPlace(route, route, client, terms, until);
   const { known, limits } = terms;
   const places = new Map([route, ...route.others].map((place) => [showHostPort(place.host, place.port), place]));
@@ -95,36 +91,68 @@ function allFailed(failed: readonly FailedAddress[]): Failure {
 /** Connects to one server. @param progress called when a part of it is done, and the rest may take its time again */
 async function dialPlace(
   place: Place,
-  { selected, guarded }: Route,
+  route: Route,
   client: string,
   terms: DialTerms,
-  until: AbortSignal,
+  until: Until,
   progress = () => {},
 ): Promise<Dialled | Denial> {
   const { host, port } = place;
-  const { lookups, known, limits, servers, listeners } = terms;
+  const { known, limits, servers } = terms;
   if (servers.via || servers.ssh !== undefined) return dialVia(place, terms, until);
-  const wanted = { host, client, chosen: selected };
-  const found = isAddress(host) ? [host] : await lookups.addresses(wanted, limits.lookup, until);
-  progress();
-  const addresses = found.map((address) => parseHost(address) ?? address);
-  for (const address of addresses) {
-    const reply = selected ? replies.notPermitted : replies.misconfigured;
-    if (await isOwn(listeners, address, port)) return denial("own-address", "that is this gateway itself", reply);
-    const reason = guarded ? terms.guard(address) : null;
-    if (reason !== null) return denial("not-public", reason, reply);
-  }
+  const found = await judgedAddresses(place, route, client, terms, until, progress);
+  const refused = found.find(({ refusal }) => refusal)?.refusal;
+  if (refused) return refused;
+  const addresses = found.map(({ address }) => address);
   const { source4, source6 } = servers;
   const tls = place.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
   const to = { addresses, port, timeout: limits.server, source4, source6, tls, known, progress, header: terms.header };
   return { kind: "dialled", server: await dialTcp(to, until), place };
 }
 
+/** An address of a server, and why it may not be dialled. */
+export interface JudgedAddress {
+  readonly address: string;
+  /** null: it may be dialled. */
+  readonly refusal: Denial | null;
+}
+
+/**
+ * Looks a server's name up, and judges each of its addresses.
+ *
+ * @param progress called between the two
+ * @throws the reason of `until`, or a Failure
+ */
+export async function judgedAddresses(
+  { host, port }: Place,
+  { selected, guarded }: Pick<Route, "selected" | "guarded">,
+  client: string,
+  { lookups, limits, listeners, guard }: Pick<DialTerms, "lookups" | "limits" | "listeners" | "guard">,
+  until: Until,
+  progress = () => {},
+): Promise<JudgedAddress[]> {
+  const wanted = { host, client, chosen: selected };
+  const found = isAddress(host) ? [host] : await lookups.addresses(wanted, limits.lookup, until);
+  progress();
+  const reply = selected ? replies.notPermitted : replies.misconfigured;
+  const judged: JudgedAddress[] = [];
+  for (const each of found) {
+    const address = parseHost(each) ?? each;
+    if (await isOwn(listeners, address, port)) {
+      judged.push({ address, refusal: denial("own-address", "that is this gateway itself", reply) });
+    } else {
+      const reason = guarded ? guard(address) : null;
+      judged.push({ address, refusal: reason === null ? null : denial("not-public", reason, reply) });
+    }
+  }
+  return judged;
+}
+
 /**
  * Reaches a server through a command, or through ssh. The far side looks its name up, so there is no address to be
  * checked here.
  */
-async function dialVia(place: Place, terms: DialTerms, until: AbortSignal): Promise<Dialled> {
+async function dialVia(place: Place, terms: DialTerms, until: Until): Promise<Dialled> {
   const { servers, limits, said, ended } = terms;
   const { host, port } = place;
   const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });

@@ -7,6 +7,7 @@
 import { lookup as getaddrinfo } from "node:dns";
 import { network } from "../base/address";
 import { reasonOf } from "../base/faults";
+import type { Until } from "../base/until";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 
@@ -67,7 +68,7 @@ export class Lookups {
    * @param until gives up, with its reason
    * @throws the reason of `until`, or a Failure
    */
-  addresses(wanted: Wanted, timeout: number, until: AbortSignal): Promise<readonly string[]> {
+  addresses(wanted: Wanted, timeout: number, until: Until): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       const { host, chosen } = wanted;
       const unknown = (why: string) =>
@@ -79,7 +80,7 @@ export class Lookups {
         if (outcome instanceof Failure) reject(outcome);
         else resolve(outcome);
       };
-      const gone = () => settle(until.reason);
+      const gone = () => settle(until.reason as Failure);
       const waiting: WaitingLookup = {
         client: network(wanted.client),
         start: () => {

@@ -35,14 +35,18 @@ const FIRST_INTERFACE = "1";
  * @param places where the gateway listens
  * @param facts of this machine, for tests
  */
-export async function isOwn(
+export function isOwn(
   places: readonly OwnPlace[],
   to: string,
   port: number,
   facts: AddressFacts = { interfaces: networkInterfaces, source: sourceTo },
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const own = places.filter((place) => place.port === port);
-  if (own.length === 0) return false;
+  return own.length > 0 && leadsTo(own, to, port, facts);
+}
+
+/** As `isOwn`, by the address. */
+async function leadsTo(own: readonly OwnPlace[], to: string, port: number, facts: AddressFacts): Promise<boolean> {
   const address = bareOf(to);
   if (UNSPECIFIED.test(address) || own.some(({ host }) => bareOf(host) === address)) return true;
   const onAll = own.some(({ host }) => UNSPECIFIED.test(bareOf(host)));

@@ -3,6 +3,7 @@
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { NEVER, now } from "../base/clock";
+import type { Until } from "../base/until";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -27,9 +28,9 @@ export interface Speaking {
 export async function untilSpoken(
   connection: Connection,
   { place, timeout, header, tls }: Speaking,
-  until: AbortSignal,
+  until: Until,
 ): Promise<void> {
-  const aborted = () => connection.fail(until.reason);
+  const aborted = () => connection.fail(until.reason as Failure);
   until.addEventListener("abort", aborted);
   connection.deadline = now() + timeout;
   if (header) connection.send(header);

@@ -6,6 +6,7 @@
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { now } from "../base/clock";
+import type { Until } from "../base/until";
 import { ReadBuffers } from "../connection/buffers";
 import { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
@@ -46,7 +47,7 @@ export class Ssh {
    * @param until gives up, with its reason
    * @throws the reason of `until`; Failure with what ssh has said
    */
-  async dial(call: SshCall, until: AbortSignal): Promise<Connection> {
+  async dial(call: SshCall, until: Until): Promise<Connection> {
     for (let again = true; ; again = false) {
       const master = await this.#loggedIn(call, until);
       try {
@@ -72,7 +73,7 @@ export class Ssh {
   }
 
   /** The master, logged in: sessions that want it at the same time share the login, and its failure. */
-  async #loggedIn(call: SshCall, until: AbortSignal): Promise<SshMaster> {
+  async #loggedIn(call: SshCall, until: Until): Promise<SshMaster> {
     until.throwIfAborted();
     this.#master ??= new SshMaster(this.host, call.timeout, call.said);
     const master = this.#master;
@@ -85,7 +86,7 @@ export class Ssh {
     }
   }
 
-  async #through(master: SshMaster, call: SshCall, until: AbortSignal): Promise<Connection> {
+  async #through(master: SshMaster, call: SshCall, until: Until): Promise<Connection> {
     const path = await unlessAborted(master.socket(call.place), until);
     const buffers = new ReadBuffers();
     const socket = connect({ path, allowHalfOpen: true, onread: buffers });
@@ -160,10 +161,10 @@ function commandFailure(reason: string): Failure {
 }
 
 /** Waits for something that others may wait for as well. @throws the reason of `until` */
-function unlessAborted<Value>(wait: Promise<Value>, until: AbortSignal): Promise<Value> {
+function unlessAborted<Value>(wait: Promise<Value>, until: Until): Promise<Value> {
   return new Promise((resolve, reject) => {
     const gone = () => reject(until.reason);
-    until.addEventListener("abort", gone, { once: true });
+    until.addEventListener("abort", gone);
     wait.then(resolve, reject).finally(() => until.removeEventListener("abort", gone));
   });
 }

@@ -4,11 +4,11 @@
  */
 
 import { connect, isIPv4, type TcpNetConnectOpts } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import { now } from "../base/clock";
 import { reasonOf } from "../base/faults";
+import { pause, type Until } from "../base/until";
 import { ReadBuffers } from "../connection/buffers";
-import { Connection } from "../connection/connection";
+import { Connection, localEnd } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import type { ServerName, ServerTls } from "../tls/servers";
@@ -47,7 +47,7 @@ export interface TcpTarget {
  * @param until gives up, with its reason
  * @throws the reason of `until`; Failure with what each address said last; Error if TLS can't be set up
  */
-export async function dialTcp(to: TcpTarget, until: AbortSignal): Promise<Connection> {
+export async function dialTcp(to: TcpTarget, until: Until): Promise<Connection> {
   const { port, timeout, known = new KnownAddresses() } = to;
   const last = now() + timeout;
   const addresses = known.inOrder(to.addresses, port);
@@ -59,9 +59,7 @@ export async function dialTcp(to: TcpTarget, until: AbortSignal): Promise<Connec
     if (won) return won;
     const before = PAUSES[round];
     if (before === undefined || now() + before >= last || !isRestarting(failed)) throw failure(failed, to);
-    await pause(before, undefined, { signal: until }).catch(() => {
-      throw until.reason;
-    });
+    await pause(before, until);
   }
 }
 
@@ -122,8 +120,7 @@ function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): 
     settled();
     // In one write: servers read a header at one go.
     if (header) socket.write(header);
-    const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-    reports.won(new Connection(socket, "server", { address, port }, local, buffers));
+    reports.won(new Connection(socket, "server", { address, port }, localEnd(socket), buffers));
   });
   function settled(): void {
     socket.off("error", reports.failed);
@@ -159,8 +156,7 @@ function attemptTlsBehind(header: Buffer, address: string, to: TcpTarget, report
       // As above.
       if (secure.destroyed) return;
       won = true;
-      const local = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-      reports.won(new Connection(secure, "server", { address, port }, local));
+      reports.won(new Connection(secure, "server", { address, port }, localEnd(socket)));
     });
   });
   return () => {

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { reasonOf } from "../base/faults";
+import type { Until } from "../base/until";
 import { Connection } from "../connection/connection";
 import { PipePair } from "../connection/pair";
 import { accountEnvironment, passLines, type Starts, signalGroup } from "../process/children";
@@ -43,7 +44,7 @@ export class Commands {
    * @param until gives up, with its reason
    * @throws the reason of `until`; Failure with what the command said last
    */
-  async dial(call: ViaCall, until: AbortSignal): Promise<Connection> {
+  async dial(call: ViaCall, until: Until): Promise<Connection> {
     while (this.starts.wait > 0 && !until.aborted) await pause(this.starts.wait);
     until.throwIfAborted();
     const running = this.#start(call);

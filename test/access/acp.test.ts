@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Acp } from "../../src/access/acp";
 import { Programs } from "../../src/access/programs";
-import type { Emit, Value } from "../../src/log/events";
+import { type Emit, given, type Value } from "../../src/log/events";
 import type { Denial, Route } from "../../src/session/needs";
 import { alive, scratch, script } from "../stage/acp";
 import { ownTime } from "../stage/stopwatch";
@@ -24,6 +24,7 @@ const route: Route = {
   guarded: true,
   tls: "none",
   others: [],
+  because: "a test",
 };
 const about = { interface: { host: "192.0.2.9", port: 110 }, client: "2001:db8::1", session: "s.1" };
 const patient = new AbortController().signal;
@@ -47,7 +48,7 @@ interface Asked {
 
 async function ask(acp: readonly string[], settings: Wishes = {}, to = route, until = patient): Promise<Asked> {
   const log: Fields[] = [];
-  const asked = acpOf(acp, settings, (_name, fields) => log.push(fields));
+  const asked = acpOf(acp, settings, (_name, fields) => log.push(given(fields)));
   return { outcome: await asked.admit(to, about, until), log };
 }
 
@@ -245,6 +246,7 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     secret: { kind: "password", password: "" },
     selected: false,
     guarded: false,
+    because: "the acp",
   });
   assert.deepEqual(await to("printf SERVERLOGIN=other >&3"), { ...route, user: "other" });
   assert.deepEqual(await to("echo SERVER=[2001:DB8::1] >&3"), {
@@ -252,7 +254,21 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     host: "2001:db8::1",
     selected: false,
     guarded: false,
+    because: "the acp",
   });
+  const modes = [
+    ["SERVER=a/starttls", "a:110 starttls"],
+    ["SERVER=a/tls", "a:995 tls"],
+    ["SERVER=[::1]:1110/none", "::1:1110 none"],
+    ["SERVER=a:995", "a:995 tls"],
+    ["SERVERTLS=tls", "mail.example.org:995 tls"],
+    ["SERVER=a\\nSERVERPORT=1110\\nSERVERTLS=starttls", "a:1110 starttls"],
+    ["SERVERPORT=995", "mail.example.org:995 tls"],
+  ];
+  for (const [line = "", expected] of modes) {
+    const outcome = (await to(`printf '${line}\\n' >&3`)) as Route;
+    assert.equal(`${outcome.host}:${outcome.port} ${outcome.tls}`, expected, line);
+  }
   assert.deepEqual(await to("exit 0"), route);
   const bad = [
     "SERVER=",
@@ -260,6 +276,10 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     "SERVER=127.1",
     "SERVERPORT=0",
     "SERVERPORT=x",
+    "SERVERTLS=",
+    "SERVERTLS=ssl",
+    "SERVER=a:995/none",
+    "SERVER=a/ssl",
     "SERVERLOGIN=",
     "PASSWORD=x",
     "server=a",

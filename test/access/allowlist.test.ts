@@ -10,8 +10,8 @@ import { LONG } from "../stage/draws";
 function answer(list: string, server: string): "no" | "yes" | "guarded" {
   const parsed = parseHostPort(server);
   if (!parsed) return "no";
-  const said = new AllowList(parseServers(list)).verdict(parsed.host, parsed.port ?? 110);
-  return said === "refused" ? "no" : said === "permitted" ? "yes" : "guarded";
+  const entry = new AllowList(parseServers(list)).permitting(parsed.host, () => parsed.port ?? 110);
+  return entry === null ? "no" : entry.wild ? "guarded" : "yes";
 }
 
 const TABLE: readonly [list: string, server: string, expected: "no" | "yes" | "guarded"][] = [
@@ -131,7 +131,7 @@ test("S5: random patterns and names agree with a plain matcher", () => {
     .string({ unit: fc.constantFrom("a", "b", ".", "-", "1", "A"), minLength: 1, maxLength: 8 })
     .filter((text) => parseHostPort(text) !== null);
   const pattern = fc.string({
-    unit: fc.constantFrom("a", "b", ".", "-", "1", "*", "?", "{", "}", "(", ")", "!", "+", "@", "#", "\\", "|", "/"),
+    unit: fc.constantFrom("a", "b", ".", "-", "1", "*", "?", "{", "}", "(", ")", "!", "+", "@", "#", "\\", "|"),
     minLength: 1,
     maxLength: 8,
   });
@@ -139,7 +139,7 @@ test("S5: random patterns and names agree with a plain matcher", () => {
     fc.property(pattern, host, (list, text) => {
       const name = parseHostPort(text)?.host as string;
       const plain = list.toLowerCase().replace(/(?<=.)\.$/, "");
-      assert.equal(new AllowList(parseServers(list)).verdict(name, 110) !== "refused", reference(plain, name));
+      assert.equal(new AllowList(parseServers(list)).permitting(name, () => 110) !== null, reference(plain, name));
     }),
     { numRuns: LONG ? 20_000 : 2000 },
   );
@@ -154,6 +154,6 @@ test("S5: entries that can't be understood are faults", () => {
 test("S5: a hostile pattern or name costs little", () => {
   const list = new AllowList(parseServers(`${"a*".repeat(120)}b`));
   const began = process.cpuUsage().user;
-  for (let i = 0; i < 100; i++) list.verdict("a".repeat(253), 110);
+  for (let i = 0; i < 100; i++) list.permitting("a".repeat(253), () => 110);
   assert.ok(process.cpuUsage().user - began < 2_000_000);
 });

@@ -10,7 +10,7 @@ import { type TestContext, test } from "node:test";
 import { AuthHttp } from "../../src/access/authhttp";
 import { Requests } from "../../src/access/requests";
 import type { AuthHttpSettings } from "../../src/config/settings";
-import type { Value } from "../../src/log/events";
+import { given, type Value } from "../../src/log/events";
 import type { Denial, Route } from "../../src/session/needs";
 import { until as untilHolds } from "../stage/waiting";
 
@@ -25,6 +25,7 @@ const route: Route = {
   selected: false,
   guarded: false,
   tls: "none",
+  because: "the default server",
   others: [{ host: "spare.example.org", port: 110, tls: "none" }],
 };
 const about = { interface: { host: "192.0.2.9", port: 110 }, client: "192.0.2.7", clientPort: 4321, session: "s.1" };
@@ -79,7 +80,7 @@ async function ask(t: TestContext, { settings }: Service, to = route, until = pa
   const log: Outcome["log"] = [];
   const requests = new Requests();
   t.after(() => requests.close());
-  const control = new AuthHttp(settings, "none", { requests }, (_name, fields) => log.push(fields));
+  const control = new AuthHttp(settings, "none", { requests }, (_name, fields) => log.push(given(fields)));
   return { outcome: await control.admit(to, about, until), log };
 }
 

@@ -40,6 +40,7 @@ function routeOf(user: string, password: string): Route {
     selected: false,
     guarded: false,
     tls: "none",
+    because: "the default server",
     others: [],
   };
 }

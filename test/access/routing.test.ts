@@ -5,7 +5,7 @@ import { secretsOf } from "../../src/protocol/credentials";
 import { settingsFor, type Wishes } from "../stage/settings";
 
 function routing(wishes: Wishes): Routing {
-  return new Routing(settingsFor(wishes).service);
+  return new Routing(settingsFor(wishes).services[0]);
 }
 
 /** Where a login goes, as `user|password>host:port`, with a "!" if it is guarded, or the answer that refuses it. */

@@ -51,6 +51,7 @@ export function routed(asked: Asked): Route {
     guarded: true,
     tls: "none",
     others: [],
+    because: "a test",
   };
 }
 

@@ -75,7 +75,7 @@ test("the command lines are ones that the gateway takes", () => {
     const here = line.replaceAll(/(?:\/etc\/pop3\.proxy|acp-examples)\//g, `${EXAMPLES}/`);
     const words = execFileSync("sh", ["-c", `set -- ${here}; shift; printf '%s\\n' "$@"`], { encoding: "utf8" });
     const request = parseCommandLine(words.trim().split("\n"), () => "");
-    assert.ok(request.kind === "run" && request.settings.service.access.acp, line);
+    assert.ok(request.kind === "run" && request.settings.services[0].access.acp, line);
   }
 });
 

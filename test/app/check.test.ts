@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmodSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startScripted } from "../stage/accepting";
@@ -212,4 +212,24 @@ test("a command is started as the user of -u, or not at all", {
     assert.match(said, /^FAULT: user: .*(?:there is no user nosuchuser|--ssh: the user nobody has no home)/m);
     assert.doesNotMatch(said, /FAULT: server|command says/);
   }
+});
+
+test("with a file, what is found is a comment, and the configuration that would run loads again", LIMITS, async (t) => {
+  const server = await upstream(t);
+  const folder = scratch(t);
+  const file = join(folder, "gateway.toml");
+  writeFileSync(file, `timeout = 77\n[service.a]\nlisten = ["127.0.0.1:1110"]\nserver = "${server}"\n`);
+  const found = await checked("-f", file);
+  assert.equal(found.status, 0, found.said);
+  for (const line of [/^# configuration: .*gateway\.toml$/m, /^# a: server says: \+OK /m, /^max-per-client = 50$/m]) {
+    assert.match(found.said, line);
+  }
+  const printed = join(folder, "printed.toml");
+  writeFileSync(printed, found.said);
+  const again = await checked("-f", printed, "--changed");
+  assert.equal(again.status, 0, again.said);
+  const [, text] = again.said.split("\n\n");
+  assert.equal(text, `[service.a]\nserver = ["${server}"]\nlisten = ["127.0.0.1:1110"]\ntimeout = 77\n`);
+  const line = await checked("--changed", "-D", "-t", "77", server);
+  assert.match(line.said, /\n\n\[service\.pop3\]\n[\s\S]*listen = \["110"\]\ntimeout = 77\n$/);
 });

@@ -105,7 +105,7 @@ test(`${TYPED.length} mistakes of the command line`, () => {
 async function wrong(...argv: string[]): Promise<string> {
   const request = parseCommandLine(["--check", "-u", "root", ...argv], () => "");
   if (request.kind !== "check") assert.fail(argv.join(" "));
-  const lines = (await check(request.settings)).lines.filter((line) => /^(?:FAULT|warning):/.test(line));
+  const lines = (await check(request)).lines.filter((line) => /^(?:FAULT|warning):/.test(line));
   for (const line of lines) readsLikeHelp(line);
   return lines.join("\n");
 }

@@ -5,7 +5,7 @@ import { oneByOne } from "../../src/app/signals";
 test("B26: many SIGHUP are one reload after another with pauses, and one after the last", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let reloads = 0;
-  const hangUp = oneByOne(() => reloads++);
+  const hangUp = oneByOne(() => void reloads++);
   hangUp();
   assert.equal(reloads, 1, "the first at once");
   for (let i = 0; i < 1000; i++) hangUp();

@@ -9,8 +9,8 @@ function settings(line: string): Settings {
   return request.kind === "print" ? assert.fail(`${line} prints`) : request.settings;
 }
 
-const listen = (line: string) => settings(line).service.listen;
-const server = (line: string) => settings(line).service.servers.defaultServers[0];
+const listen = (line: string) => settings(line).services[0].listen;
+const server = (line: string) => settings(line).services[0].servers.defaultServers[0];
 
 function fault(argv: string[]): string {
   try {
@@ -31,14 +31,17 @@ test("the original's ways to write options", () => {
   assert.deepEqual(listen("8110 -DD mail"), [{ host: null, port: 8110 }]);
   assert.deepEqual(listen("-DdD 8110 mail"), [{ host: null, port: 8110 }]);
   assert.equal(settings("-DdD 8110 mail").log.debug, true);
-  assert.equal(settings("-Dt30 mail").service.limits.inactivity, 30_000);
-  assert.equal(settings("mail -t 30 -D -t 40").service.limits.inactivity, 40_000, "the last one wins");
+  assert.equal(settings("-Dt30 mail").services[0].limits.inactivity, 30_000);
+  assert.equal(settings("mail -t 30 -D -t 40").services[0].limits.inactivity, 40_000, "the last one wins");
   assert.deepEqual(listen("-DD [::1]:8110 [2001:db8::1]:1110"), [{ host: "::1", port: 8110 }]);
   assert.deepEqual(server("-DD [::1]:8110 [2001:db8::1]:1110"), { host: "2001:db8::1", port: 1110 });
 });
 
 test("long options, and listeners that repeat", () => {
-  const { service, process: own } = settings(
+  const {
+    services: [service],
+    process: own,
+  } = settings(
     "--listen 1110 --listen 127.0.0.1:0 --foreground --greeting hi --login-timeout 9 --server-timeout 45 --max-sessions 8 --max-per-client 7 mail",
   );
   assert.deepEqual(service.listen, [
@@ -48,34 +51,34 @@ test("long options, and listeners that repeat", () => {
   const { login, sessions, perClient } = service.limits;
   assert.deepEqual([own.foreground, service.dialogue.greeting, login, sessions, perClient], [true, "hi", 9000, 8, 7]);
   assert.deepEqual([service.limits.server, service.limits.quit], [45_000, 45_000]);
-  const brief = settings("--server-timeout 5 -D mail").service.limits;
+  const brief = settings("--server-timeout 5 -D mail").services[0].limits;
   assert.deepEqual([brief.server, brief.quit], [5000, 30_000], "a QUIT has at least 30 seconds");
-  assert.equal(settings("-D mail").service.limits.server, 30_000);
+  assert.equal(settings("-D mail").services[0].limits.server, 30_000);
   assert.deepEqual(listen("-D --listen 1110 mail"), [{ host: null, port: 1110 }]);
-  assert.equal(settings("-D --demo").service.servers.demo, true);
+  assert.equal(settings("-D --demo").services[0].servers.demo, true);
 });
 
 test("several servers, and servers of a listener", () => {
   const mail = { host: "mail", port: null };
   const spare = { host: "spare.example.org", port: 1110 };
-  assert.deepEqual(settings("-D mail,spare.example.org:1110").service.servers.defaultServers, [mail, spare]);
+  assert.deepEqual(settings("-D mail,spare.example.org:1110").services[0].servers.defaultServers, [mail, spare]);
   const own = settings(
     "--listen 8110=mail --listen [::1]:8995/tls=spare.example.org:1110,mail --tls-cert a --tls-key b --server-tls none",
   );
-  assert.deepEqual(own.service.listen, [
+  assert.deepEqual(own.services[0].listen, [
     { host: null, port: 8110, servers: [mail] },
     { host: "::1", port: 8995, tls: "tls", servers: [spare, mail] },
   ]);
-  assert.deepEqual(own.service.servers.defaultServers, []);
-  assert.equal(listen("--listen 8110/none=mail")[0]?.tls, "none");
+  assert.deepEqual(own.services[0].servers.defaultServers, []);
+  assert.deepEqual(listen("--listen 8110/none=mail")[0], { host: null, port: 8110, servers: [mail] });
 });
 
 test("server selection, access control, client log", () => {
   const { access, servers } = settings(
     "-DD 0 -e -s mail.*,[2001:db8::*]:* -c @% -q 192.0.2.1 -q 2001:db8::1 -a /bin/sh -v ACP_ --acp-timeout 5 -l /tmp -",
-  ).service;
+  ).services[0];
+  assert.equal(access.delimiters, "@%");
   assert.deepEqual(access.selection, {
-    delimiters: "@%",
     servers: [
       { pattern: "mail.*", wild: true, port: null },
       { pattern: "[2001:db8::*]", wild: true, port: "*" },
@@ -85,13 +88,17 @@ test("server selection, access control, client log", () => {
   assert.deepEqual([servers.source4, servers.source6, access.clientLog], ["192.0.2.1", "2001:db8::1", "/tmp"]);
   assert.deepEqual(servers.defaultServers, []);
   assert.equal(server("-eD"), undefined);
-  assert.equal(settings("-q 192.0.2.1 -q 192.0.2.2 mail").service.servers.source4, "192.0.2.2", "the last one wins");
+  assert.equal(
+    settings("-q 192.0.2.1 -q 192.0.2.2 mail").services[0].servers.source4,
+    "192.0.2.2",
+    "the last one wins",
+  );
   const request = parseCommandLine(["-Da", "/bin/sh -c  exit", "mail"], () => "");
-  assert.deepEqual(request.kind === "run" && request.settings.service.access.acp?.argv, ["/bin/sh", "-c", "exit"]);
+  assert.deepEqual(request.kind === "run" && request.settings.services[0].access.acp?.argv, ["/bin/sh", "-c", "exit"]);
 });
 
 test("exempt clients: networks and addresses", () => {
-  const exempt = (line: string) => settings(line).service.limits.exempt;
+  const exempt = (line: string) => settings(line).services[0].limits.exempt;
   assert.deepEqual(exempt("-D mail"), []);
   assert.deepEqual(exempt("-D --exempt 192.0.2.0/24,,2001:db8::25 mail"), [
     { address: "192.0.2.0", bits: 24 },
@@ -106,7 +113,7 @@ test("certificates and keys are pairs, in their order", () => {
     { cert: "/a.pem", key: "/a.key" },
     { cert: "/b.pem", key: "/b.key" },
   ];
-  assert.deepEqual(settings(both).service.clients.certificates, expected);
+  assert.deepEqual(settings(both).services[0].clients.certificates, expected);
 });
 
 test("--check is a request of its own", () => {
@@ -192,7 +199,7 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["--map", "--config", "--metrics"])
+  for (const option of ["--metrics", "--store", "--oauth"])
     assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });
 
@@ -250,10 +257,10 @@ test("a fault is one line, with the nearest option where one was meant", () => {
 test("the PROXY protocol", () => {
   const { listen, clients, servers } = settings(
     "--listen 110/starttls/proxy --listen 111/none/proxy=a --listen 112/proxy --listen 995/tls --proxy-from 10.0.0.0/8,::1 --send-proxy 2 --server-tls none --tls-cert a --tls-key b mail",
-  ).service;
+  ).services[0];
   assert.deepEqual(listen, [
     { host: null, port: 110, tls: "starttls", proxy: true },
-    { host: null, port: 111, tls: "none", proxy: true, servers: [{ host: "a", port: null }] },
+    { host: null, port: 111, proxy: true, servers: [{ host: "a", port: null }] },
     { host: null, port: 112, proxy: true },
     { host: null, port: 995, tls: "tls" },
   ]);
@@ -268,8 +275,8 @@ test("the PROXY protocol", () => {
       2,
     ],
   );
-  assert.equal(settings("--client-proxy --proxy-from ::1 mail").service.clients.proxy, true);
-  assert.deepEqual(settings("-D --client-proxy --proxy-from ::1 mail").service.listen, [
+  assert.equal(settings("--client-proxy --proxy-from ::1 mail").services[0].clients.proxy, true);
+  assert.deepEqual(settings("-D --client-proxy --proxy-from ::1 mail").services[0].listen, [
     { host: null, port: 110, proxy: true },
   ]);
   for (const [line, said] of [
@@ -287,7 +294,7 @@ test("the PROXY protocol", () => {
 });
 
 test("an auth_http service", () => {
-  const service = (given: string) => settings(`-D -a ${given} mail`).service.access;
+  const service = (given: string) => settings(`-D -a ${given} mail`).services[0].access;
   const plain = { secure: false, host: "auth.example.org", port: 80, path: "/mail?x=y", timeout: 30_000, headers: [] };
   assert.deepEqual(service("http://Auth.Example.Org/mail?x=y#z").authHttp, plain);
   assert.equal(service("http://auth.example.org/mail").acp, undefined);
@@ -311,14 +318,15 @@ test("an auth_http service", () => {
   assert.deepEqual(service("http://a -a /bin/true").acp?.argv, ["/bin/true"]);
   assert.equal(service("http://a -a /bin/true").authHttp, undefined);
   // The service names the server.
-  assert.deepEqual(settings("-D -a http://a").service.servers.defaultServers, []);
+  assert.deepEqual(settings("-D -a http://a").services[0].servers.defaultServers, []);
   for (const [argv, said] of [
     [["-a", "http://"], /give http:\/\/host/],
     [["-a", "http://a:0/"], /give http:\/\/host/],
     [["-a", "http://a b/"], /without blanks/],
-    [["-a", "http://joe:secret@a/"], /--auth-http-header 'Authorization/],
+    [["-a", "http://joe:secret@a/"], /^-a http:\/\/\*\*\*@a\/: .*--auth-http-header 'Authorization/],
     [["-a", "unix:auth.sock"], /unix:\/socket:\/path/],
     [["-a", "/bin/true", "--auth-http-header", "X: y"], /--auth-http-header needs the URL/],
+    [["-a", "/bin/true", "--auth-http-header-file", "x"], /--auth-http-header-file needs the URL/],
     [["-a", "http://a", "--auth-http-header", "secret"], /^--auth-http-header: give a header as 'name: value'$/],
     [["-a", "http://a", "--auth-http-header", "X: a\r\nAuth-User: b"], /^--auth-http-header: give a header/],
     [["-a", "http://a", "--auth-http-header", "Auth-User: joe"], /Auth-User is a header that the gateway sends itself/],

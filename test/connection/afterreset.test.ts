@@ -48,7 +48,7 @@ test("canary: without the patch, Node still loses the input of a stream whose wr
 test("I18: a write that fails is told, and the input can still be read", async () => {
   const stream = resetStream();
   let failures = 0;
-  survivesFailedWrites(stream, () => failures++);
+  survivesFailedWrites(stream, { writeFailed: () => failures++, writeOver() {} });
   stream.write("+OK 1\r\n");
   stream.cork();
   stream.write("+OK 2\r\n");
@@ -63,7 +63,7 @@ test("I18: a write that fails is told, and the input can still be read", async (
 test("I18: the same on a socket whose peer has reset the connection", async (t) => {
   const [socket, peer] = await connection(t);
   let failures = 0;
-  survivesFailedWrites(socket, () => failures++);
+  survivesFailedWrites(socket, { writeFailed: () => failures++, writeOver() {} });
   peer.end("QUIT\r\n");
   socket.resume();
   let heard = "";

@@ -69,7 +69,13 @@ export function start(t: TestContext, stdio: SpawnOptions["stdio"], ...argv: rea
 
 /** The same by systemd's protocol: the descriptors from 3 on are handed over. */
 export function activate(t: TestContext, fds: readonly number[], ...argv: readonly string[]): Launched {
-  const script = `LISTEN_PID=$$ LISTEN_FDS=${fds.length} exec "$0" "$@"`;
+  return activateNamed(t, fds, "", ...argv);
+}
+
+/** The same with names of the descriptors, which have colons between. */
+export function activateNamed(t: TestContext, fds: readonly number[], names: string, ...argv: string[]): Launched {
+  const named = names === "" ? "" : `LISTEN_FDNAMES=${names}`;
+  const script = `LISTEN_PID=$$ LISTEN_FDS=${fds.length} ${named} exec "$0" "$@"`;
   const stdio = ["ignore", "ignore", "pipe", ...fds] as const;
   return launch(t, "/bin/sh", ["-c", script, process.execPath, ...argv], { stdio: [...stdio] });
 }

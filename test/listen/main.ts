@@ -22,7 +22,7 @@ async function main([, idle = "", server = ""]: readonly string[]): Promise<void
   const settings = settingsFor({ server: parseHostPort(server), foreground: true, drain: 1000 });
   const { emit, close } = openLog(settings.log, { foreground: true, stderrIsClient });
   const memory = new Memory();
-  const listener = new Listener(new Gateway(settings.service, memory, emit), settings.process.drain);
+  const listener = new Listener([new Gateway(settings.services[0], memory, emit)], settings.process.drain);
   const door = new Superserver(listener, handed, Number(idle));
   const end = () => void door.close();
   process.on("SIGTERM", end);

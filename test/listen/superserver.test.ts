@@ -21,7 +21,8 @@ import { connectTls } from "../stage/dialogue";
 import { LONG } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { launch, MAIN } from "../stage/process";
-import { activate, fdOf, IMPATIENT, listener, pair, play, portOf, start, upstream } from "./handing";
+import { until } from "../stage/waiting";
+import { activate, activateNamed, fdOf, IMPATIENT, listener, pair, play, portOf, start, upstream } from "./handing";
 
 /** A listening socket, and its port, which is not known any more when it has been handed over. */
 async function listening(t: TestContext, host = "127.0.0.1"): Promise<{ server: Server; port: number }> {
@@ -221,9 +222,48 @@ test("systemd's name of a socket says how TLS comes in, and is held against the 
 function superserverOf(name: string, argv: readonly string[]): Superserver {
   const request = parseCommandLine(argv, () => "");
   if (request.kind !== "run") assert.fail(argv.join(" "));
-  const gateway = new Gateway(request.settings.service, new Memory(), () => {});
-  return new Superserver(new Listener(gateway, 0), [{ fd: 3, kind: "listener", name, activated: true }]);
+  const gateway = new Gateway(request.settings.services[0], new Memory(), () => {});
+  return new Superserver(new Listener([gateway], 0), [{ fd: 3, kind: "listener", name, activated: true }]);
 }
+
+test("the sockets of systemd are those of the services that they are named after", async (t) => {
+  const server = await upstream(t);
+  const file = join(scratch(t), "gateway.toml");
+  const service = (name: string, more: string) => `[service.${name}]\nserver = "${server}"\n${more}\n`;
+  const good = service("in", 'greeting = "in"') + service("out", 'greeting = "out"');
+  writeFileSync(file, good);
+  const first = await listening(t);
+  const second = await listening(t);
+  const fds = [fdOf(first.server), fdOf(second.server)];
+  const gateway = activateNamed(t, fds, "in:out.none", MAIN, "-u", "root", "-d", "-f", file);
+  first.server.close();
+  second.server.close();
+  const greeting = async (port: number) => (await Peer.connect(port, t)).line();
+  assert.deepEqual([await greeting(first.port), await greeting(second.port)], ["+OK in", "+OK out"]);
+  writeFileSync(file, good.replace('= "in"', '= "new"'));
+  const reload = async () => {
+    const before = gateway.said().length;
+    gateway.child.kill("SIGHUP");
+    const told = () => / (?:notice|err) reload.*\n/.exec(gateway.said().slice(before))?.[0];
+    return until(told, gateway.said);
+  };
+  assert.match((await reload()) ?? "", / notice reload/);
+  assert.deepEqual([await greeting(first.port), await greeting(second.port)], ["+OK new", "+OK out"]);
+  for (const [text, told] of [
+    [
+      service("in", "") + service("other", ""),
+      /no service for the socket out\.none: FileDescriptorName= must be one of in, other/,
+    ],
+    [service("in", 'listen = ["127.0.0.1:0"]'), /a superserver passes the sockets/],
+    [service("in", 'client-tls = "tls"') + service("out", ""), /\[service\.in\]: TLS for clients needs tls-cert/],
+  ] as const) {
+    writeFileSync(file, text);
+    assert.match((await reload()) ?? "", told);
+    assert.equal(await greeting(first.port), "+OK new");
+  }
+  gateway.child.kill("SIGTERM");
+  assert.equal(await gateway.ended(), 0);
+});
 
 test("what can't be served under inetd is told to the log that was named, and not to the client", async (t) => {
   const log = createSocket("udp4").bind(0, "127.0.0.1");
@@ -251,6 +291,7 @@ test("under inetd the client of a gateway that is not set up hears so, and nothi
   for (const [argv, status] of [
     [[...syslog, "--no-such-option", "127.0.0.1"], 64],
     [[...syslog, ...certificate, "127.0.0.1"], 69],
+    [[...syslog, "-f", "/nowhere/gateway.toml"], 66],
   ] as const) {
     const { client, socket } = await pair(t);
     const gateway = start(t, [socket, socket, socket], MAIN, ...argv);

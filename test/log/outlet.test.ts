@@ -36,7 +36,14 @@ class Paper {
 /** Pauses pass when the test says so. */
 const timers = (t: TestContext) => t.mock.timers.enable({ apis: ["setTimeout"] });
 
-test("a wire is opened with the first message; a turn's messages are one batch, and the next waits for it", async () => {
+/** The time in which messages are gathered passes. */
+async function gathered(t: TestContext): Promise<void> {
+  t.mock.timers.tick(20);
+  await turn();
+}
+
+test("a wire is opened with the first message; a turn's messages are one batch, and the next waits for it", async (t) => {
+  timers(t);
   const paper = new Paper();
   await turn();
   assert.equal(paper.dialled, 0);
@@ -52,16 +59,18 @@ test("a wire is opened with the first message; a turn's messages are one batch, 
   await turn();
   assert.deepEqual(paper.batches, [["a", "b"]]);
   paper.tell?.taken(1);
-  await turn();
+  paper.push("e");
+  await gathered(t);
   assert.deepEqual(paper.batches, [
     ["a", "b"],
-    ["c", "d"],
+    ["c", "d", "e"],
   ]);
   paper.tell?.taken(99);
   assert.equal(paper.dialled, 1);
 });
 
-test("what waits is bounded in octets; what is beyond is counted and told first", async () => {
+test("what waits is bounded in octets; what is beyond is counted and told first", async (t) => {
+  timers(t);
   const paper = new Paper();
   const text = "x".repeat(1000);
   for (let n = 0; n < 1000; n++) paper.push(text);
@@ -72,7 +81,7 @@ test("what waits is bounded in octets; what is beyond is counted and told first"
     const batch = paper.batches.at(-1) as string[];
     assert.ok(batch.join("").length <= 32 * 1024);
     paper.tell?.taken(batch.length);
-    await turn();
+    await gathered(t);
   }
   const all = paper.batches.flat();
   assert.equal(all[0], `lost ${1000 - kept}`);
@@ -101,7 +110,7 @@ test("a wire that goes: unsent messages are sent again, others count, and so do 
   assert.deepEqual(paper.batches.pop(), ["lost 4"]);
   paper.tell?.taken(1);
   paper.push("e");
-  await turn();
+  await gathered(t);
   assert.deepEqual(paper.batches.pop(), ["e"]);
 });
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pair, start, upstream } from "../listen/handing";
@@ -41,9 +41,13 @@ test("G1: fail2ban finds logins that were refused, and is led to no other addres
   await session(t, options, "joe", "wrong");
   await session(t, options, forged, "demo");
   await session(t, options, forged, "wrong");
+  // With a configuration file, the lines have the service.
+  const file = join(scratch(t), "gateway.toml");
+  writeFileSync(file, `[service.a]\nserver = "${options[2]}"\n`);
+  await session(t, [...options.slice(0, 2), "-f", file], "joe", "wrong");
   await session(t, ["-a", script(t, "exit 75").join(), ...options], "joe", "demo");
   const denied = lines.filter((line) => /^\w+ +\d+ [\d:]+ \S+ pop3\.proxy\[\d+\]: denied /.test(line));
-  assert.equal(denied.length, 3, lines.join("\n"));
+  assert.equal(denied.length, 4, lines.join("\n"));
 
   const home = scratch(t);
   const [, filter = ""] = /\n( {4}\[Definition\]\n(?: {4}.*\n)+)/.exec(readme) ?? [];
@@ -56,7 +60,7 @@ test("G1: fail2ban finds logins that were refused, and is led to no other addres
     join(home, "pop3.proxy.conf"),
   ]);
   const found = `${stdout}`;
-  assert.match(found, new RegExp(`Lines: ${lines.length} lines, 1 ignored, 2 matched`), found);
+  assert.match(found, new RegExp(`Lines: ${lines.length} lines, 1 ignored, 3 matched`), found);
   const [, matched = ""] = found.split("Matched line(s)");
   assert.doesNotMatch(matched.split("Ignored line(s)")[0] ?? "", /\]: (?:connect|login|close) /);
 });

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { IMPATIENT, threads, upstream } from "../listen/handing";
 import { sampleMessages } from "../stage/demo";
 import { fetchMail, logIn, quit } from "../stage/dialogue";
+import { drawn, tellDraw } from "../stage/draws";
 import { atEnd } from "../stage/ending";
 import { Peer } from "../stage/peer";
 import { MAIN } from "../stage/process";
@@ -139,20 +140,27 @@ async function until(isTold: () => boolean, told: readonly string[]): Promise<vo
   await holds(isTold, () => told.join("\n"), { progress: () => told.length });
 }
 
+tellDraw("superservers");
+
+type Play = (t: TestContext, superserver: Superserver) => Promise<void>;
+
+/** systemd's sockets are served for life. */
+const idling = superservers.filter(({ waits, name }) => waits && !name.startsWith("systemd"));
+
+/** What is played, and by whom. */
+const plays: readonly [string, readonly Superserver[], Play][] = [
+  ["sessions over IPv4", superservers, (t, superserver) => sessions(t, superserver, "127.0.0.1")],
+  ["sessions over IPv6", drawn(superservers, 2, "IPv6"), (t, superserver) => sessions(t, superserver, "::1")],
+  ["a client that resets the connection at once", drawn(superservers, 3, "reset"), reset],
+  ["a crash", drawn(superservers, 3, "crash"), crash],
+  ["idle", drawn(idling, 1, "idle"), idle],
+];
+
 for (const superserver of superservers) {
   // They wait for processes more than they work.
   test(superserver.name, { skip: lacking(superserver.part), concurrency: 3, timeout: 120_000 }, async (t) => {
-    const cases = [
-      t.test("sessions over IPv4", (t) => sessions(t, superserver, "127.0.0.1")),
-      t.test("sessions over IPv6", (t) => sessions(t, superserver, "::1")),
-      t.test("a client that resets the connection at once", (t) => reset(t, superserver)),
-      t.test("a crash", (t) => crash(t, superserver)),
-    ];
-    // systemd's sockets are served for life.
-    if (superserver.waits && !superserver.name.startsWith("systemd")) {
-      cases.push(t.test("idle", (t) => idle(t, superserver)));
-    }
-    await Promise.all(cases);
+    const own = plays.filter(([, by]) => by.includes(superserver));
+    await Promise.all(own.map(([name, , play]) => t.test(name, (t) => play(t, superserver))));
   });
 }
 

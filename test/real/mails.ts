@@ -1,7 +1,11 @@
 /**
  * The maildrop that every client has to fetch unharmed, as its octets are on the wire once un-stuffed: CRLF at every
  * line's end. `stored` is the same as a file. Every mail has what a client might otherwise add: From, To, Date, Message-ID.
+ *
+ * The long form of the tests has larger mails, for every client and server.
  */
+
+import { LONG } from "../stage/draws";
 
 /** A mail of this body, with the header of an ordinary mail. */
 export function mail(name: string, body: string | Buffer): Buffer {
@@ -38,14 +42,19 @@ export const plain: readonly Buffer[] = [
   mail("empty", ""),
   mail("short", lines("x")),
   mail("dotty", ".\r\n".repeat(40_000)),
-  mail("large", lines(attachment(5_000_000), "the end")),
+  mail("large", lines(attachment(LONG ? 5_000_000 : 500_000), "the end")),
 ];
 
 /** Lines that fetchmail (8 KB), getmail and other users of Python's poplib (2 KB) can't read; servers don't mind. */
-const long = mail("long", lines(".".repeat(70_000), `.${"x. ".repeat(350_000)}.`, "after"));
+const long = mail("long", lines(".".repeat(70_000), `.${"x. ".repeat(LONG ? 350_000 : 100_000)}.`, "after"));
 
 /** All mails for clients that take any line. */
 export const mails: readonly Buffer[] = [...plain, long];
+
+/** Those, and one that is larger than all buffers between a server and a client that does not read. */
+export function slowMails(): Buffer[] {
+  return [...mails, mail("huge", lines(attachment(5_000_000), "the end"))];
+}
 
 /** What may not stand in a mail, and does: NUL, bare CR. Servers treat these as they please. */
 export const strange: readonly Buffer[] = [

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
+import { drawn, tellDraw } from "../stage/draws";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { curl, curlAll } from "./curl";
 import { type OwnDovecot, startDovecot, startTlsDovecot } from "./dovecot";
@@ -51,18 +52,25 @@ async function loggedInBy(gateway: GatewayProcess, mechanism: string, atServer =
   }
 }
 
+tellDraw("logins with a token");
+
 test("curl with a token in front of dovecot", {
   skip: lacking("dovecot", "curl", "openssl"),
   concurrency: 3,
 }, async (t) => {
-  const rows = [
+  const bearers = [
     ["OAUTHBEARER", BOTH, "oauthbearer xoauth2 plain", "OAUTHBEARER", "tokeninfo", []],
     ["OAUTHBEARER", BOTH, "oauthbearer xoauth2", "OAUTHBEARER", "introspection", ["--sasl-ir"]],
+  ] as const;
+  const xoauths = [
     ["XOAUTH2", "XOAUTH2", "oauthbearer xoauth2 plain", "XOAUTH2", "introspection", []],
     ["XOAUTH2", "XOAUTH2", "plain xoauth2", "XOAUTH2", "tokeninfo", ["--sasl-ir"]],
+  ] as const;
+  const translated = [
     ["OAUTHBEARER", BOTH, "plain xoauth2", "XOAUTH2", "tokeninfo", []],
     ["XOAUTH2", "XOAUTH2", "oauthbearer", "OAUTHBEARER", "tokeninfo", []],
   ] as const;
+  const rows = [...drawn(bearers, 1, "OAUTHBEARER"), ...drawn(xoauths, 1, "XOAUTH2"), ...translated];
   const runs = rows.map(([mechanism, permitted, list, atServer, asking, options]) =>
     t.test(`${mechanism}, ${list} ${options}`, async (t) => {
       const [gateway, server] = await both(t, { permitted, list, asking });
@@ -78,10 +86,11 @@ test("curl with a token in front of dovecot", {
     t.test("under TLS on both legs", async (t) => {
       const tokens = await startTokens(t, "tokeninfo");
       const server = await startTlsDovecot(t, certified("good"), mails, { settings: [tokens.settings()] });
-      for (const [mode, port] of [
+      const modes = [
         ["starttls", server.port],
         ["tls", server.tlsPort],
-      ] as const) {
+      ] as const;
+      for (const [mode, port] of drawn(modes, 1, "--server-tls")) {
         const options = ["--server-ca", authority(), "--auth", BOTH];
         const gateway = await gatewayTo(t, `localhost:${port}`, mode, ...options);
         const [, starttls, tls] = gateway.ports;
@@ -107,7 +116,7 @@ test("a token that dovecot refuses", { skip: lacking("dovecot", "curl", "openssl
   ] as const;
   const runs = rows.map(([permitted, list, atServer, asking]) =>
     t.test(`${permitted} to ${list}`, async (t) => {
-      const [gateway] = await both(t, { permitted, list, asking });
+      const [gateway] = await both(t, { permitted, list, asking }, []);
       const outcome = await curl("--verbose", ...bearer("ya29.expired"), `pop3://127.0.0.1:${gateway.port}/`);
       assert.equal(outcome.code, 67, outcome.stderr);
       assert.match(outcome.stderr, /^< -ERR \[AUTH\] Authentication failed\.\r?$/m);
@@ -121,7 +130,7 @@ test("a token that dovecot refuses", { skip: lacking("dovecot", "curl", "openssl
     ...runs,
 
     t.test("no mechanism for tokens", async (t) => {
-      const [gateway, server] = await both(t, { list: "plain" });
+      const [gateway, server] = await both(t, { list: "plain" }, []);
       const outcome = await curl("--verbose", ...bearer(token), `pop3://127.0.0.1:${gateway.port}/`);
       assert.equal(outcome.code, 67, outcome.stderr);
       assert.match(outcome.stderr, /^< -ERR \[SYS\/PERM\] server does not take this kind of login\r?$/m);
@@ -133,7 +142,7 @@ test("a token that dovecot refuses", { skip: lacking("dovecot", "curl", "openssl
 
 test("other clients with a token", { skip: lacking("dovecot", "openssl"), concurrency: 3 }, async (t) => {
   const kinds = ["oauthbearer", "xoauth2"] as const;
-  const runs = kinds.flatMap((kind) => [
+  const mpops = drawn(kinds, 1, "mpop").map((kind) =>
     t.test(`mpop, ${kind}`, { skip: lacking("mpop") }, async (t) => {
       const [gateway] = await both(t);
       const login = { auth: kind, secret: token, ca: authority() };
@@ -141,17 +150,20 @@ test("other clients with a token", { skip: lacking("dovecot", "openssl"), concur
       same(sorted(got), sorted(mails.map(stored)));
       await loggedInBy(gateway, kind.toUpperCase());
     }),
-
+  );
+  const mutts = [
+    ["neomutt", "oauthbearer"],
     // neomutt 20220429 has no XOAUTH2 in POP3.
-    ...(kind === "xoauth2" ? ["mutt"] : ["mutt", "neomutt"]).map((name) =>
-      t.test(`${name}, ${kind}`, { skip: lacking(name, "script") }, async (t) => {
-        const [gateway] = await both(t, {}, plain);
-        const settings = `set pop_authenticators="${kind}" pop_oauth_refresh_command="echo ${token}"`;
-        const got = await muttAll(t, name, `pop://${user}@127.0.0.1:${gateway.port}/`, settings);
-        same(sorted(got), sorted(plain.map(stored)));
-        await loggedInBy(gateway, kind.toUpperCase());
-      }),
-    ),
-  ]);
-  await Promise.all(runs);
+    ...drawn(kinds, 1, "mutt").map((kind) => ["mutt", kind] as const),
+  ] as const;
+  const runs = mutts.map(([name, kind]) =>
+    t.test(`${name}, ${kind}`, { skip: lacking(name, "script") }, async (t) => {
+      const [gateway] = await both(t, {}, plain);
+      const settings = `set pop_authenticators="${kind}" pop_oauth_refresh_command="echo ${token}"`;
+      const got = await muttAll(t, name, `pop://${user}@127.0.0.1:${gateway.port}/`, settings);
+      same(sorted(got), sorted(plain.map(stored)));
+      await loggedInBy(gateway, kind.toUpperCase());
+    }),
+  );
+  await Promise.all([...mpops, ...runs]);
 });

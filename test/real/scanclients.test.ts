@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connectGreeted, fetchMail, logIn, quit } from "../stage/dialogue";
+import { drawn, tellDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { MAIN, startProcess } from "../stage/process";
 import { clamdParts, RealClamd } from "./clamd";
@@ -71,7 +72,10 @@ test("V4: curl", { skip: lacking("curl", "dovecot", ...clamdParts) }, async (t) 
   );
 });
 
-for (const superserver of superservers.filter(({ waits }) => !waits)) {
+tellDraw("superservers");
+
+const handing = superservers.filter(({ waits }) => !waits);
+for (const superserver of drawn(handing, 2, "scan")) {
   test(`V4: behind ${superserver.name}`, {
     skip: lacking("dovecot", superserver.part, ...clamdParts),
   }, async (t) => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { drawn, tellDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
 import { startDovecot } from "./dovecot";
 import { plain } from "./mails";
@@ -27,6 +28,8 @@ import {
 
 const skip = lacking("dovecot", "fetchmail", "mpop", "openssl", "socat", ...sshdParts);
 
+tellDraw("faults of ssh");
+
 test("a server that sshd does not permit", { skip }, async (t) => {
   const { port } = await startDovecot(t, plain.slice(0, 1));
   const sshd = await letIn(t, `PermitOpen 127.0.0.1:${port}\n`);
@@ -49,12 +52,13 @@ test("no login: each session has its answer and its reason, and when it is mende
   const [hosts, keys, config] = files as [string, string, string];
   const [kind, key] = readFileSync(join(sshd.home, ".ssh/id_ed25519.pub"), "latin1").split(" ");
   const wrong = `${HOST} ${kind} ${key}\n`;
-  for (const [file, content, reason, said] of [
+  const faults = [
     [hosts, wrong, /: Host key verification failed\.$/, /REMOTE HOST IDENTIFICATION HAS CHANGED/],
     [hosts, "", /: Host key verification failed\.$/, /Host key verification failed/],
     [keys, "", /: Permission denied \(publickey\)\.$/, /Permission denied/],
     [config, `Host ${HOST}\n  Port 1\n`, /: Connection refused$/, /port 1: Connection refused/],
-  ] as const) {
+  ] as const;
+  for (const [file, content, reason, said] of drawn(faults, 2, "no login")) {
     const argv = ["--ssh", HOST, `127.0.0.1:${port}`];
     const gateway = await startSshGateway(t, sshd, argv, { faults: /ssh: exit status 255: / });
     const before = await run(program("cat"), [file]);
@@ -91,8 +95,9 @@ test("a login that ends inside a mail: no end of the mail, one reason, and the n
   const signal = (name: NodeJS.Signals) => () => {
     for (const pid of masters(sshd)) process.kill(pid, name);
   };
+  const ends = drawn([sshd.cut, signal("SIGKILL"), signal("SIGTERM")], 2, "ends");
   let failures = 0;
-  for (const end of [sshd.cut, signal("SIGKILL"), signal("SIGTERM")]) {
+  for (const end of ends) {
     const client = await insideMail(t, gateway, accepting);
     end();
     assert.equal(await client.rest(), "");
@@ -101,7 +106,7 @@ test("a login that ends inside a mail: no end of the mail, one reason, and the n
     await works(t, gateway, accepting);
     await gateway.saying(new RegExp(`^(?:.* err via .* status=ended$[^]*){${failures}}`, "m"));
   }
-  assert.equal(logins(sshd), 4);
+  assert.equal(logins(sshd), 1 + ends.length);
   // One that has ended while nobody used it.
   signal("SIGKILL")();
   await works(t, gateway, accepting);

@@ -8,15 +8,19 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { capabilities, connectGreeted, connectStls, connectTls, fetchMail, logIn, quit } from "../stage/dialogue";
+import { drawn, tellDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
-import { mails } from "./mails";
+import { slowMails } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
 
+tellDraw("versions of TLS and listeners");
+
 test("110 and 995 in one process", { skip: lacking("dovecot", "openssl") }, async (t) => {
+  const mails = slowMails();
   const server = await startDovecot(t, mails);
   const argv = [...withCertificates(certified("ec")), `127.0.0.1:${server.port}`];
   const gateway = await startProcess(argv, { t, listeners: ["/starttls", "/tls", ""], inspect });
@@ -98,14 +102,19 @@ test("110 and 995 in one process", { skip: lacking("dovecot", "openssl") }, asyn
   });
 });
 
+/** s_client's options for each version of TLS at each listener. */
+const ways = ["-tls1_2", "-tls1_3"].flatMap((version) => [
+  [0, [version]] as const,
+  [1, [version, "-starttls", "pop3"]] as const,
+]);
+
 for (const [keys, kinds] of [
   ["ec", ["one.example", "two.example"]],
   ["rsa", ["one.example, RSA", "two.example, RSA"]],
 ] as const) {
   test(`two names, their keys ${keys}`, { skip: lacking("openssl") }, async (t) => {
     const argv = [...withCertificates(...kinds.map(certified)), "127.0.0.1:1"];
-    const gateway = await startProcess(argv, { t, listeners: ["/tls", "/starttls"], inspect });
-    const [tls, starttls] = gateway.ports as [number, number];
+    const { ports } = await startProcess(argv, { t, listeners: ["/tls", "/starttls"], inspect });
 
     for (const [asked, given] of [
       ["one.example", "one.example"],
@@ -116,18 +125,13 @@ for (const [keys, kinds] of [
       ["", "one.example"],
     ] as const) {
       await t.test(asked || "no name", async () => {
-        for (const version of ["-tls1_2", "-tls1_3"]) {
-          for (const [port, more] of [
-            [tls, []],
-            [starttls, ["-starttls", "pop3"]],
-          ] as const) {
-            const name = asked ? ["-servername", asked] : ["-noservername"];
-            const trust = ["-CAfile", authority(), "-verify_return_error", "-verify_hostname", given];
-            const argv = ["s_client", "-connect", `127.0.0.1:${port}`, "-brief", version, ...name, ...trust, ...more];
-            const outcome = await run(program("openssl"), argv);
-            assert.match(outcome.stderr, /^Verification: OK$/m);
-            assert.equal(outcome.code, 0, outcome.stderr);
-          }
+        for (const [listener, more] of drawn(ways, 1, `${keys} ${asked}`)) {
+          const name = asked ? ["-servername", asked] : ["-noservername"];
+          const trust = ["-CAfile", authority(), "-verify_return_error", "-verify_hostname", given];
+          const argv = ["s_client", "-connect", `127.0.0.1:${ports[listener]}`, "-brief", ...name, ...trust, ...more];
+          const outcome = await run(program("openssl"), argv);
+          assert.match(outcome.stderr, /^Verification: OK$/m);
+          assert.equal(outcome.code, 0, outcome.stderr);
         }
       });
     }

@@ -8,9 +8,10 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { authority, certified, type Kind, pinOf } from "../stage/certificates";
 import { connectGreeted, fetchMail, logIn, quit } from "../stage/dialogue";
+import { drawn, tellDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { startTlsDovecot, type TlsServer } from "./dovecot";
-import { mails } from "./mails";
+import { mails, slowMails } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
@@ -39,6 +40,8 @@ async function refusal(t: TestContext, level: "err" | "warning", ...options: str
   return answer;
 }
 
+tellDraw("modes of --server-tls");
+
 /** How a server is reached by one mode of --server-tls. */
 const ways = [
   ["tls", (server: TlsServer) => server.tlsPort],
@@ -48,57 +51,61 @@ const ways = [
 test("TLS to dovecot", { skip: lacking("dovecot", "openssl"), concurrency: 4 }, async (t) => {
   const [good, own, rsa] = [certified("ec"), certified("self-signed"), certified("good")];
 
+  const byMode = (
+    name: string,
+    play: (t: TestContext, mode: string, port: (server: TlsServer) => number) => Promise<void>,
+  ) => drawn(ways, 1, name).map(([mode, port]) => t.test(`${mode}, ${name}`, (t) => play(t, mode, port)));
+
   await Promise.all([
     t.test("takes no login in clear, but from its own address", async (t) => {
       const server = await startTlsDovecot(t, good, mails);
       assert.match(await refusal(t, "warning", "--source", "127.0.0.2", `localhost:${server.port}`), /^-ERR/);
     }),
 
-    ...ways.flatMap(([mode, port]) => [
-      t.test(`${mode}, the authority known`, async (t) => {
-        const server = await startTlsDovecot(t, good, mails);
-        await fetch(t, server, "--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`);
-      }),
+    ...byMode("the authority known", async (t, mode, port) => {
+      const server = await startTlsDovecot(t, good, mails);
+      await fetch(t, server, "--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`);
+    }),
 
-      t.test(`${mode}, the client slow`, async (t) => {
-        const server = await startTlsDovecot(t, good, mails);
-        const options = ["--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`];
-        const gateway = await startProcess(options, { t, inspect });
-        const client = await connectGreeted(gateway.port);
-        await logIn(client, user, password);
-        for (const [index, octets] of mails.entries()) {
-          const mail = fetchMail(client, index + 1);
-          client.pause();
-          await sleep(100);
-          client.resume();
-          same(await mail, octets);
-        }
-        await quit(client);
-      }),
+    ...byMode("the client slow", async (t, mode, port) => {
+      const all = slowMails();
+      const server = await startTlsDovecot(t, good, all);
+      const options = ["--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`];
+      const gateway = await startProcess(options, { t, inspect });
+      const client = await connectGreeted(gateway.port);
+      await logIn(client, user, password);
+      for (const [index, octets] of all.entries()) {
+        const mail = fetchMail(client, index + 1);
+        client.pause();
+        await sleep(100);
+        client.resume();
+        same(await mail, octets);
+      }
+      await quit(client);
+    }),
 
-      t.test(`${mode}, the server an address, its key RSA`, async (t) => {
-        const server = await startTlsDovecot(t, rsa, mails);
-        await fetch(t, server, "--server-ca", authority(), `127.0.0.1:${port(server)}`, "--server-tls", mode);
-      }),
+    ...byMode("the server an address, its key RSA", async (t, mode, port) => {
+      const server = await startTlsDovecot(t, rsa, mails);
+      await fetch(t, server, "--server-ca", authority(), `127.0.0.1:${port(server)}`, "--server-tls", mode);
+    }),
 
-      t.test(`${mode}, a pin in hex for a certificate that nobody vouches for`, async (t) => {
-        const server = await startTlsDovecot(t, own, mails);
-        await fetch(t, server, "--server-tls", mode, "--server-pin", pinOf(own), `localhost:${port(server)}`);
-      }),
+    ...byMode("a pin in hex for a certificate that nobody vouches for", async (t, mode, port) => {
+      const server = await startTlsDovecot(t, own, mails);
+      await fetch(t, server, "--server-tls", mode, "--server-pin", pinOf(own), `localhost:${port(server)}`);
+    }),
 
-      t.test(`${mode}, two pins in base64, the second right`, async (t) => {
-        const server = await startTlsDovecot(t, own, mails);
-        const pins = [good, own].flatMap((each) => ["--server-pin", pinOf(each, "base64")]);
-        await fetch(t, server, "--server-tls", mode, ...pins, `localhost:${port(server)}`);
-      }),
+    ...byMode("two pins in base64, the second right", async (t, mode, port) => {
+      const server = await startTlsDovecot(t, own, mails);
+      const pins = [good, own].flatMap((each) => ["--server-pin", pinOf(each, "base64")]);
+      await fetch(t, server, "--server-tls", mode, ...pins, `localhost:${port(server)}`);
+    }),
 
-      t.test(`${mode}, a server that wants a certificate`, async (t) => {
-        const server = await startTlsDovecot(t, good, mails, { clients: authority() });
-        const options = ["--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`];
-        assert.match(await refusal(t, "warning", ...options), /^-ERR \[AUTH\] /);
-        await fetch(t, server, ...options, "--server-cert", rsa.certFile, "--server-key", rsa.keyFile);
-      }),
-    ]),
+    ...byMode("a server that wants a certificate", async (t, mode, port) => {
+      const server = await startTlsDovecot(t, good, mails, { clients: authority() });
+      const options = ["--server-tls", mode, "--server-ca", authority(), `localhost:${port(server)}`];
+      assert.match(await refusal(t, "warning", ...options), /^-ERR \[AUTH\] /);
+      await fetch(t, server, ...options, "--server-cert", rsa.certFile, "--server-key", rsa.keyFile);
+    }),
   ]);
 });
 
@@ -119,7 +126,7 @@ test("T8: certificates that are refused", { skip: lacking("dovecot", "openssl"),
   const refused = (name: string, kind: Kind, host: string, options: readonly string[]) =>
     t.test(name, async (t) => {
       const server = await startTlsDovecot(t, certified(kind), []);
-      for (const [mode, port] of ways) {
+      for (const [mode, port] of drawn(ways, 1, name)) {
         const answer = await refusal(t, "err", "--server-tls", mode, ...options, `${host}:${port(server)}`);
         assert.match(answer, /^-ERR \[SYS\/TEMP\] /, mode);
       }

@@ -10,7 +10,9 @@ const mail = { session: "s", client: "127.0.0.1", user: "joe", server: "mail.exa
 
 /** A scanner whose clamd a test plays. */
 function scanner({ address }: FakeClamd, limits: Partial<Limits> = {}) {
-  const { service } = settingsFor({ server: address, scan: true, clamd: address, limits });
+  const {
+    services: [service],
+  } = settingsFor({ server: address, scan: true, clamd: address, limits });
   assert.ok(service.scan);
   const scans = scanSlots();
   return { scans, scanner: new ClamdScanner(service.scan, service.limits, { scans }, () => {}) };

@@ -8,6 +8,6 @@ import { parseCommandLine } from "../../src/config/commandline";
 export async function checkInside(...argv: string[]): Promise<{ sound: boolean; said: string }> {
   const request = parseCommandLine(["--check", "-u", "root", ...argv], () => "");
   if (request.kind !== "check") assert.fail(argv.join(" "));
-  const { lines, sound } = await check(request.settings);
-  return { sound, said: lines.map((line) => `${line}\n`).join("") };
+  const { lines, status } = await check(request);
+  return { sound: status === 0, said: lines.map((line) => `${line}\n`).join("") };
 }

@@ -2,12 +2,13 @@
  * A gateway inside the test's process, on free ports of 127.0.0.1. What tests of whole gateways need of src/ is here.
  */
 
+import { readUserMap, type UserMap } from "../../src/access/usermap";
 import type { Settings } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
 import { Memory } from "../../src/gateway/memory";
 import { Daemon } from "../../src/listen/daemon";
 import { Listener } from "../../src/listen/listener";
-import { type Emit, EVENTS } from "../../src/log/events";
+import { type Emit, EVENTS, given } from "../../src/log/events";
 import { line } from "../../src/log/line";
 import type { Resolve } from "../../src/upstream/lookup";
 import { atEnd } from "./ending";
@@ -32,11 +33,13 @@ export class TestGateway extends Running {
   readonly #daemon: Daemon;
   #served: Promise<void> | null = null;
 
-  constructor({ service, log, process: own }: Settings, resolve?: Resolve) {
+  /** @param maps the user maps of the services, in their order */
+  constructor({ services, log, process: own }: Settings, resolve?: Resolve, maps: readonly (UserMap | null)[] = []) {
     super();
     this.memory = new Memory(resolve);
-    const emit: Emit = (name, fields, origin) => {
+    const emit: Emit = (name, told, origin) => {
       const { level, event } = EVENTS[name];
+      const fields = given(told);
       this.log.push({
         level,
         event,
@@ -44,10 +47,14 @@ export class TestGateway extends Running {
         line: `- ${level} ${line(name, fields, origin)}\n`,
       });
     };
-    const gateway = new Gateway(service, this.memory, emit, log.debug);
+    const [first, ...others] = services.map((service, index) => {
+      return new Gateway(service, this.memory, emit, log.debug, maps[index]);
+    });
     // As run.ts does.
-    for (const warning of gateway.warnings) emit("warning", warning);
-    this.#daemon = new Daemon(new Listener(gateway, own.drain));
+    for (const gateway of [first as Gateway, ...others]) {
+      for (const warning of gateway.warnings) gateway.emit("warning", warning);
+    }
+    this.#daemon = new Daemon(new Listener([first as Gateway, ...others], own.drain));
   }
 
   override get ports(): readonly number[] {
@@ -83,7 +90,8 @@ export function startGateway(server: number, wishes: Wishes = {}, options: Start
 
 /** Starts a gateway with exactly these settings. */
 export async function startWith(settings: Settings, { t, resolve }: StartOptions = {}): Promise<TestGateway> {
-  const gateway = new TestGateway(settings, resolve);
+  const read = settings.services.map(async ({ access: { map } }) => (map === undefined ? null : readUserMap(map)));
+  const gateway = new TestGateway(settings, resolve, await Promise.all(read));
   await gateway.open();
   if (t) atEnd(t, gateway.close);
   return gateway;

@@ -2,6 +2,7 @@
 
 import type { TestContext } from "node:test";
 import { parseCommandLine } from "../../src/config/commandline";
+import type { Service, Settings } from "../../src/config/settings";
 import { BRISK, startWith, type TestGateway } from "./gateway";
 import type { Listener } from "./process";
 
@@ -19,7 +20,11 @@ export async function startInside(
   const listen = listeners.flatMap((listener) => ["--listen", `127.0.0.1:0${listener}`]);
   const request = parseCommandLine(["-d", ...listen, ...argv], () => "");
   if (request.kind !== "run") throw new Error(`nothing that could be started: ${argv.join(" ")}`);
-  const { service, process: own, log } = request.settings;
-  const limits = { ...service.limits, ...BRISK };
-  return startWith({ service: { ...service, limits }, process: { ...own, drain: 0 }, log }, { t });
+  return startWith(brisk(request.settings), { t });
+}
+
+/** Settings with limits that are quick enough for tests. */
+export function brisk({ services: [first, ...others], process: own, log }: Settings): Settings {
+  const quick = (service: Service) => ({ ...service, limits: { ...service.limits, ...BRISK } });
+  return { services: [quick(first), ...others.map(quick)], process: { ...own, drain: 0 }, log };
 }

@@ -6,7 +6,7 @@ import { Connection } from "../../../src/connection/connection";
 import { Gateway } from "../../../src/gateway/gateway";
 import { Memory } from "../../../src/gateway/memory";
 import type { Emit } from "../../../src/log/events";
-import { EVENTS } from "../../../src/log/events";
+import { EVENTS, given } from "../../../src/log/events";
 import { jsonLine } from "../../../src/log/json";
 import { line } from "../../../src/log/line";
 import { denial, type Needs, type Route } from "../../../src/session/needs";
@@ -68,7 +68,9 @@ function gatewayFor({ mechanisms, utf8, xclient, select, starttls, acp }: Terms)
   const key = JSON.stringify([wishes, starttls]);
   let gateway = gateways.get(key);
   if (!gateway) {
-    const { service } = settingsFor(wishes);
+    const {
+      services: [service],
+    } = settingsFor(wishes);
     const servers = { ...service.servers, ...(starttls && { tls: "starttls" as const }) };
     gateway = new Gateway({ ...service, servers }, new Memory(), () => {}, true);
     gateways.set(key, gateway);
@@ -154,8 +156,9 @@ export class Stage {
       clients: { ...gateway.service.clients, cleartextLogin: this.terms.cleartext },
     };
     let pipelining = false;
-    const emit: Emit = (name, fields, origin) => {
+    const emit: Emit = (name, told, origin) => {
       const { event } = EVENTS[name];
+      const fields = given(told);
       this.log.push({ event, fields: { ...origin, ...fields }, line: line(name, fields, origin) });
       if (this.terms.json) JSON.parse(jsonLine(name, fields, origin));
     };

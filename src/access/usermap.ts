@@ -1,0 +1,233 @@
+/**
+ * The user map of --map: which server a user belongs to, and the user's name there (the manual's section "User Map").
+ * Names without wildcards are looked up, and so cost no time; patterns are tried in the order of the file.
+ */
+
+import { type FileHandle, open } from "node:fs/promises";
+import { reasonOf } from "../base/faults";
+import { quote } from "../base/quote";
+import { serverList } from "../config/places";
+import type { ServerAddress } from "../config/settings";
+import { lowered, Patterns } from "./patterns";
+
+/** So many octets are read at a time: a few milliseconds pass until sessions have their turn. */
+const BLOCK = 64 * 1024;
+
+/** The most octets of a line. */
+const LINE_BOUND = 8192;
+
+/** The most faults that are told. */
+const FAULTS = 10;
+
+/** Where the user of a line belongs. */
+export interface MapLine {
+  /** The number of the line, from 1. */
+  readonly line: number;
+  readonly servers: readonly ServerAddress[];
+  /** The user's name at the server, with `%u`, `%n`, `%d` and `%%`; undefined: the name that was given. */
+  readonly login: string | undefined;
+}
+
+/** A user map as it was read. */
+export class UserMap {
+  readonly #names = new Map<string, MapLine>();
+  readonly #patterns = new Patterns<MapLine>();
+  /** Of each pattern, its line. */
+  readonly #known = new Map<string, number>();
+
+  constructor(readonly file: string) {}
+
+  /** How many lines name a user or a pattern. */
+  get size(): number {
+    return this.#names.size + this.#patterns.size;
+  }
+
+  /** The line that decides where a user belongs; undefined: none does. @param name as the client has given it, latin1 */
+  find(name: string): MapLine | undefined {
+    const key = lowered(name);
+    return this.#names.get(key) ?? this.#patterns.first(key);
+  }
+
+  /** Adds a line. @param key its pattern, in lower case @throws Error if that was there before */
+  add(key: string, line: MapLine): void {
+    const wild = key.includes("*") || key.includes("?");
+    const before = wild ? this.#known.get(key) : this.#names.get(key)?.line;
+    if (before !== undefined) throw new Error(`${quote(key)} is in line ${before} already: give it once`);
+    if (!wild) {
+      this.#names.set(key, line);
+      return;
+    }
+    this.#known.set(key, line.line);
+    this.#patterns.add(key, line);
+  }
+}
+
+/**
+ * The user's name at the server.
+ *
+ * @param template the LOGIN of a line
+ * @param name as the client has given it
+ * @param delimiters of which the last one in the name separates its parts
+ */
+export function loginAt(template: string, name: string, delimiters: string): string {
+  let at = name.length - 1;
+  while (at >= 0 && !delimiters.includes(name[at] as string)) at--;
+  const [before, behind] = at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at + 1)];
+  const parts: Record<string, string> = { u: name, n: before, d: behind, "%": "%" };
+  return template.replace(/%(.)/g, (_, letter: string) => parts[letter] ?? "");
+}
+
+/**
+ * Reads a user map, block by block: sessions have their turns meanwhile, and the file is never in memory as a whole.
+ *
+ * @throws Error with the file, and a line for each fault with its number
+ */
+export async function readUserMap(file: string): Promise<UserMap> {
+  const map = new UserMap(file);
+  const parse = lineParser(map);
+  const faults: string[] = [];
+  let number = 0;
+  const take = (text: string, from: number, to: number) => {
+    number++;
+    try {
+      if (to - from > LINE_BOUND) throw new Error(`it has more than ${LINE_BOUND} octets`);
+      parse(text, from, to, number);
+    } catch (thrown) {
+      faults.push(`line ${number}: ${(thrown as Error).message}`);
+    }
+  };
+  for await (const text of blocksOf(file)) {
+    for (let from = 0; from < text.length && faults.length < FAULTS; ) {
+      const found = text.indexOf("\n", from);
+      const to = found < 0 ? text.length : found;
+      take(text, from, to);
+      from = to + 1;
+    }
+    if (faults.length === FAULTS) break;
+  }
+  if (faults.length > 0) throw new Error(`${file}: ${faults.join("; ")}`);
+  return map;
+}
+
+/** The content of a file in blocks of whole lines. @throws Error with the file */
+async function* blocksOf(file: string): AsyncGenerator<string> {
+  try {
+    const handle = await open(file, "r");
+    try {
+      if (!(await handle.stat()).isFile()) throw new Error("it is not a file");
+      yield* wholeLines(handle);
+    } finally {
+      await handle.close();
+    }
+  } catch (thrown) {
+    throw new Error(`${file}: ${reasonOf(thrown as Error)}`);
+  }
+}
+
+async function* wholeLines(handle: FileHandle): AsyncGenerator<string> {
+  const block = Buffer.allocUnsafe(BLOCK);
+  /** The octets of a line whose end has not come yet. */
+  let kept = 0;
+  // So much without a line end is no map: one line with a fault.
+  while (kept < BLOCK) {
+    const { bytesRead } = await handle.read(block, kept, BLOCK - kept);
+    if (bytesRead === 0) break;
+    const filled = kept + bytesRead;
+    const end = block.lastIndexOf(LF, filled - 1) + 1;
+    if (end > 0) yield block.toString("latin1", 0, end);
+    block.copyWithin(0, end, filled);
+    kept = filled - end;
+  }
+  if (kept > 0) yield block.toString("latin1", 0, kept);
+}
+
+const LF = 10;
+const BLANK = 32;
+const TAB = 9;
+const CR = 13;
+const COMMENT = 35;
+const PERCENT = 37;
+const DEL = 127;
+const UPPER_A = 65;
+const UPPER_Z = 90;
+
+/**
+ * A word of a line. What has to be known of it is found in the same pass: a regular expression for each of 200,000 lines
+ * takes longer than all the rest.
+ */
+class MapWord {
+  text = "";
+  upper = false;
+  percent = false;
+
+  /** Reads the word at `from`, up to a blank. @returns its end @throws Error if there is a control character in it */
+  read(all: string, from: number, to: number): number {
+    this.upper = false;
+    this.percent = false;
+    let at = from;
+    for (; at < to; at++) {
+      const octet = all.charCodeAt(at);
+      if (octet === BLANK || octet === TAB || octet === CR) break;
+      if (octet < BLANK || octet === DEL) throw new Error("there is a control character in it");
+      if (octet === PERCENT) this.percent = true;
+      if (octet >= UPPER_A && octet <= UPPER_Z) this.upper = true;
+    }
+    this.text = all.slice(from, at);
+    return at;
+  }
+}
+
+/** The beginning of the next word, or of a comment, or `to`. */
+function nextWord(all: string, from: number, to: number): number {
+  let at = from;
+  for (; at < to; at++) {
+    const octet = all.charCodeAt(at);
+    if (octet === COMMENT) return to;
+    if (octet !== BLANK && octet !== TAB && octet !== CR) return at;
+  }
+  return to;
+}
+
+/** Parses lines, each as a part of the octets of the file. */
+function lineParser(map: UserMap): (all: string, from: number, to: number, line: number) => void {
+  // Many lines name few servers.
+  const known = new Map<string, readonly ServerAddress[]>();
+  const templates = new Set<string>();
+  const serversOf = (text: string) => {
+    const servers = known.get(text) ?? serverList.parse(text);
+    known.set(text, servers);
+    return servers;
+  };
+  const [pattern, server, login] = [new MapWord(), new MapWord(), new MapWord()];
+  return (all, from, to, line) => {
+    let at = nextWord(all, from, to);
+    if (at === to) return;
+    at = nextWord(all, pattern.read(all, at, to), to);
+    if (at === to) throw new Error("give a server behind the name");
+    at = nextWord(all, server.read(all, at, to), to);
+    const last = at === to;
+    if (!last) at = nextWord(all, login.read(all, at, to), to);
+    if (at !== to) {
+      throw new Error(
+        "give PATTERN SERVER [LOGIN]: a blank in a name is written as ?, and several servers have commas",
+      );
+    }
+    const servers = serversOf(server.text);
+    if (!last && login.percent && !templates.has(login.text)) {
+      refuseOddTemplate(login.text);
+      templates.add(login.text);
+    }
+    map.add(pattern.upper ? lowered(pattern.text) : pattern.text, {
+      line,
+      servers,
+      login: last ? undefined : login.text,
+    });
+  };
+}
+
+/** @throws Error if a LOGIN has a percent sign that means nothing */
+function refuseOddTemplate(login: string): void {
+  const [odd] = login.replace(/%[und%]/g, "").match(/%.?/) ?? [];
+  if (odd === undefined) return;
+  throw new Error(`${quote(odd)} means nothing: %u is the name, %n and %d are its parts, %% is a percent sign`);
+}
