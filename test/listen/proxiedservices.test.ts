@@ -15,7 +15,7 @@ const headerOf = (address: string) =>
   writeProxyHeader(1, { from: { address, port: 4321 }, to: { address: "192.0.2.8", port: 110 }, tls: null });
 
 test(
-  "each service has its own senders, and a reload changes them and /proxy where a listener stays open",
+  "R8: each service has its own senders, and a reload changes them and /proxy where a listener stays open",
   LIMITS,
   async (t) => {
     const { port } = await startDemo(t);
