@@ -167,6 +167,14 @@ test("only connection, doors, transports and the demo touch streams; only progra
   }
 });
 
+test("only listen/ asks a socket who its peer is: behind a load balancer, that is not the client", () => {
+  for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".ts"))) {
+    // Whether a descriptor is connected at all is another question.
+    if (room(file) === "listen/" || file === "process/descriptor.ts") continue;
+    assert.doesNotMatch(readFileSync(join(SRC, file), "utf8"), /\bremote(?:Address|Port|Family)\b/, file);
+  }
+});
+
 test("no room is called handler, manager, context, util, helper or data", () => {
   for (const file of readdirSync(SRC, { recursive: true, encoding: "utf8" })) {
     assert.doesNotMatch(file, /handler|manager|context|util|helper|data/i);

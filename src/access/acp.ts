@@ -7,7 +7,7 @@
  * acp still runs. The acp has pipes only, and never a socket of the gateway.
  */
 
-import { type HostPort, POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
+import { POP3S_PORT, parseHost, parsePort, unmapped } from "../base/address";
 import type { Until } from "../base/until";
 import { parseServer } from "../config/places";
 import type { AcpSettings, ServerAddress, TlsMode } from "../config/settings";
@@ -21,19 +21,8 @@ import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { isTemporary, withKnownCode } from "../protocol/response";
 import { type Denial, denial, type Route } from "../session/needs";
-import { POP3_PORTS } from "./allowlist";
+import { type AccessControl, type AccessRequest, type Question, routeTo } from "./admission";
 import type { ProgramResult, Programs } from "./programs";
-import { placeOf } from "./routing";
-
-/** What the acp gets besides the route. */
-export interface AcpRequest {
-  /** The address and port that the client has connected to; "" and 0 where there is no network. */
-  readonly interface: HostPort;
-  /** The client's address; "" where there is no network. */
-  readonly client: string;
-  /** The session's id. */
-  readonly session: string;
-}
 
 /** EX_TEMPFAIL of sysexits.h: the acp can't decide now. */
 const TEMPFAIL = 75;
@@ -42,7 +31,7 @@ const TEMPFAIL = 75;
 const ANSWER_BOUND = 4096;
 
 /** The access control program. */
-export class Acp {
+export class Acp implements AccessControl {
   /**
    * @param memory has the programs of all sessions
    * @param otherwise the TLS mode for a port that the acp answers, unless that is 995
@@ -55,18 +44,15 @@ export class Acp {
   ) {}
 
   /** The variables that the acp would get, with their prefix; null: it would not be run, since they are not UTF-8. */
-  question(route: Route, about: AcpRequest): Readonly<Record<string, string>> | null {
-    return variables(this.settings.prefix, route, about);
+  question(route: Route, about: AccessRequest): Question | null {
+    const { argv, prefix } = this.settings;
+    const own = variables(prefix, route, about);
+    const secret = `${prefix}PASSWD`;
+    return own && { who: argv.join(" "), parts: own, secrets: own[secret] ? [secret] : [] };
   }
 
-  /**
-   * Runs the acp for a login.
-   *
-   * @param until ends the acp, with the signal's reason
-   * @returns the route with the acp's answer, or why the login is denied
-   * @throws the reason of `until`
-   */
-  async admit(route: Route, about: AcpRequest, until: Until): Promise<Route | Denial> {
+  /** Runs the acp for a login. @param until ends the acp, with its reason */
+  async admit(route: Route, about: AccessRequest, until: Until): Promise<Route | Denial> {
     const { argv, prefix, timeout } = this.settings;
     const own = variables(prefix, route, about);
     const environment = { ...inheritedEnvironment(), ...own };
@@ -99,7 +85,7 @@ function refusal({ status, stdout, how }: ProgramResult): Denial {
 }
 
 /** The acp's variables, which it gets besides the environment of the gateway; null: a value is not UTF-8. */
-function variables(prefix: string, route: Route, about: AcpRequest): Record<string, string> | null {
+function variables(prefix: string, route: Route, about: AccessRequest): Record<string, string> | null {
   const values: Record<string, string> = {
     INTERFACE: about.interface.host,
     PORT: about.interface.port ? String(about.interface.port) : "",
@@ -150,11 +136,8 @@ function rerouted(route: Route, answer: string, otherwise: TlsMode): Route | nul
   }
   port ??= server?.port ?? null;
   tls ??= server?.tls;
-  if (!server && port === null && tls === undefined) return to;
   if (port === POP3S_PORT && tls !== undefined && tls !== "tls") return null;
-  // The administrator's acp has chosen the server: the allow list and the check of addresses do not apply.
-  const chosen = server ? { guarded: false, selected: false } : {};
-  return { ...to, ...chosen, ...answeredPlace(route, server, port, tls, otherwise), others: [], because: "the acp" };
+  return routeTo(to, { host: server?.host, port: port ?? undefined, tls }, otherwise, "the acp");
 }
 
 /** A server that the acp has answered; an IPv6 address may stand without brackets. */
@@ -166,20 +149,6 @@ function answeredServer(value: string): ServerAddress | null {
   } catch {
     return null;
   }
-}
-
-/** What is not answered stays; but a mode has its own port, unless the port is one that an administrator has chosen. */
-function answeredPlace(
-  route: Route,
-  server: ServerAddress | null,
-  port: number | null,
-  tls: TlsMode | undefined,
-  otherwise: TlsMode,
-): Pick<Route, "host" | "port" | "tls"> {
-  const host = server?.host ?? route.host;
-  if (port === null && tls === undefined) return { host, port: route.port, tls: route.tls };
-  const kept = tls !== undefined && POP3_PORTS.has(route.port) ? null : route.port;
-  return placeOf({ host, port: port ?? kept, ...(tls && { tls }) }, otherwise);
 }
 
 /** A line of an answer for the log, with "***" for all that may be a password. */

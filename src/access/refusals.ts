@@ -58,11 +58,11 @@ export class Refusals {
   add(
     client: string,
     pair: string,
-    { refusal, refusalMost }: Pick<Limits, "refusal" | "refusalMost">,
+    { refusal, refusalMost, least = 0 }: Pick<Limits, "refusal" | "refusalMost"> & { least?: number | undefined },
     at: number,
   ): number {
     const count = (this.#pairs.get(pair, at)?.count ?? 0) + 1;
-    const delay = Math.min(refusal * 2 ** Math.min(count - 1, DOUBLINGS), refusalMost);
+    const delay = Math.max(Math.min(refusal * 2 ** Math.min(count - 1, DOUBLINGS), refusalMost), least);
     const until = at + delay;
     this.#pairs.set(pair, { count, until }, at);
     // Clients without a network can't be told apart, so none of them is delayed for the others.

@@ -18,7 +18,7 @@ import type { AccessSettings, ServerAddress, ServerSettings, Service, TlsMode } 
 import { showEntry } from "../config/values";
 import { type Credentials, type ProxyLogin, splitProxy, splitServer, withoutProxy } from "../protocol/credentials";
 import { replies } from "../protocol/replies";
-import { type Denial, denial, type Place, type Route } from "../session/needs";
+import { type Denial, denial, NO_SERVER, type Place, type Route } from "../session/needs";
 import { AllowList, POP3_PORTS } from "./allowlist";
 import { loginAt, type MapLine, type UserMap } from "./usermap";
 
@@ -71,9 +71,10 @@ export class Routing {
     if (line) return this.#mapped(line, login);
     const [first, ...others] = this.#places(defaultServers);
     const unmapped = this.#map ? `no line of ${this.#map.file} matches: ` : "";
-    if (!first) return denial("no-server", `${unmapped}no server selected`, replies.noServer);
-    const because = `${unmapped}the default server`;
-    return defaultRoute(login, first, others, because);
+    if (first) return defaultRoute(login, first, others, `${unmapped}the default server`);
+    if (!this.#access.authHttp) return denial("no-server", `${unmapped}no server selected`, replies.noServer);
+    const none = placeOf({ host: NO_SERVER, port: null }, this.#servers.tls);
+    return defaultRoute(login, none, [], `${unmapped}the answer of access control`);
   }
 
   /** How a name and a password are split into their parts. */
@@ -91,9 +92,11 @@ export class Routing {
   #mapped({ line, servers, login: template }: MapLine, login: Login): Route | Denial {
     const [first, ...others] = this.#places(servers);
     const because = `line ${line} of ${this.#map?.file}`;
-    const user = template === undefined ? login.user : loginAt(template, login.user, this.#access.delimiters);
+    const { user: givenUser } = login;
+    const user = template === undefined ? givenUser : loginAt(template, givenUser, this.#access.delimiters);
     if (user === "") return denial("no-user", `${because} gives no user name`, replies.noUser);
-    return { kind: "route", ...login, user, ...(first as Place), others, guarded: false, selected: false, because };
+    const to = { ...(first as Place), others, guarded: false, selected: false, because };
+    return { kind: "route", ...login, user, givenUser, ...to };
   }
 
   /** Why the address of a server that a client has selected may not be dialled; null if it may. */

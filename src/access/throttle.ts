@@ -30,7 +30,7 @@ function copyOf(text: string): string {
 
 /** An attempt of a client that is exempt from delays. */
 export function unthrottled(): Attempt {
-  return { kind: "attempt", judging: false, refused: () => 0, succeeded() {}, over() {} };
+  return { kind: "attempt", judging: false, refused: (least = 0) => least, succeeded() {}, over() {} };
 }
 
 /** What the throttle needs of the limits. */
@@ -145,8 +145,8 @@ export class Throttle {
     const attempt: Attempt = {
       kind: "attempt",
       judging: false,
-      refused: () => {
-        const delay = this.#refusals.add(line.client, pair, limits, this.clock());
+      refused: (least) => {
+        const delay = this.#refusals.add(line.client, pair, { ...limits, least }, this.clock());
         end();
         return delay;
       },

@@ -13,10 +13,11 @@ import { inWords } from "../base/faults";
 import type { Request } from "../config/commandline";
 import { configText } from "../config/configtext";
 import { command } from "../config/places";
-import { isDaemon, namedServers } from "../config/rules";
+import { isDaemon } from "../config/rules";
 import type { ServerEntry } from "../config/servers";
 import type { ServerAddress, Service, Settings, TlsMode } from "../config/settings";
-import { servers as allowed } from "../config/values";
+import { namedServers } from "../config/tlsrules";
+import { servers as allowed, networks } from "../config/values";
 import { type Gateway, makeGateways } from "../gateway/gateway";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
@@ -24,9 +25,10 @@ import type { Emit } from "../log/events";
 import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { requireSockets } from "../upstream/sshmaster";
+import { checkAccess } from "./authcheck";
 import { dryRun } from "./dryrun";
 import { checkServer } from "./servercheck";
-import { accessControl, clientLog, listedNames, listeners, scanner } from "./servicecheck";
+import { clientLog, listedNames, listeners, scanner } from "./servicecheck";
 import { logWarning, startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
@@ -83,7 +85,7 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
     ["warnings", () => warnings(settings, made, byRoot, file)],
     ...services.flatMap((one): Step[] => [
       ["client log", () => clientLog(one), one],
-      ["access control", () => accessControl(one), one],
+      ["access control", () => checkAccess(one, gatewayOf(one)), one],
       ["virus scanner", () => scanner(gatewayOf(one)), one],
       ["list", () => listedNames(one), one],
       // Without a gateway its files have failed the check before.
@@ -150,15 +152,20 @@ function summaryOf({ listen, clients, servers, access }: Service): string[] {
       .map((one) => placeOf(one, servers.tls))
       .map(({ host, port, tls }) => `${showHostPort(host, port)}${shownTls(tls)}`)
       .join(", else ");
-  const places = listen.map(({ host, port, tls, servers: own }) => {
+  const headers = (proxy: boolean | undefined) =>
+    proxy ? ` behind PROXY headers from ${networks.show(clients.proxyFrom)}` : "";
+  const places = listen.map(({ host, port, tls, proxy, servers: own }) => {
     const after = own ? `, to ${shown(own)}` : "";
-    return `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}${after}`;
+    return `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}${headers(proxy)}${after}`;
   });
   const selectable = access.selection?.servers ? allowed.show(access.selection.servers) : "any that is public";
   return [
-    places.length > 0 ? `listens on ${places.join("; ")}` : `is started by a superserver${shownTls(clients.tls)}`,
+    places.length > 0
+      ? `listens on ${places.join("; ")}`
+      : `is started by a superserver${shownTls(clients.tls)}${headers(clients.proxy)}`,
     `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
     `servers that clients may select: ${access.selection ? selectable : "none"}`,
+    ...(servers.sendProxy ? [`servers get a PROXY header, version ${servers.sendProxy}`] : []),
     ...(servers.via ? [`servers are reached through ${command.show(servers.via)}`] : []),
     ...(servers.ssh === undefined ? [] : [`servers are reached through ssh to ${servers.ssh}`]),
   ];

@@ -11,13 +11,15 @@ import type { DryLogin } from "../config/commandline";
 import { listenAddress } from "../config/places";
 import { UsageFault } from "../config/rules";
 import type { ServerEntry } from "../config/servers";
-import type { ListenAddress, TlsMode } from "../config/settings";
-import { showEntry } from "../config/values";
+import type { ListenAddress } from "../config/settings";
+import { networks, showEntry } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
-import type { Arrival, Denial, Place, Route } from "../session/needs";
+import { type Arrival, type Denial, NO_SERVER, type Place, type Route } from "../session/needs";
+import { admission, asksSomebody, callerOf } from "./dryaccess";
 import { askPassword } from "./password";
+import { sayRoute, tlsWords } from "./routewords";
 
 /** Exit statuses: permitted; EX_TEMPFAIL and EX_NOPERM of sysexits.h. */
 const PERMITTED = 0;
@@ -90,12 +92,15 @@ async function steps(
   const { service } = gateway;
   const place = listen ? `listening on ${listenAddress.show(listen)}` : "started by a superserver";
   say(`service: ${service.name === undefined ? "" : `${service.name}, `}${place}`);
+  if (listen ? listen.proxy : service.clients.proxy) {
+    say(`before all else: a PROXY header from ${networks.show(service.clients.proxyFrom)}`);
+  }
   if (arrival.tls === "starttls" && !service.clients.cleartextLogin) say("before the login: the client must say STLS");
   if (dry.client !== "") {
     const exempt = isWithin(dry.client, service.limits.exempt);
     say(`client: ${dry.client}${exempt ? ", exempt from delays and --max-per-client" : ""}`);
   }
-  const password = dry.ask && service.access.acp ? await ask() : NO_PASSWORD;
+  const password = dry.ask && asksSomebody(gateway) ? await ask() : NO_PASSWORD;
   const credentials: Credentials = { user: dry.user, secret: { kind: "password", password } };
   sayName(gateway, credentials, say);
   const asked = gateway.route(credentials, arrival);
@@ -104,13 +109,12 @@ async function steps(
   const entry = listed.find((one) => asked.because === `the entry ${showEntry(one)} of the list`);
   const line = entry ? lineOf(entry) : null;
   sayRoute(line === null ? asked : { ...asked, because: `${asked.because}, ${line}` }, say);
-  const caller = {
-    id: "check",
-    clientAddress: dry.client,
-    client: { local: { address: listen?.host ?? "", port: listen?.port ?? 0 } },
-  };
-  const admitted = await admission(gateway, caller, asked, dry.ask, say);
+  const admitted = await admission(gateway, callerOf(dry, listen, arrival), asked, dry.ask, say);
   if (admitted.kind === "denial") return deniedBy(admitted, say);
+  if (admitted.host === NO_SERVER) {
+    say("result: permitted, as far as the gateway's own rules go; the service has to name a server");
+    return PERMITTED;
+  }
   return reachable(gateway, admitted, dry.client, say);
 }
 
@@ -125,46 +129,6 @@ function sayName(gateway: Gateway, credentials: Credentials, say: (line: string)
   ];
   const how = selection ? `split at the last of ${quote(delimiters)}` : "no server is split off, since there is no -e";
   say(`name: ${quote(credentials.user)}, ${how}: ${parts.join(", ")}`);
-}
-
-function sayRoute({ user, because, others, ...place }: Route, say: (line: string) => void): void {
-  say(`server: ${[place, ...others].map(placeWords).join(", else ")}, by ${because}`);
-  say(`user there: ${quote(user)}`);
-}
-
-function placeWords({ host, port, tls }: Place): string {
-  return `${showHostPort(host, port)} ${tlsWords(tls)}`;
-}
-
-function tlsWords(tls: TlsMode): string {
-  return tls === "tls" ? "with TLS" : tls === "starttls" ? "with STLS" : "in clear";
-}
-
-/** What the access control program would be asked, or what it answers. */
-async function admission(
-  gateway: Gateway,
-  caller: Parameters<Gateway["question"]>[0],
-  asked: Route,
-  really: boolean,
-  say: (line: string) => void,
-): Promise<Route | Denial> {
-  const { acp } = gateway.service.access;
-  if (!acp) return asked;
-  const variables = gateway.question(caller, asked);
-  const shown = Object.entries(variables ?? {}).map(([name, value]) => {
-    const secret = name === `${acp.prefix}PASSWD` && value !== "";
-    return `${name}=${secret ? "***" : quote(value)}`;
-  });
-  say(`access control: ${acp.argv.join(" ")} ${really ? "gets" : "would get"} ${shown.join(" ")}`);
-  if (!really) {
-    say("access control: not asked, and has the last word; --ask asks it");
-    return asked;
-  }
-  const answer = await gateway.admit(caller, asked, new AbortController().signal);
-  if (answer.kind === "denial") return answer;
-  say("access control: granted");
-  if (answer !== asked && (answer.because !== asked.because || answer.user !== asked.user)) sayRoute(answer, say);
-  return answer;
 }
 
 /** Judges the addresses of all servers of a route, as `dial` does: one that may be reached is enough. */
@@ -182,14 +146,14 @@ async function reachable(gateway: Gateway, route: Route, client: string, say: (l
         say(`address: ${address} ${refusal ? `refused: ${refusal.reason}` : "permitted"}`);
       const denial = judged.find((one) => one.refusal)?.refusal;
       if (denial) denials.push(denial);
-      else say(`connection: ${name} ${tlsWords(place.tls)}${verification(gateway, place)}`);
+      else say(`connection: ${name} ${tlsWords(place.tls)}${verification(gateway, place)}${introduction(gateway)}`);
     } catch (thrown) {
       unknown++;
       say(`address: ${inWords(thrown as Error)}`);
     }
   }
   if (denials.length + unknown < places.length) {
-    const last = gateway.service.access.acp ? ", as far as the gateway's own rules go" : "";
+    const last = asksSomebody(gateway) ? ", as far as the gateway's own rules go" : "";
     say(`result: permitted${last}`);
     return PERMITTED;
   }
@@ -205,6 +169,11 @@ function verification({ service: { servers } }: Gateway, { host, tls }: Place): 
   if (tls === "none") return "";
   if (servers.pins.length > 0) return `, its key must be one of ${servers.pins.length} pinned ones`;
   return `, its certificate must have the name ${host}${servers.ca === undefined ? "" : `, by ${servers.ca}`}`;
+}
+
+/** What the server gets before all else. */
+function introduction({ service: { servers } }: Gateway): string {
+  return servers.sendProxy === undefined ? "" : `, behind a PROXY header of version ${servers.sendProxy}`;
 }
 
 function deniedBy({ code, reason, reply, temporary = false }: Denial, say: (line: string) => void): number {

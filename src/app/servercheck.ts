@@ -4,9 +4,11 @@
  */
 
 import { connect as connectTcp } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { bracketed, showHostPort } from "../base/address";
 import { now } from "../base/clock";
+import { Abort } from "../base/until";
 import type { ServerAddress } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
@@ -26,6 +28,9 @@ const LINE_BOUND = 512;
 /** How long a server may take to answer CAPA, or a handshake that only shows that it speaks TLS, in milliseconds. */
 const PATIENCE = 5000;
 
+/** How long a server may take to answer a PROXY header that it does not expect, in milliseconds. */
+const ANSWERING = 1000;
+
 /** Checks one server. @returns what was found, in lines @throws Error in one line, with what may mend it */
 export async function checkServer(gateway: Gateway, server: ServerAddress): Promise<string[]> {
   const route = gateway.route(
@@ -33,7 +38,7 @@ export async function checkServer(gateway: Gateway, server: ServerAddress): Prom
     { tls: "none", defaultServers: [server] },
   );
   if (route.kind === "denial") throw new Error(route.reason);
-  const never = new AbortController().signal;
+  const never = new Abort();
   const dialled = await gateway.dial({ id: "check", clientAddress: "" }, route, never);
   if (dialled.kind === "denial") throw new Error(dialled.reason);
   const { server: connection, place } = dialled;
@@ -42,8 +47,9 @@ export async function checkServer(gateway: Gateway, server: ServerAddress): Prom
     connection.deadline = now() + gateway.service.limits.server;
     const statuses = new StatusLines(connection, () => {});
     const secure = () => connection.startTls((raw) => gateway.serverTls(raw, route));
+    if (gateway.service.servers.sendProxy !== undefined) await greetingAlone(connection);
     const greeting = await greeted(connection, place.tls, statuses, secure).catch(async (thrown: Error) => {
-      throw new Error(`${thrown.message}${await hint(thrown, connection, place)}`);
+      throw new Error(`${thrown.message}${await hint(thrown, connection, place)}${proxyHint(thrown, gateway)}`);
     });
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     const lines = [
@@ -58,6 +64,14 @@ export async function checkServer(gateway: Gateway, server: ServerAddress): Prom
   } finally {
     connection.close(0);
   }
+}
+
+/** A server that expects no PROXY header takes it for commands, and answers them behind its greeting. @throws Error */
+async function greetingAlone({ input }: Connection): Promise<void> {
+  await input.filled().catch(() => {});
+  await pause(ANSWERING);
+  if (input.ahead.split("\n").length <= 2) return;
+  throw new Error("it answers the PROXY header as if it were commands: leave out --send-proxy, or let it expect one");
 }
 
 /** By which way a server is reached. */
@@ -100,6 +114,13 @@ async function hint(fault: Error, { peer }: Connection, { host, tls }: Place): P
     return ": try port 995, or --server-tls none";
   }
   return "";
+}
+
+/** A server that expects a PROXY header waits for it in vain, and closes without a greeting. */
+function proxyHint(fault: Error, { service: { servers } }: Gateway): string {
+  if (!(fault instanceof Failure) || servers.sendProxy !== undefined) return "";
+  const waits = fault.code === "server-closed" || fault.code === "server-silent";
+  return waits ? "; a server that expects PROXY headers needs --send-proxy" : "";
 }
 
 /** Whether a server answers a handshake; its certificate is of no interest here. */

@@ -3,12 +3,10 @@
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
 import { isAddress } from "../base/address";
 import { reasonOf } from "../base/faults";
 import { clamd } from "../config/places";
 import type { Service } from "../config/settings";
-import { isProgram } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import { spoolFolder } from "../scan/spool";
@@ -58,13 +56,4 @@ export async function scanner(gateway: Gateway | null): Promise<string[]> {
   }
   await gateway.scanner.ready();
   return [`virus scanner at ${clamd.show(scan.clamd)}: ${plain(await gateway.scanner.version(), LINE_BOUND)}`];
-}
-
-/** Looks for the access control program. */
-export function accessControl({ access: { acp } }: Service): string[] {
-  if (!acp) return [];
-  const [program = ""] = acp.argv;
-  const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
-  if (!folders.some((folder) => isProgram(join(folder, program)))) throw new Error(`${program} can't be run`);
-  return [`access control by ${acp.argv.join(" ")}`];
 }

@@ -4,7 +4,7 @@ import { accessSync, constants } from "node:fs";
 import type { Warning } from "../base/warning";
 import type { LogSettings } from "../config/settings";
 import type { Gateway } from "../gateway/gateway";
-import { descriptorWarning } from "../listen/listener";
+import { descriptorWarning } from "../listen/openfiles";
 import { logWay, type Start } from "../log/open";
 import { reachWarning } from "../log/reach";
 import { rootWarning } from "../process/privileges";

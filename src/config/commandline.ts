@@ -87,7 +87,8 @@ function ofOperands(draft: Draft, operands: readonly string[]): Instructions {
   const own = { ...draft, ...operandsOf(draft, operands) };
   const settings = settingsOf(own);
   // As in a file: a listener has its mode behind its port.
-  const shown: Options = own.listen.length > 0 ? { ...own, clientTls: defaults.clientTls } : own;
+  const { clientTls, clientProxy } = defaults;
+  const shown: Options = own.listen.length > 0 ? { ...own, clientTls, clientProxy } : own;
   return { own, services: new Map([[NAMELESS, shown]]), settings, reread: () => settings };
 }
 
@@ -161,12 +162,14 @@ function helpOf({ help, shown }: OptionRow): string {
 }
 
 /** Sets an option. @throws UsageFault with the option and its value before what is wrong */
-function set({ flags, set: apply }: OptionRow, draft: Draft, text: string): void {
+function set({ flags, secret, set: apply }: OptionRow, draft: Draft, text: string): void {
   try {
     apply(draft, text);
   } catch (thrown) {
     const [name] = flags.split(/[ ,]/, 1);
-    throw new UsageFault(`${name} ${quote(text)}: ${(thrown as Error).message}`);
+    // What stands before "@" may be a password.
+    const shown = secret ? "" : ` ${quote(text.replace(/\/\/[^/?]*@/, "//***@"))}`;
+    throw new UsageFault(`${name}${shown}: ${(thrown as Error).message}`);
   }
 }
 
@@ -185,13 +188,16 @@ function operandsOf(draft: Draft, operands: readonly string[]): Pick<Options, "l
 }
 
 /** Takes the operand of -DD, if there is one, out of `operands`. */
-function listenOf({ listen, daemon, clientTls }: Draft, operands: string[]): readonly ListenAddress[] {
+function listenOf({ listen, daemon, clientTls, clientProxy }: Draft, operands: string[]): readonly ListenAddress[] {
   if (listen.length > 0 && daemon > 1) throw new UsageFault("-DD and --listen exclude each other");
   if (listen.length > 0 && clientTls !== "none") {
     throw new UsageFault("--client-tls is of no use beside --listen: write /tls or /starttls behind the port instead");
   }
+  if (listen.length > 0 && clientProxy) {
+    throw new UsageFault("--client-proxy is of no use beside --listen: write /proxy behind the port instead");
+  }
   if (listen.length > 0 || daemon === 0) return listen;
-  const tls = clientTls === "none" ? {} : { tls: clientTls };
+  const tls = { ...(clientTls !== "none" && { tls: clientTls }), ...(clientProxy && { proxy: true }) };
   if (daemon === 1) return [{ host: null, port: POP3_PORT, ...tls }];
   const first = operands.shift();
   if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand, such as 8110");

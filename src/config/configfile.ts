@@ -38,8 +38,8 @@ export type Overlay = Partial<Options>;
  * @throws ConfigFault
  */
 export function readConfiguration(file: string, overlay: Overlay, byRoot: boolean): Configuration {
-  const text = trustedText(file, byRoot);
-  const reader = new ConfigReader(dirname(file));
+  const { text, secret } = trustedText(file, byRoot);
+  const reader = new ConfigReader(dirname(file), secret);
   const configuration = reader.read(text, overlay);
   if (configuration) return configuration;
   const inOrder = reader.faults.sort((one, other) => one.line - other.line || one.column - other.column);
@@ -64,14 +64,17 @@ interface ServiceDraft {
 class ConfigReader {
   readonly faults: PlacedFault[] = [];
   readonly #folder: string;
+  readonly #secret: boolean;
   /** Tables whose fault has been told. */
   readonly #told = new Set<string>();
   readonly #entryLines = new Map<ServerEntry, number>();
   /** Where the keys are: at the top, and in each service. */
   readonly #places = new Map<string, TextPlace>();
 
-  constructor(folder: string) {
+  /** @param folder that has the file @param secret whether others can't read the file */
+  constructor(folder: string, secret: boolean) {
     this.#folder = folder;
+    this.#secret = secret;
   }
 
   /** @returns null: there are faults */
@@ -133,6 +136,13 @@ class ConfigReader {
       return;
     }
     this.#places.set(`${service ?? ""} ${name}`, key);
+    if (row.secret && !this.#secret && !(Array.isArray(value) && value.length === 0)) {
+      this.#fault(
+        key,
+        `${name}: every user can read this file: chmod o-r it, or name a file of its own by ${name}-file`,
+      );
+      return;
+    }
     try {
       if (row.file.read(draft, value, this.#folder)) {
         if (row.key === "servers") this.#noteEntries(draft.servers ?? [], at, elements);
@@ -165,6 +175,10 @@ class ConfigReader {
       if (draft.listen.length > 0 && draft.clientTls !== "none") {
         const about = this.#places.get(`${name} client-tls`) ?? this.#places.get(" client-tls") ?? at;
         this.#fault(about, "client-tls is of no use beside listen: write /tls or /starttls behind the port instead");
+      }
+      if (draft.listen.length > 0 && draft.clientProxy) {
+        const about = this.#places.get(`${name} client-proxy`) ?? this.#places.get(" client-proxy") ?? at;
+        this.#fault(about, "client-proxy is of no use beside listen: write /proxy behind the port instead");
       }
       for (const address of draft.listen) {
         const other = all.find((one) => isSameListener(one.address, address));

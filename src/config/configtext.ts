@@ -28,8 +28,14 @@ function linesOf(wanted: Scope, options: Options, changed: boolean): string[] {
     const value = row.file.write(options);
     if (value === undefined) return [];
     if (changed && JSON.stringify(value) === JSON.stringify(row.file.write(defaults))) return [];
+    if (row.secret && isSome(value))
+      return [`# ${longName(row)} is masked: put it here, or name its file by ${longName(row)}-file`];
     return [`${longName(row)} = ${literal(value)}`];
   });
+}
+
+function isSome(value: Literal): boolean {
+  return typeof value !== "object" || value.length > 0;
 }
 
 function literal(value: Literal): string {

@@ -37,6 +37,8 @@ export interface OptionRow {
   readonly help: string;
   /** The default in words; absent: there is none to show. */
   readonly shown?: string;
+  /** Whether the value may be a secret: no message has it, and only a file that others can't read. */
+  readonly secret?: true;
   /** What the option does, each time it is given. @throws Error that says what to give instead */
   readonly set: (draft: Draft, text: string) => void;
   readonly file: FileForm;
@@ -89,7 +91,7 @@ function formOf<K extends Key>(
         set(draft, String(given));
         return true;
       },
-      write: (options) => Number(write(options)),
+      write: (options) => (options[key] === undefined ? undefined : Number(write(options))),
     };
   }
   const read = (draft: Draft, given: unknown, folder: string) => {
@@ -117,7 +119,7 @@ function formOf<K extends Key>(
 }
 
 /** An option with a value that may be given several times. */
-export function each<K extends "listen" | "serverPins" | "sources" | "tlsCerts" | "tlsKeys">(
+export function each<K extends "authHttpHeaders" | "listen" | "serverPins" | "sources" | "tlsCerts" | "tlsKeys">(
   flags: string,
   key: K,
   kind: Kind<Element<Options[K]>>,
@@ -188,6 +190,11 @@ export function flag(flags: string, key: Flag, help: string, given = true): Bare
 /** The long name of an option, which is its key in a configuration file. */
 export function longName({ flags }: Pick<OptionRow, "flags">): string {
   return /--([a-z0-9-]+)/.exec(flags)?.[1] ?? "";
+}
+
+/** A row whose value may be a secret. */
+export function secret(row: BareRow): BareRow {
+  return { ...row, secret: true };
 }
 
 /** A row that belongs to something else than each service. */

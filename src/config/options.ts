@@ -3,16 +3,30 @@
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
 import type { ServerEntry } from "./servers";
-import type { ClamdAddress, ListenAddress, LogFormat, Oversize, ServerAddress, TlsMode, TlsVersion } from "./settings";
+import type {
+  AuthHttpUrl,
+  ClamdAddress,
+  HttpHeader,
+  ListenAddress,
+  LogFormat,
+  Oversize,
+  ServerAddress,
+  TlsMode,
+  TlsVersion,
+} from "./settings";
 import type { SyslogTarget } from "./syslog";
 import { facility } from "./values";
 
 /** The values of the options. Absent: not given, and without a default. Times are in milliseconds. */
 export interface Options {
-  readonly acp?: readonly string[];
-  /** Whether the dry run asks the access control program. */
+  /** A program and its arguments, or an HTTP service. */
+  readonly acp?: readonly string[] | AuthHttpUrl;
+  /** Whether the dry run asks access control. */
   readonly ask: boolean;
   readonly acpTimeout: number;
+  /** A file of such headers. */
+  readonly authHttpHeaderFile?: string;
+  readonly authHttpHeaders: readonly HttpHeader[];
   readonly brief: boolean;
   readonly capa: boolean;
   /** Whether --check shows only the settings that differ from the defaults. */
@@ -20,6 +34,7 @@ export interface Options {
   readonly check: boolean;
   readonly cleartextLogin: boolean;
   readonly clientLog?: string;
+  readonly clientProxy: boolean;
   readonly clientTls: TlsMode;
   /** The configuration file. */
   readonly config?: string;
@@ -49,11 +64,13 @@ export interface Options {
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;
+  readonly proxyFrom: readonly Cidr[];
   readonly clamd?: ClamdAddress;
   readonly quarantine?: string;
   readonly scan: boolean;
   readonly scanOversize?: Oversize;
   readonly select: boolean;
+  readonly sendProxy?: 1 | 2;
   /** The operand. */
   readonly defaultServers: readonly ServerAddress[];
   readonly serverCa?: string;
@@ -82,11 +99,13 @@ export interface Options {
 export const defaults: Options = Object.freeze({
   acpTimeout: 30_000,
   ask: false,
+  authHttpHeaders: [],
   brief: false,
   capa: false,
   changed: false,
   check: false,
   cleartextLogin: false,
+  clientProxy: false,
   clientTls: "none",
   daemon: 0,
   debug: false,
@@ -106,6 +125,7 @@ export const defaults: Options = Object.freeze({
   mechanisms: [],
   pipelining: true,
   prefix: "PROXY_",
+  proxyFrom: [],
   scan: false,
   select: false,
   serverPins: [],

@@ -3,7 +3,8 @@
  * is, and what --help says of it.
  */
 
-import { each, flag, group, type OptionRow, of, value } from "./optionrows";
+import { accessControl, httpHeader } from "./authhttp";
+import { each, flag, group, type OptionRow, of, secret, value } from "./optionrows";
 import { clamd, command, listenAddress, serverList, sshHost } from "./places";
 import { TLS_MODES } from "./tlsmodes";
 import {
@@ -22,7 +23,7 @@ import {
   path,
   pin,
   prefix,
-  program,
+  proxyVersion,
   seconds,
   servers,
   syslog,
@@ -44,13 +45,20 @@ export const OPTIONS: readonly OptionRow[] = [
       },
       file: { expects: "", read: () => false, write: () => undefined },
     }),
-    of("command", value("-f, --config <file>", "config", path, "settings from this file, perhaps of several services")),
     each(
-      "--listen <[interface:]port[/tls|/starttls][=server]>",
+      "--listen <[interface:]port[/tls|/starttls][/proxy][=server]>",
       "listen",
       listenAddress,
       "a listener, perhaps with a default server of its own; may repeat; implies -D",
     ),
+    flag("--client-proxy", "clientProxy", "for inetd, systemd and -D: a PROXY header comes first"),
+    value(
+      "--proxy-from <cidr,...>",
+      "proxyFrom",
+      networks,
+      "who may send PROXY headers; on such listeners, nobody else",
+    ),
+    of("command", value("-f, --config <file>", "config", path, "settings from this file, perhaps of several services")),
     of("process", flag("--foreground", "foreground", "a daemon that does not go into the background")),
     of("process", value("--pidfile <file>", "pidfile", path, "where the daemon leaves its process id")),
     of("process", value("-u, --user <name>", "user", user, "run as this user if root starts it: a name, or uid[:gid]")),
@@ -68,7 +76,7 @@ export const OPTIONS: readonly OptionRow[] = [
     ),
     of("command", value("--from <ip>", "dryClient", address, "with --as: the address of the client")),
     of("command", value("--listener <name>", "dryListener", text, "with --as: the service, or its [interface:]port")),
-    of("command", flag("--ask", "ask", "with --as: run the access control program, with a password that is asked for")),
+    of("command", flag("--ask", "ask", "with --as: ask access control, with a password that is asked for")),
   ),
   ...group(
     "Server and access:",
@@ -76,12 +84,20 @@ export const OPTIONS: readonly OptionRow[] = [
     value("-s, --servers <list>", "servers", servers, "servers that may be selected; ? and * are wildcards; needs -e"),
     value("--map <file>", "map", path, "which server a user belongs to, line by line"),
     value("-c, --delimiters <chars>", "delimiters", delimiters, "characters that separate user from server"),
-    value("-a, --acp <program>", "acp", program, "access control program; blanks separate arguments"),
+    value("-a, --acp <program>", "acp", accessControl, "access control: a program, or the URL of an auth_http service"),
     value("-v, --prefix <prefix>", "prefix", prefix, "prefix of the program's variables"),
-    value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long the program may take"),
+    value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long that may take"),
+    secret(each("--auth-http-header <header>", "authHttpHeaders", httpHeader, "'name: value' of requests; may repeat")),
+    value("--auth-http-header-file <file>", "authHttpHeaderFile", path, "a file with such headers, one a line"),
     value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
     value("--via <command>", "via", command, "the server's connection is this command's input and output; %h, %p"),
     value("--ssh <[user@]host>", "ssh", sshHost, "reach servers through ssh to this host, with one login for all"),
+    value(
+      "--send-proxy <version>",
+      "sendProxy",
+      proxyVersion,
+      "tell servers by a PROXY header who the client is: 1, 2",
+    ),
     each("-q, --source <ip>", "sources", address, "source address of connections to servers; once per address family"),
   ),
   ...group(

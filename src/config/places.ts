@@ -60,24 +60,25 @@ export function parseServer(given: string): ServerAddress {
   throw new Error(`${wrong}: give a name or an address, host[:port], an IPv6 address in brackets`);
 }
 
-const LISTEN = "[interface:]port[/tls|/starttls][=server]";
+const LISTEN = "[interface:]port[/tls|/starttls][/proxy][=server]";
 
-/** `[interface:]port[/tls|/starttls][=server,...]`; an IPv6 interface is written in brackets. */
+/** `[interface:]port[/tls|/starttls][/proxy][=server,...]`; an IPv6 interface is written in brackets. */
 export const listenAddress: Kind<ListenAddress> = {
   parse(given) {
     const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(given) ?? [];
-    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?$/.exec(place);
+    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?(\/proxy)?$/.exec(place);
     if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
     const port = parsePort(parts[3] as string, true);
     if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
     const tls = parts[4] === "none" ? undefined : (parts[4] as TlsMode | undefined);
     const servers = after === undefined ? undefined : serverList.parse(after);
-    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...(servers && { servers }) };
+    const proxy = parts[5] === undefined ? {} : { proxy: true };
+    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...proxy, ...(servers && { servers }) };
   },
-  show({ host, port, tls, servers }) {
+  show({ host, port, tls, proxy, servers }) {
     const before = host === null ? "" : `${bracketed(host)}:`;
     const after = servers === undefined ? "" : `=${serverList.show(servers)}`;
-    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}${after}`;
+    return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}${proxy ? "/proxy" : ""}${after}`;
   },
 };
 

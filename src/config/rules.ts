@@ -4,21 +4,21 @@
  */
 
 import { isIPv4 } from "node:net";
-import { POP3S_PORT } from "../base/address";
-import { defaults, type Options } from "./options";
+import type { Options } from "./options";
 import {
   type AccessSettings,
+  type AuthHttpSettings,
   type CertificateFiles,
   type ClientSettings,
   FIXED_LIMITS,
   LEAST_QUIT,
   type ScanSettings,
-  type ServerAddress,
   type ServerSettings,
   type Service,
   type Settings,
   type TlsMode,
 } from "./settings";
+import { faultOfServerTls, faultOfTls } from "./tlsrules";
 
 /** Where clamd listens, if no option says it (clamd.conf(5), TCPSocket). */
 const CLAMD = { host: "127.0.0.1", port: 3310 };
@@ -82,10 +82,13 @@ export function serviceOf(options: Options, name?: string): Service {
   const named = defaultServers.length > 0;
   if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
   const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
-  if (!demo && !named && !listenersHave && !select && map === undefined) {
+  const { authHttp } = service.access;
+  if (!demo && !named && !listenersHave && !select && map === undefined && !authHttp) {
     throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
+  const proxied = faultOfProxy(options);
+  if (proxied !== null) throw new UsageFault(proxied);
   const far = faultOfVia(options);
   if (far !== null) throw new UsageFault(far);
   const fault = (saysHow(options) ? faultOfTls(service, modesOf(options)) : null) ?? faultOfServerTls(service);
@@ -105,6 +108,19 @@ function faultOfVia({ via, ssh, select, servers, demo, sources }: Options): stri
   return null;
 }
 
+/** The fault in the options of the PROXY protocol, in one line; null: none. */
+function faultOfProxy({ listen, clientProxy, proxyFrom, sendProxy, demo, select }: Options): string | null {
+  const expected = clientProxy || listen.some(({ proxy }) => proxy);
+  if (expected && proxyFrom.length === 0) {
+    return "PROXY headers need --proxy-from, which says who may send them, such as the load balancer's address";
+  }
+  if (!expected && proxyFrom.length > 0) {
+    return "--proxy-from is of no use: no listener expects PROXY headers; write /proxy behind its port, or --client-proxy";
+  }
+  if (sendProxy !== undefined && demo && !select) return "--demo takes no PROXY header: leave --send-proxy out";
+  return null;
+}
+
 /** The TLS modes of all listeners, as far as the options set them. */
 function modesOf({ listen, clientTls }: Options): readonly TlsMode[] {
   return listen.length > 0 ? listen.map(({ tls }) => tls ?? "none") : [clientTls];
@@ -115,10 +131,11 @@ function saysHow({ listen, clientTls }: Options): boolean {
   return listen.length > 0 || clientTls !== "none";
 }
 
-function clientsOf({ clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin }: Options): ClientSettings {
+function clientsOf(options: Options): ClientSettings {
+  const { clientTls, tlsCerts, tlsKeys, tlsMin, cleartextLogin, clientProxy, proxyFrom } = options;
   if (tlsCerts.length !== tlsKeys.length) throw new UsageFault("each --tls-cert needs its --tls-key");
   const certificates = tlsCerts.map((cert, index) => ({ cert, key: tlsKeys[index] as string }));
-  return { tls: clientTls, certificates, tlsMin, cleartextLogin };
+  return { tls: clientTls, certificates, tlsMin, cleartextLogin, proxy: clientProxy, proxyFrom };
 }
 
 function serversOf(options: Options): ServerSettings {
@@ -130,6 +147,7 @@ function serversOf(options: Options): ServerSettings {
     via,
     ssh,
     xclient,
+    sendProxy,
     serverTls,
     serverCa,
     serverPins,
@@ -141,6 +159,7 @@ function serversOf(options: Options): ServerSettings {
     via,
     ssh,
     xclient,
+    sendProxy,
     pipelining,
     source4: sources.findLast((source) => isIPv4(source)),
     source6: sources.findLast((source) => !isIPv4(source)),
@@ -158,14 +177,24 @@ function serverCertificate({ serverCert: cert, serverKey: key }: Options): Certi
   return { cert, key };
 }
 
-function accessOf({ select, delimiters, servers, map, acp, acpTimeout, prefix, clientLog }: Options): AccessSettings {
+function accessOf(options: Options): AccessSettings {
+  const { select, delimiters, servers, map, acp, acpTimeout: timeout, prefix, clientLog } = options;
   return {
     delimiters,
     selection: select ? { servers } : undefined,
     map,
-    acp: acp && { argv: acp, timeout: acpTimeout, prefix },
+    acp: acp && !("host" in acp) ? { argv: acp, timeout, prefix } : undefined,
+    authHttp: authHttpOf(options),
     clientLog,
   };
+}
+
+function authHttpOf(options: Options): AuthHttpSettings | undefined {
+  const { acp, acpTimeout: timeout, authHttpHeaders: headers, authHttpHeaderFile: headerFile } = options;
+  if (acp && "host" in acp) return { ...acp, timeout, headers, ...(headerFile !== undefined && { headerFile }) };
+  if (headers.length > 0) throw new UsageFault("--auth-http-header needs the URL of a service in -a");
+  if (headerFile !== undefined) throw new UsageFault("--auth-http-header-file needs the URL of a service in -a");
+  return undefined;
 }
 
 function scanOf({ scan, clamd, quarantine, scanOversize }: Options): ScanSettings | undefined {
@@ -174,57 +203,4 @@ function scanOf({ scan, clamd, quarantine, scanOversize }: Options): ScanSetting
   const [useless] = Object.entries(given).filter(([, value]) => value !== undefined);
   if (useless) throw new UsageFault(`${useless[0]} needs -z`);
   return undefined;
-}
-
-/**
- * The fault in the settings of TLS towards clients, in one line; null: none. If clients speak TLS, the settings must
- * say whether the server does, so that nobody relies on TLS where a part of the way is in clear.
- *
- * @param modes the TLS modes of all listeners
- */
-export function faultOfTls(service: Service, modes: readonly TlsMode[]): string | null {
-  const { clients, servers, access } = service;
-  if (!modes.some((mode) => mode !== "none")) {
-    return clients.certificates.length > 0 ? "--tls-cert is of no use: no listener has TLS" : null;
-  }
-  if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
-  const { demo, tls } = servers;
-  const near = ({ host }: ServerAddress) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
-  const named = namedServers(service);
-  const sure = (one: ServerAddress) => near(one) || one.tls !== undefined || one.port === POP3S_PORT;
-  const safe = !access.selection && access.map === undefined && (demo || named.length > 0) && named.every(sure);
-  if (tls !== undefined || safe) return null;
-  return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
-}
-
-/** All default servers, those of the listeners, too. */
-export function namedServers({ listen, servers }: Service): readonly ServerAddress[] {
-  return [...servers.defaultServers, ...listen.flatMap((one) => one.servers ?? [])];
-}
-
-/**
- * Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995.
- */
-function maySpeakTls(service: Service): boolean {
-  const { servers, access } = service;
-  const chosen = access.selection !== undefined || access.acp !== undefined || access.map !== undefined;
-  const secure = (tls: TlsMode | undefined) => (tls ?? "none") !== "none";
-  const named = namedServers(service).some(({ port, tls }) => port === POP3S_PORT || secure(tls));
-  return secure(servers.tls) || chosen || named;
-}
-
-/** The fault in the settings of TLS towards servers, in one line; null: none. */
-function faultOfServerTls(service: Service): string | null {
-  const { tls, ca, pins, certificate, tlsMin, demo } = service.servers;
-  if (pins.length > 0 && namedServers(service).length === 0) return "--server-pin needs a fixed server";
-  if (demo && !service.access.selection && service.access.map === undefined && (tls ?? "none") !== "none")
-    return "--demo speaks no TLS";
-  if (maySpeakTls(service)) return null;
-  const [useless] = [
-    ...(pins.length > 0 ? ["--server-pin"] : []),
-    ...(ca !== undefined ? ["--server-ca"] : []),
-    ...(certificate ? ["--server-cert"] : []),
-    ...(tlsMin !== defaults.serverTlsMin ? ["--server-tls-min"] : []),
-  ];
-  return useless ? `${useless} is of no use: the server is spoken to in clear; say --server-tls` : null;
 }

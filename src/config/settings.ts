@@ -6,10 +6,17 @@
 import type { HostPort } from "../base/address";
 import type { Cidr } from "../base/cidr";
 import type { Mechanism } from "../protocol/credentials";
-import type { ServerEntry } from "./servers";
+import type { AccessSettings } from "./accesssettings";
 import type { SyslogTarget } from "./syslog";
 import type { TlsMode } from "./tlsmodes";
 
+export type {
+  AccessSettings,
+  AcpSettings,
+  AuthHttpSettings,
+  AuthHttpUrl,
+  HttpHeader,
+} from "./accesssettings";
 export type { TlsMode } from "./tlsmodes";
 
 /** A TLS version, as options name it. */
@@ -81,6 +88,8 @@ export interface ListenAddress {
   readonly port: number;
   /** TLS towards clients; absent: none. */
   readonly tls?: TlsMode;
+  /** Whether a PROXY header comes first; absent: none does. */
+  readonly proxy?: boolean;
   /** The default servers of this listener's clients; absent: those of all. */
   readonly servers?: readonly ServerAddress[];
 }
@@ -100,6 +109,10 @@ export interface ClientSettings {
   readonly tlsMin: TlsVersion;
   /** Whether logins before TLS are permitted where STLS is offered. */
   readonly cleartextLogin: boolean;
+  /** Whether a PROXY header comes first on connections of a superserver and of -D; each --listen says so itself. */
+  readonly proxy: boolean;
+  /** The only senders of PROXY headers. */
+  readonly proxyFrom: readonly Cidr[];
 }
 
 /** The default servers, and how servers are connected to. */
@@ -114,6 +127,8 @@ export interface ServerSettings {
   readonly ssh?: string | undefined;
   /** Whether servers that offer XCLIENT are told who the client is. */
   readonly xclient: boolean;
+  /** The version of the PROXY header that servers get before all else; absent: they get none. */
+  readonly sendProxy?: 1 | 2 | undefined;
   /** Whether servers that list PIPELINING get commands before they have answered others. */
   readonly pipelining: boolean;
   /** Source addresses of connections, for each address family; absent: the system's choice. */
@@ -130,35 +145,6 @@ export interface ServerSettings {
   readonly certificate?: CertificateFiles | undefined;
   /** The lowest version. */
   readonly tlsMin: TlsVersion;
-}
-
-/** Which servers a client may use, and the client log. */
-export interface AccessSettings {
-  /** The characters that separate user from server, and the parts of a name in the user map. */
-  readonly delimiters: string;
-  /** The selection of servers by clients, as `user@server`; absent: there is none. */
-  readonly selection?: SelectionSettings | undefined;
-  /** The file of the user map. */
-  readonly map?: string | undefined;
-  readonly acp?: AcpSettings | undefined;
-  /** The directory of the client log. */
-  readonly clientLog?: string | undefined;
-}
-
-/** The selection of servers by clients. */
-interface SelectionSettings {
-  /** The servers that may be selected; absent: any public one. */
-  readonly servers?: readonly ServerEntry[] | undefined;
-}
-
-/** The access control program. */
-export interface AcpSettings {
-  /** The program and its arguments. */
-  readonly argv: readonly string[];
-  /** How long the program may run. */
-  readonly timeout: number;
-  /** The prefix of its variables. */
-  readonly prefix: string;
 }
 
 /** Where clamd listens. */
@@ -197,6 +183,8 @@ export interface Limits {
   readonly refusal: number;
   /** The longest time that such an answer is held back. */
   readonly refusalMost: number;
+  /** For a PROXY header to be complete. */
+  readonly proxyHeader: number;
   /** For clamd to answer PING. */
   readonly ping: number;
   /** For clamd's verdict on a mail. */
@@ -230,6 +218,7 @@ export const FIXED_LIMITS = {
   refusal: 2000,
   refusalMost: 15_000,
   turn: 75_000,
+  proxyHeader: 5000,
   ping: 5000,
   scan: 300_000,
   pending: 20_000,

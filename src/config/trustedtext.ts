@@ -22,6 +22,13 @@ export class ConfigFault extends Error {
   }
 }
 
+/** A text of the administrator. */
+export interface TrustedText {
+  readonly text: string;
+  /** Whether others can't read it. */
+  readonly secret: boolean;
+}
+
 /**
  * Reads a file.
  *
@@ -29,13 +36,16 @@ export class ConfigFault extends Error {
  * @param byRoot whether root has started the gateway: then the file must be root's
  * @throws ConfigFault
  */
-export function trustedText(file: string, byRoot: boolean): string {
+export function trustedText(file: string, byRoot: boolean): TrustedText {
   let octets: Buffer;
+  let secret = false;
   try {
     // Opening a named pipe does not block.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      refuseUntrusted(file, fstatSync(fd), byRoot);
+      const stats = fstatSync(fd);
+      refuseUntrusted(file, stats, byRoot);
+      secret = (stats.mode & 0o004) === 0;
       octets = readFileSync(fd);
     } finally {
       closeSync(fd);
@@ -45,7 +55,7 @@ export function trustedText(file: string, byRoot: boolean): string {
     throw new ConfigFault([`${file}: ${reasonOf(thrown as Error)}`], MISSING);
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(octets);
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(octets), secret };
   } catch {
     const line = octets.subarray(0, firstForeign(octets)).toString("latin1").split("\n").length;
     throw new ConfigFault([`${file}:${line}:1: this line is not UTF-8: save the file as UTF-8`], FAULTY);

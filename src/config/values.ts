@@ -109,6 +109,16 @@ export const networks: Kind<readonly Cidr[]> = {
   show: (blocks) => blocks.map(showCidr).join(","),
 };
 
+/** A version of the PROXY protocol. */
+export const proxyVersion: Kind<1 | 2> = {
+  literal: "integer",
+  parse(given) {
+    if (given !== "1" && given !== "2") throw new Error("give 1 or 2");
+    return given === "1" ? 1 : 2;
+  },
+  show: String,
+};
+
 /** All that can become of a mail over clamd's limit. */
 export const OVERSIZE: readonly Oversize[] = ["refuse", "notify"];
 

@@ -114,6 +114,12 @@ export class Connection extends Watched implements Source, Sink {
     return socket.encrypted ? (socket.getProtocol?.() ?? "") : "";
   }
 
+  /** The cipher in use, as OpenSSL names it; "": the connection is in clear. */
+  get cipher(): string {
+    const socket = this.#stream as Partial<TLSSocket>;
+    return socket.encrypted ? (socket.getCipher?.()?.name ?? "") : "";
+  }
+
   /** Called with each line that `line` reads, that `say` writes, or that goes before a relayed body. */
   set trace(trace: Trace) {
     this.#trace = trace;

@@ -6,8 +6,11 @@
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { Acp, type AcpRequest } from "../access/acp";
+import { Acp } from "../access/acp";
+import type { AccessControl, AccessRequest, Question } from "../access/admission";
+import { AuthHttp } from "../access/authhttp";
 import { recordClient } from "../access/clientlog";
+import type { HttpAnswer } from "../access/requests";
 import { Routing, type SplitLogin } from "../access/routing";
 import { unthrottled } from "../access/throttle";
 import { readUserMap, type UserMap } from "../access/usermap";
@@ -24,11 +27,13 @@ import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { ClamdScanner } from "../scan/scanner";
+import { tlsOfClient } from "../session/clienttls";
 import {
   type Arrival,
   type Attempt,
   type Denial,
   type Dialled,
+  type DialOrigin,
   denial,
   type Needs,
   type Place,
@@ -40,21 +45,29 @@ import { ClientTls } from "../tls/clients";
 import { ServerTls } from "../tls/servers";
 import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
 import type { Memory } from "./memory";
+import { headerFor, ownPlacesFor } from "./proxying";
 
-/** Who logs in, as far as the acp is told. */
-interface Caller extends Pick<Visitor, "id" | "clientAddress"> {
-  readonly client: { readonly local: { readonly address: string; readonly port: number } };
+/** Who logs in, as far as access control is told. */
+interface Caller extends Pick<Visitor, "id" | "clientAddress" | "arrival"> {
+  readonly client: Pick<Connection, "peer" | "local" | "tls" | "cipher">;
 }
 
-function askedAbout({ id, clientAddress, client }: Caller): AcpRequest {
+function askedAbout({ id, clientAddress, client, arrival }: Caller): AccessRequest {
   const { address: host, port } = client.local;
-  return { interface: { host, port }, client: clientAddress, session: id };
+  return {
+    interface: { host, port },
+    client: clientAddress,
+    clientPort: client.peer.port,
+    tls: tlsOfClient(client, arrival),
+    header: arrival.header,
+    session: id,
+  };
 }
 
 /** The gateway of one service. */
 export class Gateway implements Needs {
   readonly #routing: Routing;
-  readonly #acp: Acp | null;
+  readonly #control: AccessControl | null;
   readonly #clientTls: ClientTls | null;
   readonly scanner: ClamdScanner | null;
   #serverTls: ServerTls | null = null;
@@ -74,12 +87,12 @@ export class Gateway implements Needs {
     readonly trace = false,
     map: UserMap | null = null,
   ) {
-    const { clients, servers, access, name } = service;
+    const { clients, servers, name } = service;
     const emit: Emit =
       name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
     this.emit = emit;
     this.#routing = new Routing(service, map);
-    this.#acp = access.acp ? new Acp(access.acp, servers.tls ?? "none", memory, emit) : null;
+    this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
     // Files that the settings name are read now, before root is dropped.
@@ -98,8 +111,9 @@ export class Gateway implements Needs {
 
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
-    const { map } = this.service.access;
-    return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...(map === undefined ? [] : [map])];
+    const { map, authHttp } = this.service.access;
+    const named = [map, authHttp?.headerFile].filter((file) => file !== undefined);
+    return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...named];
   }
 
   /** Serves a client that has connected. Never rejects. */
@@ -119,7 +133,7 @@ export class Gateway implements Needs {
   }
 
   admit(who: Caller, route: Route, until: Until): Route | Promise<Route | Denial> {
-    return this.#acp ? this.#acp.admit(route, askedAbout(who), until) : route;
+    return this.#control ? this.#control.admit(route, askedAbout(who), until) : route;
   }
 
   /** How a name is split into its parts, for the dry run of --check. */
@@ -127,9 +141,14 @@ export class Gateway implements Needs {
     return this.#routing.split(credentials);
   }
 
-  /** What the acp would get of a login; null: there is no acp, or it would not be run. */
-  question(who: Caller, route: Route): Readonly<Record<string, string>> | null {
-    return this.#acp?.question(route, askedAbout(who)) ?? null;
+  /** What access control would be asked about a login; null: there is none, or it would not be asked. */
+  question(who: Caller, route: Route): Question | null {
+    return this.#control?.question(route, askedAbout(who)) ?? null;
+  }
+
+  /** Asks an auth_http service without a login, for --check. @returns its answer, or why there is none; null: no service */
+  async probe(): Promise<HttpAnswer | null> {
+    return this.#control instanceof AuthHttp ? this.#control.probe() : null;
   }
 
   /**
@@ -145,7 +164,7 @@ export class Gateway implements Needs {
     return judgedAddresses(place, route, client, { lookups, limits, listeners, guard }, new Abort());
   }
 
-  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: Until): Promise<Dialled | Denial> {
+  dial(who: DialOrigin, route: Route, until: Until): Promise<Dialled | Denial> {
     const { servers, limits } = this.service;
     const { memory } = this;
     const origin = { session: who.id };
@@ -154,7 +173,8 @@ export class Gateway implements Needs {
       limits,
       lookups: memory.lookups,
       known: memory.addresses,
-      listeners: memory.listeners,
+      listeners: ownPlacesFor(memory.listeners, who),
+      header: headerFor(servers.sendProxy, who),
       guard: (address) => this.#routing.guard(address),
       tls: () => this.#tls(),
       commands: () => memory.commands,
@@ -197,6 +217,13 @@ export class Gateway implements Needs {
     this.#serverTls ??= new ServerTls(this.service.servers);
     return this.#serverTls;
   }
+}
+
+/** Who decides about logins; null: nobody. @throws Error in one line, with the file, if a file can't be used */
+function controlOf({ access, servers }: Service, memory: Memory, emit: Emit): AccessControl | null {
+  const otherwise = servers.tls ?? "none";
+  if (access.authHttp) return new AuthHttp(access.authHttp, otherwise, memory, emit);
+  return access.acp ? new Acp(access.acp, otherwise, memory, emit) : null;
 }
 
 /**

@@ -3,6 +3,7 @@
  */
 
 import { Programs } from "../access/programs";
+import { Requests } from "../access/requests";
 import { Throttle } from "../access/throttle";
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
@@ -28,6 +29,7 @@ export class Memory {
   readonly #pipelining = new Recent<boolean>(PIPELINING_BOUND, PIPELINING_AGE);
   #starts: Starts | null = null;
   #programs: Programs | null = null;
+  #requests: Requests | null = null;
   #scans: Slots | null = null;
   #commands: Commands | null = null;
   readonly #ssh = new Map<string, Ssh>();
@@ -47,6 +49,12 @@ export class Memory {
   get programs(): Programs {
     this.#programs ??= new Programs(this.starts);
     return this.#programs;
+  }
+
+  /** The requests to HTTP services that run. */
+  get requests(): Requests {
+    this.#requests ??= new Requests();
+    return this.#requests;
   }
 
   /** The commands that are connections. */
@@ -93,6 +101,7 @@ export class Memory {
   /** Ends the programs that still run. */
   async close(): Promise<void> {
     this.#programs?.close();
+    this.#requests?.close();
     this.#commands?.close();
     for (const ssh of this.#ssh.values()) await ssh.close();
   }

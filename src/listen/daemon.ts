@@ -6,8 +6,8 @@ import { showHostPort } from "../base/address";
 import { inWords, type SystemFault } from "../base/faults";
 import type { ListenAddress } from "../config/settings";
 import type { Gateway } from "../gateway/gateway";
-import type { Arrival } from "../session/needs";
-import type { Listener, ListeningSocket } from "./listener";
+import type { Listener } from "./listener";
+import type { ListeningSocket, Served } from "./sockets";
 
 /** A listener of the settings. */
 interface WantedListener {
@@ -65,10 +65,7 @@ export class Daemon {
       throw new Error(`${inWords(thrown)}${this.#restart(thrown)}`);
     });
     this.#listener.gateways = gateways;
-    for (const [{ socket }, { address, gateway }] of kept) {
-      socket.gateway = gateway;
-      socket.arrival = arrivalOf(address);
-    }
+    for (const [{ socket }, wanted] of kept) Object.assign(socket, servedOf(wanted));
     for (const { socket } of gone) this.#listener.unlisten(socket);
     this.#listener.announce(opened.map(({ socket }) => socket));
     this.#open = [...kept.map(([{ socket }, { address }]) => ({ address, socket })), ...opened];
@@ -77,9 +74,9 @@ export class Daemon {
   /** Opens listeners, all or none. @throws the system's error */
   async #opened(wanted: readonly WantedListener[]): Promise<OpenListener[]> {
     const places = await Promise.all(wanted.map(({ address }) => located(address)));
-    const tries = wanted.map(async ({ address, gateway }, index) => {
-      const socket = await this.#listener.listen(places[index] as ListenOptions, arrivalOf(address), gateway);
-      return { address, socket };
+    const tries = wanted.map(async (one, index) => {
+      const socket = await this.#listener.listen(places[index] as ListenOptions, servedOf(one));
+      return { address: one.address, socket };
     });
     const results = await Promise.allSettled(tries);
     const opened = results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
@@ -117,8 +114,8 @@ function isSamePlace(one: ListenAddress, other: ListenAddress): boolean {
   return one.host === other.host && one.port === other.port;
 }
 
-function arrivalOf({ tls = "none", servers }: ListenAddress): Arrival {
-  return { tls, defaultServers: servers };
+function servedOf({ address: { tls = "none", servers, proxy = false }, gateway }: WantedListener): Served {
+  return { gateway, arrival: { tls, defaultServers: servers }, proxy };
 }
 
 /** What node:net needs to listen there. @throws the system's error if the name can't be looked up */

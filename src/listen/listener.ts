@@ -3,45 +3,24 @@
  * connections, and closes in an orderly way.
  */
 
-import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import { AT_ONCE, PIPES } from "../access/programs";
-import { plainAddress } from "../base/address";
+import { createServer, type ListenOptions, type Socket } from "node:net";
 import { reasonOf } from "../base/faults";
-import type { Warning } from "../base/warning";
-import type { Service, TlsMode } from "../config/settings";
-import { Connection, localEnd } from "../connection/connection";
+import type { TlsMode } from "../config/settings";
+import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
-import { descriptorBound } from "../process/descriptor";
 import { Failure } from "../protocol/failure";
+import type { ProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
 import type { OwnPlace } from "../upstream/own";
 import { SessionLimits, type TurnAway } from "./limits";
-
-/** How many connections the system may queue before they are accepted. */
-const BACKLOG = 1024;
+import { arrivalWith, Headers } from "./proxied";
+import { addressOf, clientOf, type ListeningSocket, listening, type Served } from "./sockets";
 
 /** How many clients that are turned away may still read the reply; beyond it, a connection is closed at once. */
 const TURNED_AWAY_BOUND = 100;
 
-/**
- * The descriptors of a session: to its client and to its server, and of the mail that is scanned. The spare ones are those
- * of the process itself, of clients that are turned away or displaced, and of the scans that run.
- */
-const DESCRIPTORS = 2;
-const SCAN_DESCRIPTORS = 1;
-const SPARE_DESCRIPTORS = 250;
-
 /** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
 const LAST_REPLIES = 100;
-
-/** A listening socket. A reload replaces what its new clients get; running sessions keep what they began with. */
-export interface ListeningSocket {
-  readonly server: Server;
-  /** Serves the clients. */
-  gateway: Gateway;
-  /** How the clients connect. */
-  arrival: Arrival;
-}
 
 /** Listening sockets and all connections of clients. */
 export class Listener {
@@ -52,6 +31,8 @@ export class Listener {
   /** How long sessions may go on after `close`, in milliseconds. */
   drain: number;
   readonly #limits = new SessionLimits();
+  /** The connections that wait for their PROXY header; null: there was none yet. */
+  #headers: Headers | null = null;
   readonly #sockets = new Set<ListeningSocket>();
   /** Addresses that lead to this process besides those of the sockets. */
   readonly #passed: OwnPlace[] = [];
@@ -83,25 +64,13 @@ export class Listener {
    * Opens a listener.
    *
    * @param where a port, or a descriptor that listens already
-   * @param arrival how its clients connect
-   * @param gateway serves them
    * @throws the system's error, or Error after `close`
    */
-  async listen(
-    where: ListenOptions | { readonly fd: number },
-    arrival: Arrival,
-    gateway: Gateway,
-  ): Promise<ListeningSocket> {
+  async listen(where: ListenOptions | { readonly fd: number }, served: Served): Promise<ListeningSocket> {
     if (this.#closing) throw new Error("the gateway ends");
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, own));
-    const own: ListeningSocket = { server, gateway, arrival };
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ backlog: BACKLOG, ...where }, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
+    const own: ListeningSocket = { server, ...served };
+    await listening(server, where);
     // Such as EMFILE: one client could not be accepted, and the listener goes on.
     server.on("error", (error) => own.gateway.emit("accept", { code: "accept", reason: reasonOf(error) }));
     this.#sockets.add(own);
@@ -138,9 +107,21 @@ export class Listener {
   }
 
   /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
-  serve(client: Connection, gateway: Gateway, tls: TlsMode = "none"): Promise<void> {
+  serve(client: Connection, gateway: Gateway, arrival: Arrival): Promise<void> {
     return new Promise((resolve) => {
-      this.#enter(client, this.#isKnown(client, gateway) ? gateway.serve(client, { tls }) : undefined, resolve);
+      this.#enter(client, this.#isKnown(client, gateway) ? gateway.serve(client, arrival) : undefined, resolve);
+    });
+  }
+
+  /** As `serve`, for a client on a socket whose PROXY header comes first. */
+  serveProxied(socket: Socket, gateway: Gateway, arrival: Arrival): Promise<void> {
+    return new Promise((resolve) => {
+      const closed = () => resolve();
+      socket.once("close", closed);
+      this.#read(socket, gateway, (header) => {
+        socket.off("close", closed);
+        resolve(this.serve(clientOf(socket, header), gateway, arrivalWith(arrival, header)));
+      });
     });
   }
 
@@ -179,24 +160,45 @@ export class Listener {
 
   /** Ends the sessions, each with a reason and a reply; then closes the connections that are still open. */
   #endSessions(): void {
+    this.#headers?.close();
     for (const client of this.#clients) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
     setTimeout(() => {
       for (const client of this.#clients) client.destroy();
     }, LAST_REPLIES);
   }
 
-  #accept(socket: Socket, { gateway, arrival }: ListeningSocket): void {
-    const client = clientOf(socket);
+  /** Reads the PROXY header of a connection. */
+  #read(socket: Socket, { service, emit }: Gateway, then: (header: ProxyHeader) => void): void {
+    const { clients, limits } = service;
+    const terms = { from: clients.proxyFrom, within: limits.proxyHeader, bound: limits.sessions, emit };
+    this.#headers ??= new Headers(() => {
+      this.#restartIdle();
+      this.#resolveIfClosed();
+    });
+    this.#headers.read(socket, terms, then);
+    this.#restartIdle();
+  }
+
+  #accept(socket: Socket, own: ListeningSocket): void {
+    // After a reload, what is new holds for clients whose header is still to come.
+    if (own.proxy) this.#read(socket, own.gateway, (header) => this.#admit(clientOf(socket, header), own, header));
+    else this.#admit(clientOf(socket), own);
+  }
+
+  #admit(client: Connection, { gateway, arrival: listened }: ListeningSocket, header?: ProxyHeader): void {
     if (!this.#isKnown(client, gateway)) return;
     const { name = "", limits } = gateway.service;
-    const refused = this.#limits.admit(client, limits, name);
+    const arrival = header ? arrivalWith(listened, header) : listened;
+    // A sender that speaks for itself is not one client: it may have many, whose addresses it does not know.
+    const bounds = header?.kind === "local" ? { ...limits, perClient: Number.POSITIVE_INFINITY } : limits;
+    const refused = this.#limits.admit(client, bounds, name);
     if (refused !== null) {
       this.#turnAway(client, refused, gateway, arrival.tls);
       return;
     }
     const onLogin = () => this.#limits.loggedIn(client);
     const { tls, defaultServers } = arrival;
-    const served = gateway.serve(client, { tls, defaultServers, onLogin });
+    const served = gateway.serve(client, { tls, defaultServers, header, onLogin });
     this.#enter(client, served, () => this.#limits.leave(client));
   }
 
@@ -242,44 +244,20 @@ export class Listener {
     void served?.then(over);
   }
 
+  /** How many connections are open. */
+  get #open(): number {
+    return this.#clients.size + (this.#headers?.count ?? 0);
+  }
+
   /** Stops the idle timer, and starts it anew if there is no client. */
   #restartIdle(): void {
     const idle = this.#idle;
     if (!idle) return;
     clearTimeout(idle.timer);
-    if (this.#clients.size === 0) idle.timer = setTimeout(idle.over, idle.within);
+    if (this.#open === 0) idle.timer = setTimeout(idle.over, idle.within);
   }
 
   #resolveIfClosed(): void {
-    if (this.#closing && this.#clients.size === 0) this.#resolveClosed();
+    if (this.#closing && this.#open === 0) this.#resolveClosed();
   }
-}
-
-/**
- * What is to be warned of if the limit of open files is too low for the limit of sessions; null: nothing. libuv closes
- * new connections without an error when no descriptor is free.
- */
-export function descriptorWarning(services: readonly [Service, ...Service[]]): Warning | null {
-  const [{ limits }] = services;
-  const each = DESCRIPTORS + (services.some(({ scan }) => scan) ? SCAN_DESCRIPTORS : 0);
-  const pipes = services.some(({ access }) => access.acp) ? AT_ONCE * PIPES : 0;
-  const needed = limits.sessions * each + SPARE_DESCRIPTORS + pipes;
-  const bound = descriptorBound();
-  if (bound === null || bound >= needed) return null;
-  const reason = `${bound} open files are too few for ${limits.sessions} sessions: they may need ${needed}`;
-  return { code: "open-files", reason };
-}
-
-/** A client's connection on a socket; without a network both addresses are "". */
-export function clientOf(socket: Socket): Connection {
-  const peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
-  return new Connection(socket, "client", peer, localEnd(socket));
-}
-
-/** Where a server listens; a socket in the file system has no host and no port. */
-function addressOf(server: Server): { host: string; port: number } {
-  const place = server.address();
-  return typeof place === "object" && place !== null
-    ? { host: place.address, port: place.port }
-    : { host: place ?? "", port: 0 };
 }

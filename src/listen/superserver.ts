@@ -8,12 +8,12 @@
  */
 
 import { Socket } from "node:net";
+import { plainAddress } from "../base/address";
 import { quote } from "../base/quote";
-import { faultOfTls } from "../config/rules";
 import type { TlsMode } from "../config/settings";
+import { faultOfTls } from "../config/tlsrules";
 import { Connection } from "../connection/connection";
 import { standardPair } from "../connection/pair";
-import type { Gateway } from "../gateway/gateway";
 import {
   type DescriptorKind,
   isAcceptedOnAll,
@@ -22,7 +22,8 @@ import {
   kindOf,
   vacate,
 } from "../process/descriptor";
-import { clientOf, type Listener, type ListeningSocket } from "./listener";
+import type { Listener } from "./listener";
+import { clientOf, type ListeningSocket, type Served } from "./sockets";
 
 /** How long inetd's listening socket is kept without a client, in milliseconds. */
 const IDLE = 60_000;
@@ -112,19 +113,17 @@ export class Superserver {
 
   /** Gives each socket that listens the gateway of its service. */
   #assign(): void {
-    for (const [passed, socket] of this.#listening) {
-      const { gateway, tls } = servedBy(passed, this.#listener.gateways);
-      socket.gateway = gateway;
-      socket.arrival = { tls };
-    }
+    for (const [passed, socket] of this.#listening) Object.assign(socket, servedBy(passed, this.#listener.gateways));
   }
 
   /** @throws Error in one line */
   #refuseFaults(gateways: Listener["gateways"]): void {
-    const settled = this.#passed.map((one) => servedBy(one, gateways));
+    const settled = this.#passed.map((one) => ({ ...servedBy(one, gateways), kind: one.kind }));
     for (const { service } of gateways) {
-      const modes = settled.filter(({ gateway }) => gateway.service === service).map(({ tls }) => tls);
-      const fault = faultOfTls(service, modes);
+      const own = settled.filter(({ gateway }) => gateway.service === service);
+      const modes = own.map(({ arrival }) => arrival.tls);
+      const useless = own.some(({ proxy, kind }) => proxy && kind === "pipe");
+      const fault = useless ? "--client-proxy is of no use: standard input is a pipe" : faultOfTls(service, modes);
       if (fault !== null) throw new Error(service.name === undefined ? fault : `[service.${service.name}]: ${fault}`);
     }
   }
@@ -134,8 +133,8 @@ export class Superserver {
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
     for (const one of listeners) {
-      const { gateway, tls } = servedBy(one, this.#listener.gateways);
-      this.#listening.set(one, await this.#listener.listen({ fd: one.fd }, { tls }, gateway));
+      const socket = await this.#listener.listen({ fd: one.fd }, servedBy(one, this.#listener.gateways));
+      this.#listening.set(one, socket);
     }
     // SIGHUP may have come meanwhile.
     this.#assign();
@@ -160,21 +159,28 @@ export class Superserver {
 
   /** Serves the client on a connection or a pipe. */
   #serveOne(passed: PassedDescriptor): Promise<void> {
-    const client = clientOn(passed);
-    const { address: host, port } = client.local;
+    const { gateway, arrival, proxy } = servedBy(passed, this.#listener.gateways);
+    if (isPair(passed)) {
+      const nowhere = { address: "", port: 0 };
+      const client = new Connection(standardPair(), "client", nowhere, nowhere);
+      return this.#listener.serve(client, gateway, arrival);
+    }
+    const socket = socketOn(passed);
+    const host = plainAddress(socket.localAddress);
+    const port = socket.localPort ?? 0;
     this.#listener.addOwn({ host, port, onAll: () => isAcceptedOnAll(host, port) });
-    const { gateway, tls } = servedBy(passed, this.#listener.gateways);
-    return this.#listener.serve(client, gateway, tls);
+    if (proxy) return this.#listener.serveProxied(socket, gateway, arrival);
+    return this.#listener.serve(clientOf(socket), gateway, arrival);
   }
 }
 
 /**
- * Which service has the clients of a descriptor, and the TLS mode. systemd's name of the socket may be a TLS mode, the
- * name of a service, or both with a dot between; without a mode it is that of --client-tls.
+ * What the clients of a descriptor get. systemd's name of the socket may be a TLS mode, the name of a service, or both with
+ * a dot between; without a mode it is that of --client-tls.
  *
  * @throws Error in one line if there are several services, and the name is that of none
  */
-function servedBy({ name }: PassedDescriptor, gateways: Listener["gateways"]): { gateway: Gateway; tls: TlsMode } {
+function servedBy({ name }: PassedDescriptor, gateways: Listener["gateways"]): Served {
   const [, named = name, mode] = /^(?:(.*)\.)?(none|starttls|tls)$/.exec(name) ?? [];
   const own = mode !== undefined && named === name ? "" : named;
   const gateway = gateways.find(({ service }) => service.name === own) ?? (gateways.length === 1 ? gateways[0] : null);
@@ -182,17 +188,19 @@ function servedBy({ name }: PassedDescriptor, gateways: Listener["gateways"]): {
     const names = gateways.map(({ service }) => service.name).join(", ");
     throw new Error(`no service for the socket ${quote(name)}: FileDescriptorName= must be one of ${names}`);
   }
-  return { gateway, tls: (mode as TlsMode | undefined) ?? gateway.service.clients.tls };
+  const { tls, proxy } = gateway.service.clients;
+  return { gateway, arrival: { tls: (mode as TlsMode | undefined) ?? tls }, proxy };
 }
 
-/** The client's connection on a descriptor; the descriptor closes with its stream. */
-function clientOn({ fd, kind }: PassedDescriptor): Connection {
-  if (kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1)) {
-    const nowhere = { address: "", port: 0 };
-    return new Connection(standardPair(), "client", nowhere, nowhere);
-  }
+/** Whether the client is on two pipes, standard input and standard output. */
+function isPair({ fd, kind }: PassedDescriptor): boolean {
+  return kind === "pipe" && fd === 0 && kindOf(1) === "pipe" && !isSameDescriptor(0, 1);
+}
+
+/** The socket of a descriptor; the descriptor closes with it. */
+function socketOn({ fd }: PassedDescriptor): Socket {
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }).setNoDelay(true);
   const standard = STANDARD.filter((one) => one === fd || isSameDescriptor(one, fd));
   socket.once("close", () => standard.forEach(vacate));
-  return clientOf(socket);
+  return socket;
 }

@@ -33,10 +33,15 @@ const MAYBE_LOGIN = ["user?", "proxy-user?", "server?", "mechanism?"] as const;
 /** How a session ended. */
 const ENDING = ["code", "reason", "seconds", "retrieved", "deleted", "octets"] as const;
 
+/** How a client has connected; what only a PROXY header tells is optional. */
+const CONNECTED = ["port", "interface", "tls?", "sni?", "id?"] as const;
+
 /** The table: a row for each name by which the source emits an event. */
 export const EVENTS = {
   // Events of a session. The fields `session` and `client` stand before these.
-  connect: row("info", "connect", "port", "interface"),
+  connect: row("info", "connect", ...CONNECTED),
+  // Of a connection that the sender of a PROXY header makes for itself, such as a health check.
+  connectProbe: row("debug", "connect", ...CONNECTED),
   login: row("info", "login", ...LOGIN, "mechanism?", "address?", "tls?", "seconds"),
   denied: row("warning", "denied", "user", "proxy-user?", "server?", "mechanism?", "code", "reason", "answer"),
   unsupported: row("notice", "unsupported", "command"),
@@ -48,6 +53,7 @@ export const EVENTS = {
   close: row("info", "close", ...MAYBE_LOGIN, ...ENDING),
   // The close of a session without a login and without a refusal, such as a health check.
   closeUnused: row("info", "close", ...ENDING),
+  closeProbe: row("debug", "close", ...ENDING),
   clientLogFailed: row("err", "client-log", "code", "reason"),
 
   // Events of a session; the field `session` alone stands before these.
@@ -69,6 +75,7 @@ export const EVENTS = {
   accept: row("err", "accept", "code", "reason"),
   turnedAway: row("notice", "refused", "client", "code", "reason"),
   resetEarly: row("info", "refused", "interface", "code", "reason"),
+  notProxied: row("notice", "refused", "client", "code", "reason"),
 
   // Events of the process.
   warning: row("warning", "tls", "code", "reason"),
@@ -98,6 +105,8 @@ export const PROCESS_CODES = [
   "max-sessions",
   "notify",
   "open-files",
+  "proxy-from",
+  "proxy-header",
   "quarantine",
   "reload",
   "reset",

@@ -3,6 +3,8 @@
  * A server offers it in its greeting: `+OK [XCLIENT] ...`.
  */
 
+import { withoutZone } from "./ipaddress";
+
 /** One end of the client's connection. */
 interface End {
   readonly address: string;
@@ -37,11 +39,6 @@ export function xclient(from: End, to: End, session: string, tls: boolean): stri
 /** Whether a line for a server is this command, which has no secret in it. */
 export function isXclient(line: string): boolean {
   return line.startsWith("XCLIENT ");
-}
-
-/** An address without the name of an interface, which means nothing to another machine. */
-function withoutZone(address: string): string {
-  return address.replace(/%.*/s, "");
 }
 
 /** xtext of RFC 3461, 4, as Postfix has it in its XCLIENT. */

@@ -121,11 +121,11 @@ async function deny(
   session: Session,
   attempt: Attempt | null,
   who: LoginFields,
-  { code, reason, reply, temporary = isTemporary(reply) }: Denial,
+  { code, reason, reply, wait, temporary = isTemporary(reply) }: Denial,
 ): Promise<null> {
   session.emit("denied", { ...who, code, reason, answer: session.withoutSecrets(reply) });
   if (temporary) attempt?.over(false);
-  else if (attempt) await pause(attempt.refused(), untilOver(session.client));
+  else if (attempt) await pause(attempt.refused(wait), untilOver(session.client));
   await session.client.say(reply);
   return null;
 }

@@ -12,6 +12,7 @@ import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
 import type { Credentials, Mechanism, ProxyLogin } from "../protocol/credentials";
+import type { ProxyHeader } from "../protocol/proxyheader";
 
 /** A server as it is dialled. */
 export interface Place {
@@ -25,6 +26,8 @@ export interface Place {
 /** The server and the credentials of a login; `user` and `secret` are those for the server. */
 export interface Route extends Place, ProxyLogin {
   readonly kind: "route";
+  /** The user that the client has given, if the user map has replaced it. */
+  readonly givenUser?: string;
   /** The mechanism that the client has used; absent: USER and PASS. */
   readonly mechanism?: Mechanism | undefined;
   /** The servers that are tried, in this order, when this one does not answer. */
@@ -36,6 +39,9 @@ export interface Route extends Place, ProxyLogin {
   /** What has chosen the server, in words, for the dry run of --check. */
   readonly because: string;
 }
+
+/** The host of a route without a server: access control is to name one. No host has this name. */
+export const NO_SERVER = "-";
 
 /** The codes of denials, which do not change: `code=` of the log. The manual's section "Codes" has a line for each. */
 export const DENIAL_CODES = [
@@ -64,6 +70,8 @@ export interface Denial {
   readonly reply: string;
   /** The server that the client asked for, if there is no route. */
   readonly server?: string;
+  /** The shortest time that the reply is held back, in milliseconds; absent: the throttle's word alone counts. */
+  readonly wait?: number;
   /** Whether the client is not to blame: it gets the reply at once, and the throttle does not count the denial. */
   readonly temporary?: boolean;
 }
@@ -78,8 +86,13 @@ export interface Attempt {
   readonly kind: "attempt";
   /** Whether the access control program or the server has the credentials and has not decided yet. */
   judging: boolean;
-  /** Counts a refusal. @returns how long its answer is to be held back, in milliseconds */
-  refused(): number;
+  /**
+   * Counts a refusal.
+   *
+   * @param least the shortest delay that may begin with it, in milliseconds
+   * @returns how long its answer is to be held back, in milliseconds
+   */
+  refused(least?: number): number;
   /** Forgets earlier refusals. */
   succeeded(): void;
   /**
@@ -146,7 +159,12 @@ export interface Visitor {
   readonly client: Connection;
   /** The client's address; "" where there is no network. */
   readonly clientAddress: string;
+  /** How the client has connected. */
+  readonly arrival: Arrival;
 }
+
+/** Who wants a connection to a server; without a client, nobody does but --check. */
+export type DialOrigin = Pick<Visitor, "id" | "clientAddress"> & Partial<Pick<Visitor, "client" | "arrival">>;
 
 /** What a session needs of the gateway. */
 export interface Needs {
@@ -180,7 +198,7 @@ export interface Needs {
    * @param until aborts, with the signal's reason
    * @throws the reason of `until`, or a Failure
    */
-  dial(who: Pick<Visitor, "id" | "clientAddress">, route: Route, until: Until): Promise<Dialled | Denial>;
+  dial(who: DialOrigin, route: Route, until: Until): Promise<Dialled | Denial>;
   /** TLS over the stream of a client. */
   clientTls(raw: Duplex): TLSSocket;
   /** TLS over the stream of a server; verifies the server. */
@@ -207,6 +225,8 @@ export interface Arrival {
   readonly tls: TlsMode;
   /** The default servers of the listener; absent: those of all listeners. */
   readonly defaultServers?: readonly ServerAddress[] | undefined;
+  /** What a PROXY header has said; absent: there was none. The connection has its addresses. */
+  readonly header?: ProxyHeader | undefined;
   /** Called when the client has logged in. */
   readonly onLogin?: () => void;
 }

@@ -5,6 +5,7 @@
 import { showHostPort } from "../base/address";
 import { now } from "../base/clock";
 import type { Connection } from "../connection/connection";
+import type { FieldsOf } from "../log/events";
 import { Failure } from "../protocol/failure";
 import { authorization } from "./authorization";
 import { serveLogin } from "./login";
@@ -37,8 +38,9 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
 async function greet(session: Session): Promise<void> {
   const { client, needs } = session;
   const greeting = `+OK ${needs.service.dialogue.greeting}`;
-  const about = () => ({ port: client.peer.port, interface: client.local.address });
-  const connected = () => session.emit("connect", about);
+  const about = () => connectFields(session);
+  const connected = () =>
+    session.emit<"connect" | "connectProbe">(isProbe(session) ? "connectProbe" : "connect", about);
   if (session.tls === "tls" || needs.scanner) {
     connected();
     if (session.tls === "tls") await session.startTls();
@@ -54,14 +56,28 @@ async function greet(session: Session): Promise<void> {
   }
 }
 
+/** A sender of PROXY headers that connects for itself looks whether the gateway is there, every few seconds. */
+function isProbe({ arrival }: Session): boolean {
+  return arrival.header?.kind === "local";
+}
+
+function connectFields({ client, arrival: { header } }: Session): FieldsOf<"connect"> {
+  const about = { port: client.peer.port, interface: client.local.address };
+  if (header?.kind !== "client") return about;
+  const { tls, authority, uniqueId } = header.facts;
+  return { ...about, tls: tls?.version, sni: authority || undefined, id: uniqueId || undefined };
+}
+
 function emitClose(session: Session, { code, reason }: SessionEnd): void {
   const { route, retrieved, octets } = session;
   const seconds = Math.round((now() - session.began) / 1000);
   // Without QUIT the server deletes nothing (RFC 1939, 6).
   const deleted = code === "quit" ? session.deleted : 0;
   const ending = { code, reason, seconds, retrieved, deleted, octets };
-  const used = session.used || (code !== "quit" && code !== "closed");
-  if (!used) session.emit("closeUnused", ending);
+  const probe = isProbe(session);
+  // A probe of a listener with TLS leaves before the handshake, which fails.
+  const used = session.used || (code !== "quit" && code !== "closed" && !probe);
+  if (!used) session.emit(probe ? "closeProbe" : "closeUnused", ending);
   else if (route) session.emit("close", Object.assign(loginFields(route), ending));
   else session.emit("close", ending);
 }

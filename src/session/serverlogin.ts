@@ -65,7 +65,7 @@ export async function logIn(
 async function introduce(session: Session, statuses: StatusLines, greeting: string): Promise<void> {
   const { needs, client, id } = session;
   if (needs.service.servers.xclient && client.peer.address !== "" && offersXclient(greeting)) {
-    const answer = await ask(statuses, xclient(client.peer, client.local, id, client.tls !== ""));
+    const answer = await ask(statuses, xclient(client.peer, client.local, id, session.clientTls !== ""));
     if (!isPositive(answer)) statuses.tell("no-xclient", `server refuses XCLIENT: ${answer}`);
   }
   if (session.utf8) {

@@ -10,6 +10,7 @@ import { type Mechanism, secretsOf } from "../protocol/credentials";
 import type { EndCode } from "../protocol/failure";
 import { withoutSecrets } from "../protocol/quotation";
 import { isXclient } from "../protocol/xclient";
+import { tlsVersionOf } from "./clienttls";
 import type { Arrival, Needs, Route, Visitor } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
@@ -90,6 +91,11 @@ export class Session implements Visitor {
   /** The client's address; "" where there is no network. */
   get clientAddress(): string {
     return this.client.peer.address;
+  }
+
+  /** TLS between the client and the gateway, or the sender of a PROXY header: its version; "": the client speaks none. */
+  get clientTls(): string {
+    return tlsVersionOf(this.client, this.arrival);
   }
 
   /** A server's text for the log, without the passwords of this session. */
@@ -174,8 +180,8 @@ export class Session implements Visitor {
 
   #emitLogin(route: Route): void {
     const seconds = Math.round((now() - this.began) / 1000);
-    const { address, client } = this;
-    this.emit("login", () => ({ ...loginFields(route), address, tls: client.tls || undefined, seconds }));
+    const { address } = this;
+    this.emit("login", () => ({ ...loginFields(route), address, tls: this.clientTls || undefined, seconds }));
   }
 }
 

@@ -151,6 +151,12 @@ function verifiedUntil(certificate: X509Certificate | undefined): number {
   return last < until ? last : until;
 }
 
+/** A context that trusts the authorities of the system. @throws Error in one line, with the file */
+export function systemContext(): SecureContext {
+  const file = systemBundle();
+  return createSecureContext({ ...serverVersionOptions("1.2"), ...(file !== undefined && { ca: readPem(file) }) });
+}
+
 /** The file of the authorities when no option names one: that of SSL_CERT_FILE, else the system's; undefined: none. */
 function systemBundle(): string | undefined {
   return [process.env.SSL_CERT_FILE, ...BUNDLES].find((one) => one && existsSync(one));

@@ -28,6 +28,8 @@ export interface DialTerms {
   readonly known: KnownAddresses;
   /** Where this gateway itself listens. */
   readonly listeners: readonly OwnPlace[];
+  /** The PROXY header for a server; absent: it gets none. */
+  readonly header?: Buffer | undefined;
   /** Why an address may not be dialled on a client's word; null if it may. */
   guard(address: string): string | null;
   /** TLS to servers, made when it is needed. */
@@ -104,7 +106,7 @@ async function dialPlace(
   const addresses = found.map(({ address }) => address);
   const { source4, source6 } = servers;
   const tls = place.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
-  const to = { addresses, port, timeout: limits.server, source4, source6, tls, known, progress };
+  const to = { addresses, port, timeout: limits.server, source4, source6, tls, known, progress, header: terms.header };
   return { kind: "dialled", server: await dialTcp(to, until), place };
 }
 
@@ -154,7 +156,7 @@ async function dialVia(place: Place, terms: DialTerms, until: Until): Promise<Di
   const { servers, limits, said, ended } = terms;
   const { host, port } = place;
   const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });
-  const call = { place, timeout: limits.server, tls, said, ended };
+  const call = { place, timeout: limits.server, tls, header: terms.header, said, ended };
   const server =
     servers.ssh === undefined
       ? await terms.commands().dial({ ...call, argv: servers.via as readonly string[] }, until)

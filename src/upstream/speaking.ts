@@ -13,6 +13,8 @@ export interface Speaking {
   readonly place: Place;
   /** For the connection, TLS included, in milliseconds. */
   readonly timeout: number;
+  /** Octets that are sent before all else, TLS included; absent: none. */
+  readonly header?: Buffer | undefined;
   /** TLS over the stream, where TLS comes first. */
   tls(raw: Duplex): TLSSocket;
 }
@@ -25,12 +27,13 @@ export interface Speaking {
  */
 export async function untilSpoken(
   connection: Connection,
-  { place, timeout, tls }: Speaking,
+  { place, timeout, header, tls }: Speaking,
   until: Until,
 ): Promise<void> {
   const aborted = () => connection.fail(until.reason as Failure);
   until.addEventListener("abort", aborted);
   connection.deadline = now() + timeout;
+  if (header) connection.send(header);
   try {
     if (place.tls === "tls") await connection.startTls(tls);
     else if (!(await connection.input.filled())) {

@@ -32,6 +32,8 @@ export interface TcpTarget {
   readonly source6?: string | undefined;
   /** TLS from the beginning, to the server of this name; null: in clear. */
   readonly tls: { readonly by: ServerTls; readonly server: ServerName } | null;
+  /** Octets that are sent before all else, TLS included; absent: none. */
+  readonly header?: Buffer | undefined;
   /** What is known of addresses, and learns more; absent: nothing is. */
   readonly known?: KnownAddresses;
   /** Called when a peer has answered, and TLS is still to come. */
@@ -90,7 +92,8 @@ function sourceFor(address: string, { source4, source6 }: TcpTarget): string | u
 
 /** One attempt, as race() starts it. @throws Error if TLS itself can't be set up */
 function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): () => void {
-  const { port, tls, progress } = to;
+  const { port, tls, progress, header } = to;
+  if (tls && header) return attemptTlsBehind(header, address, to, reports);
   const source = sourceFor(address, to);
   const buffers = new ReadBuffers(tls !== null);
   const tcp: TcpNetConnectOpts = {
@@ -115,6 +118,8 @@ function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): 
     // A pin that does not match has destroyed the socket by now; the reason comes with its "error".
     if (socket.destroyed) return;
     settled();
+    // In one write: servers read a header at one go.
+    if (header) socket.write(header);
     reports.won(new Connection(socket, "server", { address, port }, localEnd(socket), buffers));
   });
   function settled(): void {
@@ -124,6 +129,38 @@ function attempt(address: string, to: TcpTarget, reports: Reports<Connection>): 
   return () => {
     settled();
     socket.on("error", () => {});
+    socket.destroy();
+  };
+}
+
+/** As `attempt`, with a header before TLS. Such a stream has no read buffers of its own. @throws Error as `attempt` */
+function attemptTlsBehind(header: Buffer, address: string, to: TcpTarget, reports: Reports<Connection>): () => void {
+  const { port, tls, progress } = to;
+  const { by, server } = tls as NonNullable<TcpTarget["tls"]>;
+  const source = sourceFor(address, to);
+  const options = { host: address, port, allowHalfOpen: true, noDelay: true, ...(source && { localAddress: source }) };
+  const socket = connect(options);
+  let won = false;
+  const failed = (fault: Error) => {
+    if (!won) reports.failed(fault);
+  };
+  const closed = () => failed(new Error("the connection was closed"));
+  socket.on("error", failed).once("close", closed);
+  socket.once("connect", () => {
+    reports.answered();
+    progress?.();
+    socket.write(header);
+    const secure = by.over(socket, server);
+    secure.on("error", failed).once("close", closed);
+    secure.once("secureConnect", () => {
+      // As above.
+      if (secure.destroyed) return;
+      won = true;
+      reports.won(new Connection(secure, "server", { address, port }, localEnd(socket)));
+    });
+  });
+  return () => {
+    won = true;
     socket.destroy();
   };
 }

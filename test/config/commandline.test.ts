@@ -253,3 +253,85 @@ test("a fault is one line, with the nearest option where one was meant", () => {
   assert.match(fault(["--serverpin", "x"]), /Did you mean --server-pin\?/);
   assert.doesNotMatch(fault(["-D", "a\nb"]), /\n/);
 });
+
+test("the PROXY protocol", () => {
+  const { listen, clients, servers } = settings(
+    "--listen 110/starttls/proxy --listen 111/none/proxy=a --listen 112/proxy --listen 995/tls --proxy-from 10.0.0.0/8,::1 --send-proxy 2 --server-tls none --tls-cert a --tls-key b mail",
+  ).services[0];
+  assert.deepEqual(listen, [
+    { host: null, port: 110, tls: "starttls", proxy: true },
+    { host: null, port: 111, proxy: true, servers: [{ host: "a", port: null }] },
+    { host: null, port: 112, proxy: true },
+    { host: null, port: 995, tls: "tls" },
+  ]);
+  assert.deepEqual(
+    [clients.proxy, clients.proxyFrom, servers.sendProxy],
+    [
+      false,
+      [
+        { address: "10.0.0.0", bits: 8 },
+        { address: "::1", bits: 128 },
+      ],
+      2,
+    ],
+  );
+  assert.equal(settings("--client-proxy --proxy-from ::1 mail").services[0].clients.proxy, true);
+  assert.deepEqual(settings("-D --client-proxy --proxy-from ::1 mail").services[0].listen, [
+    { host: null, port: 110, proxy: true },
+  ]);
+  for (const [line, said] of [
+    ["--listen 110/proxy mail", /PROXY headers need --proxy-from/],
+    ["--client-proxy mail", /PROXY headers need --proxy-from/],
+    ["-D --proxy-from ::1 mail", /--proxy-from is of no use: .* \/proxy/],
+    ["--listen 110/proxy --client-proxy --proxy-from ::1 mail", /--client-proxy is of no use beside --listen/],
+    ["--listen 110/proxy/tls --proxy-from ::1 mail", /\[\/proxy\]/],
+    ["-D --send-proxy 3 mail", /^--send-proxy 3: give 1 or 2$/],
+    ["-D --send-proxy 1 --demo", /--demo takes no PROXY header/],
+    ["--listen 110/proxy --proxy-from here mail", /^--proxy-from here: give addresses/],
+  ] as const) {
+    assert.match(fault(line.split(" ")), said, line);
+  }
+});
+
+test("an auth_http service", () => {
+  const service = (given: string) => settings(`-D -a ${given} mail`).services[0].access;
+  const plain = { secure: false, host: "auth.example.org", port: 80, path: "/mail?x=y", timeout: 30_000, headers: [] };
+  assert.deepEqual(service("http://Auth.Example.Org/mail?x=y#z").authHttp, plain);
+  assert.equal(service("http://auth.example.org/mail").acp, undefined);
+  assert.deepEqual(service("https://[2001:DB8::1]:8443").authHttp, {
+    ...plain,
+    secure: true,
+    host: "2001:db8::1",
+    port: 8443,
+    path: "/",
+  });
+  for (const given of ["unix:/run/auth.sock:/mail", "http://unix:/run/auth.sock:/mail"]) {
+    const local = { ...plain, host: "localhost", socket: "/run/auth.sock", path: "/mail" };
+    assert.deepEqual(service(given).authHttp, local);
+  }
+  assert.equal(service("unix:/run/auth.sock").authHttp?.path, "/");
+  assert.deepEqual(service("http://a --auth-http-header X-Key:k --auth-http-header Y:\u00e9").authHttp?.headers, [
+    { name: "X-Key", value: "k" },
+    { name: "Y", value: "\u00c3\u00a9" },
+  ]);
+  // The last one counts, whatever it is.
+  assert.deepEqual(service("http://a -a /bin/true").acp?.argv, ["/bin/true"]);
+  assert.equal(service("http://a -a /bin/true").authHttp, undefined);
+  // The service names the server.
+  assert.deepEqual(settings("-D -a http://a").services[0].servers.defaultServers, []);
+  for (const [argv, said] of [
+    [["-a", "http://"], /give http:\/\/host/],
+    [["-a", "http://a:0/"], /give http:\/\/host/],
+    [["-a", "http://a b/"], /without blanks/],
+    [["-a", "http://joe:secret@a/"], /^-a http:\/\/\*\*\*@a\/: .*--auth-http-header 'Authorization/],
+    [["-a", "unix:auth.sock"], /unix:\/socket:\/path/],
+    [["-a", "/bin/true", "--auth-http-header", "X: y"], /--auth-http-header needs the URL/],
+    [["-a", "/bin/true", "--auth-http-header-file", "x"], /--auth-http-header-file needs the URL/],
+    [["-a", "http://a", "--auth-http-header", "secret"], /^--auth-http-header: give a header as 'name: value'$/],
+    [["-a", "http://a", "--auth-http-header", "X: a\r\nAuth-User: b"], /^--auth-http-header: give a header/],
+    [["-a", "http://a", "--auth-http-header", "Auth-User: joe"], /Auth-User is a header that the gateway sends itself/],
+    [["--listen", "995/tls", "--tls-cert", "a", "--tls-key", "b", "-a", "http://a"], /say with --server-tls/],
+  ] as const) {
+    assert.match(fault(["-D", ...argv, "localhost"]), said, argv.join(" "));
+  }
+});

@@ -12,6 +12,8 @@ import { longName, type OptionRow } from "../../src/config/optionrows";
 import { defaults, type Options } from "../../src/config/options";
 import { OPTIONS, SERVER } from "../../src/config/optiontable";
 import { serviceOf, settingsWith, UsageFault } from "../../src/config/rules";
+import type { Service, Settings } from "../../src/config/settings";
+import { networks } from "../../src/config/values";
 import { scratch } from "../stage/acp";
 import { LONG } from "../stage/draws";
 
@@ -29,6 +31,9 @@ const list = (one: fc.Arbitrary<string>) => fc.array(one, { minLength: 1, maxLen
 const name = fc.string({ minLength: 1, maxLength: 12 }).filter((text) => text.trim() !== "" && !text.includes("\0"));
 const count = fc.integer({ min: 1, max: 1_000_000 }).map(String);
 
+/** What no file that is printed has. */
+const SECRET = "s3cr3t";
+
 /** Texts that the command line takes, by the long name of an option. */
 const TEXTS: Record<string, fc.Arbitrary<string>> = {
   server: list(place),
@@ -42,7 +47,11 @@ const TEXTS: Record<string, fc.Arbitrary<string>> = {
   ),
   map: name,
   delimiters: fc.constantFrom("@", "%@", "\\^", '"@'),
-  acp: fc.constantFrom("/bin/sh", "/bin/sh -c 'exit'", 'true "x"'),
+  acp: fc.constantFrom("/bin/sh", "/bin/sh -c 'exit'", 'true "x"', "https://[::1]:8443/a?b", "unix:/run/auth:/mail"),
+  "auth-http-header": fc.constantFrom(`X-Key: ${SECRET}`, `Authorization: Basic ${SECRET}`),
+  "auth-http-header-file": name,
+  "proxy-from": list(fc.constantFrom("10.0.0.0/8", "192.0.2.1", "2001:db8::/32")),
+  "send-proxy": fc.constantFrom("1", "2"),
   prefix: fc.constantFrom("ACP_", "X"),
   "acp-timeout": count,
   "client-log": fc.constantFrom("/tmp", "/"),
@@ -109,21 +118,34 @@ function optionsOf(
   return draft;
 }
 
+const parsed = networks.parse("::1");
+
 /** Options with what they need of each other, as far as most combinations lack it. */
-function withNeeds({ via, ssh, serverCert, serverKey, ...options }: Options, listening: boolean): Options {
+function withNeeds(given: Options, listening: boolean): Options {
+  const { via, ssh, serverCert, serverKey, sendProxy, authHttpHeaderFile, ...options } = given;
   const { clientTls, tlsCerts, defaultServers, sources, serverPins, clamd, quarantine, scanOversize } = options;
   const tls = !listening && clientTls !== "none";
   const far = via !== undefined || ssh !== undefined;
+  const demo = options.demo && defaultServers.length === 0 && !far;
+  const select = options.select || options.servers !== undefined;
+  const clientProxy = options.clientProxy && !listening;
+  const proxied = clientProxy || options.listen.some(({ proxy }) => proxy);
+  const http = options.acp !== undefined && "host" in options.acp;
   return {
     ...options,
     ...(ssh === undefined ? via && { via } : { ssh }),
     ...(serverCert !== undefined && serverKey !== undefined && { serverCert, serverKey }),
     map: options.map ?? "/map",
     serverTls: options.serverTls ?? "tls",
-    select: options.select || options.servers !== undefined,
+    select,
+    clientProxy,
+    proxyFrom: proxied ? [...parsed, ...options.proxyFrom] : [],
+    ...(sendProxy !== undefined && (select || !demo) && { sendProxy }),
+    authHttpHeaders: http ? options.authHttpHeaders : [],
+    ...(authHttpHeaderFile !== undefined && http && { authHttpHeaderFile }),
     servers: options.servers ?? [],
     scan: options.scan || [clamd, quarantine, scanOversize].some((one) => one !== undefined),
-    demo: options.demo && defaultServers.length === 0 && !far,
+    demo,
     sources: far ? [] : sources,
     serverPins: defaultServers.length > 0 ? serverPins : [],
     clientTls: listening ? defaults.clientTls : clientTls,
@@ -132,7 +154,17 @@ function withNeeds({ via, ssh, serverCert, serverKey, ...options }: Options, lis
   };
 }
 
-const LISTEN = ["1110 [::1]:0", "127.0.0.1:1111/none=mail", "localhost:1112", ""] as const;
+const LISTEN = ["1110 [::1]:0", "127.0.0.1:1111/none/proxy=mail", "localhost:1112/proxy", ""] as const;
+
+/** Headers may be secrets, and are printed as a comment. */
+function withoutHeaders(settings: Settings): Settings {
+  const bare = ({ access, ...service }: Service): Service => {
+    const { authHttp } = access;
+    return { ...service, access: { ...access, authHttp: authHttp && { ...authHttp, headers: [] } } };
+  };
+  const [first, ...others] = settings.services;
+  return { ...settings, services: [bare(first), ...others.map(bare)] };
+}
 
 test("--check prints a file that loads to the same settings, whatever these are", (t) => {
   const file = join(scratch(t), "printed.toml");
@@ -158,13 +190,10 @@ test("--check prints a file that loads to the same settings, whatever these are"
         throw thrown;
       }
       compared++;
-      writeFileSync(
-        file,
-        configText(own, services, changed)
-          .map((line) => `${line}\n`)
-          .join(""),
-      );
-      assert.deepEqual(readConfiguration(file, {}, false).settings, settings);
+      const text = configText(own, services, changed).join("\n");
+      assert.ok(!text.includes(SECRET), text);
+      writeFileSync(file, text);
+      assert.deepEqual(readConfiguration(file, {}, false).settings, withoutHeaders(settings));
     }),
     { numRuns: LONG ? 2000 : 250 },
   );
@@ -176,6 +205,7 @@ test("a command line is shown as a file that means the same", (t) => {
   for (const argv of [
     ["-D", "--client-tls", "starttls", "--tls-cert", "/a", "--tls-key", "/b", "--server-tls", "tls", "a,b/starttls"],
     ["-DD", "[::1]:8110", "-e", "-s", "*.a/tls,10.*", "-t", "5", "-m", "--no-pipelining", "-"],
+    ["-D", "--client-proxy", "--proxy-from", "::1,10.0.0.0/8", "--send-proxy", "1", "-a", "http://127.0.0.1/a"],
     ["--listen", "1110/tls=c", "--tls-cert", "/a", "--tls-key", "/b", "--server-tls", "none", "d:1110"],
   ]) {
     const request = parseCommandLine(["--check", ...argv], () => "");
@@ -185,7 +215,7 @@ test("a command line is shown as a file that means the same", (t) => {
     const [{ name, clients, ...service }] = services;
     const [{ clients: before, ...expected }] = request.settings.services;
     assert.deepEqual([own, log, service], [request.settings.process, request.settings.log, expected]);
-    assert.deepEqual([name, { ...clients, tls: before.tls }], ["pop3", before]);
+    assert.deepEqual([name, { ...clients, tls: before.tls, proxy: before.proxy }], ["pop3", before]);
   }
 });
 

@@ -16,6 +16,7 @@ installed=(
   debootstrap iproute2
   util-linux python3-certbot
   libclamav12
+  haproxy nginx libnginx-mod-mail libnginx-mod-stream
 )
 
 # Only unpacked, never configured.

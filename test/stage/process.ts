@@ -62,7 +62,7 @@ export function launch(
 }
 
 /** What stands behind the port of a --listen. */
-export type Listener = "" | "/tls" | "/starttls";
+export type Listener = `${"" | "/tls" | "/starttls"}${"" | "/proxy"}`;
 
 export interface ProcessOptions extends Ending {
   /** Default: one without TLS. */
