@@ -119,7 +119,8 @@ function choose(
   const onDescriptor = (shape: Shape) => () => {
     // The descriptor is opened anew at once, while the process has the rights for that.
     const wire = descriptorWire(stderr);
-    return () => through(wire, shape, render);
+    // Whoever follows a dialogue wants to see each line at once.
+    return () => through(wire, shape, render, debug ? 0 : undefined);
   };
   const own = { words: "standard error", onStderr: true };
   const plainly = format === "json" ? bare : timed;
@@ -164,8 +165,8 @@ export function logWay(
 
 type Shape = (level: Level, text: string) => Buffer;
 
-function through(wire: OpenWire, shape: Shape, render: Render): Destination {
-  const outlet = new Outlet(wire, (messages) => shape("warning", render("lost", { messages })));
+function through(wire: OpenWire, shape: Shape, render: Render, gathered?: number): Destination {
+  const outlet = new Outlet(wire, (messages) => shape("warning", render("lost", { messages })), gathered);
   return {
     write: (level, text) => outlet.push(shape(level, text)),
     close: () => outlet.close(),

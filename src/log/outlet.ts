@@ -80,10 +80,12 @@ export class Outlet {
   /**
    * @param dial opens the wire
    * @param notice makes the message that says how many messages were lost
+   * @param gathered how far apart batches begin, in milliseconds
    */
   constructor(
     private readonly dial: OpenWire,
     private readonly notice: (messages: number) => Buffer,
+    private readonly gathered = GATHERED,
   ) {}
 
   /** Queues a message. Never blocks and never throws. */
@@ -133,7 +135,7 @@ export class Outlet {
       this.#planned = false;
       this.#flush();
     };
-    const early = this.#octets < BATCH ? this.#begun + GATHERED - performance.now() : 0;
+    const early = this.#octets < BATCH ? this.#begun + this.gathered - performance.now() : 0;
     if (early > 0) setTimeout(flush, early).unref();
     else setImmediate(flush);
   }

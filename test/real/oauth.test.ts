@@ -17,7 +17,7 @@ import { same, sorted } from "./same";
 import { scratch } from "./scratch";
 import { user } from "./server";
 import { type Asking, startTokens, token } from "./tokens";
-import { verbs } from "./verbs";
+import { spoken } from "./verbs";
 
 const inspect = { secret: token };
 
@@ -46,7 +46,7 @@ function gatewayTo(t: TestContext, server: string, tls: string, ...options: stri
 async function loggedInBy(gateway: GatewayProcess, mechanism: string, atServer = mechanism): Promise<void> {
   assert.equal((await gateway.logged("login")).fields.mechanism, mechanism);
   assert.match(gateway.said(), new RegExp(` server> \\S+ line="AUTH ${atServer} \\*\\*\\*"$`, "m"));
-  assert.match(verbs(gateway, "server>"), /^(CAPA STLS )?CAPA AUTH \*\*\* /);
+  await spoken(gateway, /^(CAPA STLS )?CAPA AUTH \*\*\* /, "server>");
   for (const response of gateway.said().matchAll(/ line="?([\w+/=]{40,})/g)) {
     assert.doesNotMatch(Buffer.from(`${response[1]}`, "base64").toString(), /Bearer/);
   }

@@ -12,7 +12,7 @@ import { mail } from "./mails";
 import { mutt } from "./mutt";
 import { lacking } from "./programs";
 import { inspect, user } from "./server";
-import { verbs } from "./verbs";
+import { spoken } from "./verbs";
 
 const subjects = ["alpha", "bravo", "charlie", "delta"];
 const mails = subjects.map((subject) => mail(subject, `This is ${subject}.\r\n..\r\nThe end.\r\n`));
@@ -41,7 +41,7 @@ for (const name of ["mutt", "neomutt"]) {
           for (const subject of subjects) assert.ok(drawn.includes(`subject=${subject}.`), drawn);
           assert.match(`${saved}`, /^Subject: (alpha|delta)$/m);
           assert.match(`${saved}`, /^This is (alpha|delta)\.\n\.\.\nThe end\.\n/m);
-          assert.match(verbs(gateway), said);
+          await spoken(gateway, said);
           assert.equal(outcome.code, 0, drawn);
         }),
       ),
@@ -50,7 +50,7 @@ for (const name of ["mutt", "neomutt"]) {
         const gateway = await startProcess([to], { t, inspect });
         const [, saved] = await mutt(t, name, `pop://${user}@localhost:${gateway.port}/`, trust());
         assert.equal(saved, null);
-        assert.match(verbs(gateway), /^(CAPA |AUTH )*STLS\b/);
+        await spoken(gateway, /^(CAPA |AUTH )*STLS\b/);
       }),
     ]);
   });

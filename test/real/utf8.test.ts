@@ -9,7 +9,7 @@ import { mail, plain } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
-import { verbs } from "./verbs";
+import { spoken } from "./verbs";
 
 test("UTF8 in front of dovecot", { skip: lacking("dovecot") }, async (t) => {
   const mails = [mail("gr\u00fc\u00dfe \u20ac", "\xe2\x82\xac\r\n"), ...plain];
@@ -21,7 +21,7 @@ test("UTF8 in front of dovecot", { skip: lacking("dovecot") }, async (t) => {
   await logIn(client, user, password);
   for (const [index, octets] of mails.entries()) same(await fetchMail(client, index + 1), octets);
   await quit(client);
-  assert.match(verbs(gateway, "server>"), /^UTF8 USER PASS RETR /);
+  await spoken(gateway, /^UTF8 USER PASS RETR /, "server>");
   const { level, fields } = await gateway.logged("tolerated");
   assert.equal(fields.code, "no-utf8");
   assert.match(`${fields.reason}`, /^server refuses UTF8: -ERR Unknown command/);
