@@ -249,6 +249,15 @@ export class Reader implements Receiver {
     return taken;
   }
 
+  /** Takes all octets out of the buffer. @param before text (latin1) to stand before them */
+  takeAll(before: string): Buffer {
+    const octets = Buffer.allocUnsafe(before.length + this.pending);
+    octets.write(before, "latin1");
+    this.#octets.copy(octets, before.length, this.#start);
+    this.#skip(this.pending);
+    return octets;
+  }
+
   #skip(count: number): void {
     this.#start += count;
     this.#searched = this.#start;

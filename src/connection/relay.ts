@@ -35,9 +35,6 @@ export interface Sink {
   emptied(): Promise<void>;
 }
 
-/** The size of a first chunk, in octets, up to which it is joined to the status line: one segment instead of two. */
-const JOIN_BOUND = 16 * 1024;
-
 /**
  * So many octets of a TLS source are sent together at most. It delivers record by record, and a write for each was most
  * of what its bodies cost. A sink under TLS holds what it is sent twice, so it gets less.
@@ -74,10 +71,11 @@ export class Relay {
   /** Begins with the octets that have arrived. @param head a line before the body, with its CRLF */
   start(head: string): void {
     const { input, buffers } = this.from;
-    const first = input.take(input.pending);
-    input.sink = buffers?.tls ? (chunk) => this.#gather(chunk) : (chunk) => this.#pass(chunk, "");
+    const octets = input.takeAll(head);
+    const first = octets.subarray(head.length);
+    input.sink = buffers?.tls ? (chunk) => this.#gather(chunk) : (chunk) => this.#pass(chunk, chunk);
     this.from.deadline = now() + this.from.patience;
-    if (first.length > 0) this.#pass(first, head);
+    if (first.length > 0) this.#pass(first, octets);
     else this.to.send(head);
     if (!this.#over) buffers?.lease(this.to.encrypts);
   }
@@ -96,18 +94,16 @@ export class Relay {
     this.#reject(failure);
   }
 
-  /** Sends a chunk, after `head`; finds the end of the body; stops reading while the sink is slow. */
-  #pass(chunk: Buffer, head: string): void {
-    const { to } = this;
+  /**
+   * Finds the end of the body in a chunk; sends the octets that end with it; stops reading while the sink is slow.
+   *
+   * @param octets the chunk, perhaps behind the line before the body
+   */
+  #pass(chunk: Buffer, octets: Buffer): void {
     const at = this.end.find(chunk);
-    const part = at < 0 ? chunk : chunk.subarray(0, at);
-    this.#octets += part.length;
-    if (head && part.length <= JOIN_BOUND) {
-      to.send(Buffer.concat([Buffer.from(head, "latin1"), part]));
-    } else {
-      if (head) to.send(head);
-      to.send(part);
-    }
+    const behind = at < 0 ? 0 : chunk.length - at;
+    this.#octets += chunk.length - behind;
+    this.to.send(behind > 0 ? octets.subarray(0, octets.length - behind) : octets);
     this.#sent(chunk, at);
   }
 
