@@ -63,8 +63,9 @@ export class Routing {
    * @param defaultServers of the listener; undefined: those of the settings
    */
   route(credentials: Credentials, defaultServers = this.#servers.defaultServers): Route | Denial {
-    const { server, ...split } = this.split(credentials);
-    const login = { ...split, mechanism: credentials.mechanism };
+    // Field by field here and below: V8 takes microseconds to spread one object into another.
+    const { server, proxyUser, proxyPassword, user, secret } = this.split(credentials);
+    const login = { proxyUser, proxyPassword, user, secret, mechanism: credentials.mechanism };
     if (login.user === "") return denial("no-user", "no user", replies.noUser);
     if (server !== null) return this.#selected(server, login);
     const line = this.#map?.find(login.user);
@@ -78,10 +79,13 @@ export class Routing {
   }
 
   /** How a name and a password are split into their parts. */
-  split({ user, secret }: Credentials): SplitLogin {
+  split(credentials: Credentials): SplitLogin {
     const { selection, delimiters, acp } = this.#access;
-    const { name, server } = selection ? splitServer(user, delimiters) : { name: user, server: null };
-    return { server, ...(acp ? splitProxy(name, secret) : withoutProxy(name, secret)) };
+    const given = credentials.user;
+    const { name, server } = selection ? splitServer(given, delimiters) : { name: given, server: null };
+    const login = acp ? splitProxy(name, credentials.secret) : withoutProxy(name, credentials.secret);
+    const { proxyUser, proxyPassword, user, secret } = login;
+    return { server, proxyUser, proxyPassword, user, secret };
   }
 
   #places(servers: readonly ServerAddress[]): Place[] {
@@ -130,9 +134,22 @@ export class Routing {
   }
 }
 
-/** The route of most logins. Field by field: V8 takes a microsecond for each object that is spread into another. */
+/** The route of most logins. */
 function defaultRoute(login: Login, { host, port, tls }: Place, others: readonly Place[], because: string): Route {
   const { proxyUser, proxyPassword, user, secret, mechanism } = login;
-  const to = { host, port, tls, others, guarded: false, selected: false, because };
-  return Object.assign(to, { kind: "route" as const, proxyUser, proxyPassword, user, secret, mechanism });
+  return {
+    kind: "route",
+    proxyUser,
+    proxyPassword,
+    user,
+    secret,
+    mechanism,
+    host,
+    port,
+    tls,
+    others,
+    guarded: false,
+    selected: false,
+    because,
+  };
 }
