@@ -24,7 +24,7 @@ export { survivesFailedWrites } from "./afterreset";
 export { localEnd } from "./ends";
 export { peerClosed } from "./failures";
 export { type InputLine, OVERLONG } from "./reader";
-export type { Sink } from "./relay";
+export type { BodyEnd, Sink } from "./relay";
 
 /** How long a closing connection waits for the peer to close, in milliseconds: a reset could lose the last reply. */
 const LINGER = 2000;

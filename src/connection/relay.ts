@@ -11,6 +11,8 @@ import type { Reader } from "./reader";
 /** Finds the end of the body: the offset after it; -1: all of the chunk belongs to the body. */
 export interface BodyEnd {
   find(chunk: Buffer): number;
+  /** Whether the sink may take what was found last for the end: then it gets that at once. Absent: never. */
+  ambiguous?(): boolean;
 }
 
 /** The side that a body comes from. */
@@ -115,7 +117,7 @@ export class Relay {
     if (this.#gathered === null && at < 0) setImmediate(() => this.#sendGathered());
     this.#gathered = this.#gathered ? joined(this.#gathered, part) : part;
     const most = this.to.encrypts ? GATHERED_FOR_TLS : GATHERED;
-    if (at < 0 && this.#gathered.length < most) return;
+    if (at < 0 && this.#gathered.length < most && !this.end.ambiguous?.()) return;
     this.to.send(this.#gathered);
     this.#gathered = null;
     this.#sent(chunk, at);

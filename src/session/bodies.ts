@@ -5,7 +5,7 @@
 
 import { NEVER } from "../base/clock";
 import { Abort } from "../base/until";
-import { type Connection, peerClosed } from "../connection/connection";
+import { type BodyEnd, type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
 import { Failure } from "../protocol/failure";
 import { endOfWhole, MultilineEnd } from "../protocol/multiline";
@@ -103,22 +103,23 @@ export class Bodies {
   async #relayed(status: string): Promise<boolean> {
     const { session } = this;
     session.insideResponse = true;
-    session.octets += await this.#server.relay(this.#client, { find: this.#finder() }, status);
+    session.octets += await this.#server.relay(this.#client, this.#end(), status);
     session.insideResponse = false;
     this.#declarable = false;
     return true;
   }
 
   /** Finds the end of a body, and looks at what else becomes of it, chunk by chunk. */
-  #finder(): (chunk: Buffer) => number {
+  #end(): BodyEnd {
     const end = new MultilineEnd(this.#server.input.lineEnd);
-    return (chunk) => {
+    const find = (chunk: Buffer) => {
       this.#failIfGone();
       const at = end.find(chunk);
       // What the client had sent before it could have seen these octets declares nothing.
       this.#declarable = at < 0 && end.ambiguous && this.behind.nothing();
       return at;
     };
+    return { find, ambiguous: () => end.ambiguous };
   }
 
   #failIfGone(): void {
@@ -157,7 +158,7 @@ export class Bodies {
     }
   }
 
-  /** As `#finder`, but the client sees nothing of it, and so can't declare its end. */
+  /** As `#end`, but the client sees nothing of it, and so can't declare its end. */
   async #spooled(scan: Scan, status: string): Promise<number> {
     const end = new MultilineEnd(this.#server.input.lineEnd);
     const { silence } = this.session.needs.service.limits;
