@@ -214,7 +214,7 @@ export class Reader implements Receiver {
     return line;
   }
 
-  /** As `Connection.skipLine`. @throws Failure */
+  /** Drops the rest of an overlong line. @returns false: the input has ended before its end @throws Failure */
   async skipLine(): Promise<boolean> {
     for (;;) {
       const at = this.#octets.indexOf(LF, this.#start);
@@ -234,8 +234,9 @@ export class Reader implements Receiver {
    * @returns all as latin1; null: it is not there, or too long
    */
   takeWhole(find: (octets: Buffer, from: number) => number, bound: number): string | null {
+    if (this.#lineStart < 0) return null;
     const end = find(this.#octets, this.#start);
-    if (end < 0 || this.#lineStart < 0 || end - this.#lineStart > bound) return null;
+    if (end < 0 || end - this.#lineStart > bound) return null;
     const whole = this.#octets.toString("latin1", this.#lineStart, end);
     this.#skip(end - this.#start);
     return whole;

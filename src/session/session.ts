@@ -134,7 +134,7 @@ export class Session implements Visitor {
   /**
    * Parses a line of the client. The rest of an overlong line is still to be skipped, so that no part of it is run.
    *
-   * @param line the result of `Connection.line`
+   * @param line the result of `Reader.line`
    * @param state the state of the session
    */
   parse(line: string | typeof OVERLONG, state: State): Command | Rejection {
