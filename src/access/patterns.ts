@@ -23,11 +23,6 @@ interface Pattern<Value> {
 /** Patterns by the first or the last characters of what they match: by the number of characters, then by these. */
 type Keyed<Value> = Map<number, Map<string, Pattern<Value>[]>>;
 
-/** A text in lower case, as far as it is ASCII. */
-export function lowered(text: string): string {
-  return /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
-}
-
 /** Patterns in their order. */
 export class Patterns<Value> {
   readonly #ending: Keyed<Value> = new Map();

@@ -39,6 +39,12 @@ export interface SplitLogin extends ProxyLogin {
   readonly server: string | null;
 }
 
+/** The accounts that log in with tokens. */
+export interface Accounts {
+  /** Where an account is, and who issues its tokens; null: it is none. */
+  find(name: string): { readonly provider: string; readonly server: ServerAddress; readonly because: string } | null;
+}
+
 /** A login as the client gave it. */
 type Login = ProxyLogin & Pick<Route, "mechanism">;
 
@@ -48,10 +54,15 @@ export class Routing {
   readonly #access: AccessSettings;
   readonly #list: AllowList | null;
   readonly #map: UserMap | null;
+  readonly #accounts: Accounts | null;
 
-  /** @param map the user map that the settings name */
-  constructor({ servers, access }: Service, map: UserMap | null = null) {
+  /**
+   * @param map the user map that the settings name
+   * @param accounts that log in with tokens; null: none do
+   */
+  constructor({ servers, access }: Service, map: UserMap | null = null, accounts: Accounts | null = null) {
     this.#map = map;
+    this.#accounts = accounts;
     this.#servers = servers;
     this.#access = access;
     this.#list = access.selection?.servers ? new AllowList(access.selection.servers) : null;
@@ -67,6 +78,8 @@ export class Routing {
     const { server, proxyUser, proxyPassword, user, secret } = this.split(credentials);
     const login = { proxyUser, proxyPassword, user, secret, mechanism: credentials.mechanism };
     if (login.user === "") return denial("no-user", "no user", replies.noUser);
+    const account = this.#account(credentials, login);
+    if (account) return account;
     if (server !== null) return this.#selected(server, login);
     const line = this.#map?.find(login.user);
     if (line) return this.#mapped(line, login);
@@ -86,6 +99,21 @@ export class Routing {
     const login = acp ? splitProxy(name, credentials.secret) : withoutProxy(name, credentials.secret);
     const { proxyUser, proxyPassword, user, secret } = login;
     return { server, proxyUser, proxyPassword, user, secret };
+  }
+
+  /**
+   * The route of a login with a token. The name counts as a whole, as far as it is for the server: an address of mail is
+   * no selection of a server then. null: it is another login.
+   */
+  #account(credentials: Credentials, login: Login): Route | null {
+    if (!this.#accounts) return null;
+    const { user: given, secret } = credentials;
+    const user = this.#access.acp ? splitProxy(given, secret).user : given;
+    const found = this.#accounts.find(user);
+    if (!found) return null;
+    const { provider, server, because } = found;
+    const route = defaultRoute({ ...login, user }, placeOf(server, undefined), [], because);
+    return { ...route, account: { name: user, provider } };
   }
 
   #places(servers: readonly ServerAddress[]): Place[] {

@@ -5,10 +5,11 @@
 
 import { type FileHandle, open } from "node:fs/promises";
 import { reasonOf } from "../base/faults";
+import { lowered } from "../base/lowered";
 import { quote } from "../base/quote";
 import { serverList } from "../config/places";
 import type { ServerAddress } from "../config/settings";
-import { lowered, Patterns } from "./patterns";
+import { Patterns } from "./patterns";
 
 /** So many octets are read at a time: a few milliseconds pass until sessions have their turn. */
 const BLOCK = 64 * 1024;

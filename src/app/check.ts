@@ -27,6 +27,7 @@ import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privi
 import { requireSockets } from "../upstream/sshmaster";
 import { checkAccess } from "./authcheck";
 import { dryRun } from "./dryrun";
+import { checkOauth } from "./oauthcheck";
 import { checkServer } from "./servercheck";
 import { clientLog, listedNames, listeners, scanner } from "./servicecheck";
 import { logWarning, startWarnings } from "./warnings";
@@ -86,6 +87,7 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
     ...services.flatMap((one): Step[] => [
       ["client log", () => clientLog(one), one],
       ["access control", () => checkAccess(one, gatewayOf(one)), one],
+      ["oauth", () => checkOauth(gatewayOf(one)), one],
       ["virus scanner", () => scanner(gatewayOf(one)), one],
       ["list", () => listedNames(one), one],
       // Without a gateway its files have failed the check before.

@@ -18,8 +18,8 @@ import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
 import { type Arrival, type Denial, NO_SERVER, type Place, type Route } from "../session/needs";
 import { admission, asksSomebody, callerOf } from "./dryaccess";
-import { askPassword } from "./password";
 import { sayRoute, tlsWords } from "./routewords";
+import { askPassword } from "./terminal";
 
 /** Exit statuses: permitted; EX_TEMPFAIL and EX_NOPERM of sysexits.h. */
 const PERMITTED = 0;

@@ -5,6 +5,7 @@
  * (the configuration file, or --check, has a fault).
  */
 
+import { inWords } from "../base/faults";
 import { version } from "../base/version";
 import { parseCommandLine, type Request } from "../config/commandline";
 import { defaults } from "../config/options";
@@ -12,8 +13,10 @@ import { isDaemon, UsageFault } from "../config/rules";
 import { ConfigFault } from "../config/trustedtext";
 import { refuseClient } from "../listen/refuse";
 import { openLog } from "../log/open";
+import { isRenewal, renewFromInput } from "../oauth/renewal";
 import { closeInherited, inBackground, launch, report } from "../process/background";
 import { isRoot } from "../process/privileges";
+import { changeStore } from "./authorize";
 import { check } from "./check";
 import { run } from "./run";
 
@@ -39,12 +42,17 @@ export function main(argv: readonly string[], stderrIsClient: boolean): void {
 }
 
 async function obey(argv: readonly string[], stderrIsClient: boolean): Promise<void> {
+  if (isRenewal()) {
+    await renewFromInput();
+    process.exit(0);
+  }
   const request = parseCommandLine(argv, version, isRoot());
   if (request.kind === "print") {
     await print(request.text);
     process.exit(0);
   }
   if (request.kind === "check") return checked(request);
+  if (request.kind !== "run") return changed(request);
   const { settings } = request;
   const daemon = isDaemon(settings);
   const exit = () => process.exit(SOFTWARE);
@@ -77,6 +85,18 @@ async function checked(request: Request & { kind: "check" }): Promise<void> {
   const { lines, status } = await check(request);
   await print(lines.map((line) => `${line}\n`).join(""));
   process.exit(status);
+}
+
+/** --authorize and --forget. A fault of the provider or the store is no fault of the command line. */
+async function changed(request: Request & { kind: "authorize" | "forget" }): Promise<void> {
+  try {
+    await changeStore(request);
+  } catch (thrown) {
+    if (thrown instanceof ConfigFault || thrown instanceof UsageFault) throw thrown;
+    await complain(inWords(thrown as Error), false);
+    process.exit(UNAVAILABLE);
+  }
+  process.exit(0);
 }
 
 /** Writes to stdout. A reader that has left has read enough; any other fault ends the process. */

@@ -104,6 +104,11 @@ export function isPublic(address: string): boolean {
   return ((six.parts[0] as number) & 0xe000) === 0x2000 && six.range() === "unicast";
 }
 
+/** Whether this is an address of this machine alone, or its name `localhost`. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isFour(host) && host.startsWith("127."));
+}
+
 /** The IPv4 address that an IPv4-mapped IPv6 address means, any other as it is. */
 export function unmapped(address: string): string {
   if (!isSix(address)) return address;

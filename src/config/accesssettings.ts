@@ -10,6 +10,8 @@ export interface AccessSettings {
   readonly selection?: SelectionSettings | undefined;
   /** The file of the user map. */
   readonly map?: string | undefined;
+  /** The file of accounts that log in with tokens of OAuth. */
+  readonly oauth?: string | undefined;
   readonly acp?: AcpSettings | undefined;
   /** Asked instead of a program. */
   readonly authHttp?: AuthHttpSettings | undefined;

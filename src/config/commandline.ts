@@ -15,10 +15,11 @@ import { listenAddress, serverList } from "./places";
 import { settingsOf, UsageFault } from "./rules";
 import type { ListenAddress, Settings } from "./settings";
 
-/** What to do, by the command line: print a text, check the settings, or run. */
+/** What to do, by the command line: print a text, check the settings, change the store of OAuth, or run. */
 export type Request =
   | { readonly kind: "print"; readonly text: string }
   | ({ readonly kind: "check" } & Instructions & CheckWishes)
+  | ({ readonly kind: "authorize" | "forget"; readonly user: string } & Instructions)
   | ({ readonly kind: "run" } & Instructions);
 
 /** The settings, and where they come from. */
@@ -79,7 +80,18 @@ export function parseCommandLine(argv: readonly string[], version: () => string,
   refuseUseless(draft);
   const found =
     draft.config === undefined ? ofOperands(draft, program.args) : ofFile(draft, given, program.args, byRoot);
-  return draft.check ? { kind: "check", ...found, ...checkWishes(draft) } : { kind: "run", ...found };
+  if (draft.check) return { kind: "check", ...found, ...checkWishes(draft) };
+  const { authorize, forget } = draft;
+  if (authorize === undefined && forget === undefined) return { kind: "run", ...found };
+  if (found.settings.services.every(({ access }) => access.oauth === undefined)) {
+    throw needs(authorize === undefined ? "--forget" : "--authorize", "--oauth");
+  }
+  if (authorize !== undefined) return { kind: "authorize", user: authorize, ...found };
+  return { kind: "forget", user: forget as string, ...found };
+}
+
+function needs(option: string, other: string): UsageFault {
+  return new UsageFault(`${option} needs ${other}`);
 }
 
 /** The settings of the command line alone. @throws UsageFault */
@@ -116,8 +128,10 @@ function ofFile(
 }
 
 /** @throws UsageFault if an option of --check stands without it */
-function refuseUseless({ check, changed, dryUser, dryClient, dryListener, ask }: Draft): void {
-  const needs = (option: string, other: string) => new UsageFault(`${option} needs ${other}`);
+function refuseUseless({ check, changed, dryUser, dryClient, dryListener, ask, authorize, forget }: Draft): void {
+  if (authorize !== undefined && forget !== undefined)
+    throw new UsageFault("--authorize and --forget exclude each other");
+  if (check && (authorize ?? forget) !== undefined) throw new UsageFault("--check excludes --authorize and --forget");
   if (changed && !check) throw needs("--changed", "--check");
   if (dryUser !== undefined && !check) throw needs("--as", "--check");
   if (dryUser !== undefined) return;

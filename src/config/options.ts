@@ -27,6 +27,9 @@ export interface Options {
   /** A file of such headers. */
   readonly authHttpHeaderFile?: string;
   readonly authHttpHeaders: readonly HttpHeader[];
+  /** The account to authorize, or to forget. */
+  readonly authorize?: string;
+  readonly forget?: string;
   readonly brief: boolean;
   readonly capa: boolean;
   /** Whether --check shows only the settings that differ from the defaults. */
@@ -61,6 +64,8 @@ export interface Options {
   readonly maxPerClient: number;
   readonly maxSessions: number;
   readonly mechanisms: readonly Mechanism[];
+  /** The file of accounts that log in with tokens. */
+  readonly oauth?: string;
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;

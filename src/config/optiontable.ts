@@ -79,6 +79,14 @@ export const OPTIONS: readonly OptionRow[] = [
     of("command", flag("--ask", "ask", "with --as: ask access control, with a password that is asked for")),
   ),
   ...group(
+    "Authorize:",
+    of(
+      "command",
+      value("--authorize <user>", "authorize", octets, "with --oauth: let the gateway log in as this user"),
+    ),
+    of("command", value("--forget <user>", "forget", octets, "with --oauth: forget what --authorize has stored")),
+  ),
+  ...group(
     "Server and access:",
     flag("-e, --select", "select", "the client selects the server: user@server[:port]"),
     value("-s, --servers <list>", "servers", servers, "servers that may be selected; ? and * are wildcards; needs -e"),
@@ -89,6 +97,7 @@ export const OPTIONS: readonly OptionRow[] = [
     value("--acp-timeout <seconds>", "acpTimeout", seconds, "how long that may take"),
     secret(each("--auth-http-header <header>", "authHttpHeaders", httpHeader, "'name: value' of requests; may repeat")),
     value("--auth-http-header-file <file>", "authHttpHeaderFile", path, "a file with such headers, one a line"),
+    value("--oauth <file>", "oauth", path, "the accounts that log in at their servers with tokens of OAuth"),
     value("-l, --client-log <dir>", "clientLog", folder, "record the last login of each client in dir/clientip"),
     value("--via <command>", "via", command, "the server's connection is this command's input and output; %h, %p"),
     value("--ssh <[user@]host>", "ssh", sshHost, "reach servers through ssh to this host, with one login for all"),

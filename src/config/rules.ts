@@ -53,7 +53,7 @@ export function isDaemon({ services }: Settings): boolean {
  * @throws UsageFault if options contradict each other, or one has no effect
  */
 export function serviceOf(options: Options, name?: string): Service {
-  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers, map } = options;
+  const { listen, greeting, capa, utf8, mechanisms, select, demo, defaultServers, servers, map, oauth } = options;
   const service: Service = {
     ...(name !== undefined && { name }),
     listen,
@@ -83,7 +83,7 @@ export function serviceOf(options: Options, name?: string): Service {
   if (demo && named) throw new UsageFault("--demo brings its own server: leave the operand out");
   const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
   const { authHttp } = service.access;
-  if (!demo && !named && !listenersHave && !select && map === undefined && !authHttp) {
+  if (!demo && !named && !listenersHave && !select && map === undefined && !authHttp && oauth === undefined) {
     throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
@@ -178,11 +178,12 @@ function serverCertificate({ serverCert: cert, serverKey: key }: Options): Certi
 }
 
 function accessOf(options: Options): AccessSettings {
-  const { select, delimiters, servers, map, acp, acpTimeout: timeout, prefix, clientLog } = options;
+  const { select, delimiters, servers, map, oauth, acp, acpTimeout: timeout, prefix, clientLog } = options;
   return {
     delimiters,
     selection: select ? { servers } : undefined,
     map,
+    oauth,
     acp: acp && !("host" in acp) ? { argv: acp, timeout, prefix } : undefined,
     authHttp: authHttpOf(options),
     clientLog,

@@ -44,9 +44,14 @@ export interface TomlDocument {
   readonly faults: readonly PlacedFault[];
 }
 
-/** Reads a document. Never throws. */
-export function readToml(text: string): TomlDocument {
-  const document = new Reading(text);
+/**
+ * Reads a document. Never throws.
+ *
+ * @param lists the names of tables that a file may have several of, as `[[name]]`. In the path of an entry of such a
+ * table its number stands behind its name: 0, 1, ...
+ */
+export function readToml(text: string, lists: readonly string[] = []): TomlDocument {
+  const document = new Reading(text, lists);
   for (const extent of statements(text)) document.read(extent);
   document.readWhole();
   return document;
@@ -64,8 +69,12 @@ class Reading implements TomlDocument {
   /** What has been given so far, and where. */
   readonly #given = new Map<string, TextPlace>();
 
-  constructor(text: string) {
+  /** The tables that may be there several times, and how many of each there are. */
+  readonly #lists: ReadonlyMap<string, { count: number }>;
+
+  constructor(text: string, lists: readonly string[]) {
     this.#text = text;
+    this.#lists = new Map(lists.map((name) => [name, { count: 0 }]));
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#lines.push(at + 1);
   }
 
@@ -73,8 +82,7 @@ class Reading implements TomlDocument {
     const at = this.#placeOf(from);
     const own = this.#text.slice(from, to);
     if (kind === "array") {
-      this.#fault(at, "a table has one pair of brackets, and a name of its own: [service.NAME]");
-      this.#within = ["?"];
+      this.#enterList(own, at);
       return;
     }
     let read: Record<string, unknown>;
@@ -101,6 +109,17 @@ class Reading implements TomlDocument {
       const places = elements.map((offset) => this.#placeOf(offset));
       this.entries.push({ path, value: leaf.value, key: at, at: this.#placeOf(value), elements: places });
     }
+  }
+
+  /** @param header `[[name]]`, as it stands there */
+  #enterList(header: string, at: TextPlace): void {
+    const [, name = ""] = /^\[\[\s*([\w-]+)\s*\]\]\s*(?:#.*)?$/.exec(header) ?? [];
+    const list = this.#lists.get(name);
+    this.#within = list ? [name, String(list.count++)] : ["?"];
+    if (list) this.tables.push({ path: this.#within, at });
+    else if (this.#lists.size === 0) {
+      this.#fault(at, "a table has one pair of brackets, and a name of its own: [service.NAME]");
+    } else this.#fault(at, `give ${[...this.#lists.keys()].map((one) => `[[${one}]]`).join(" or ")} here`);
   }
 
   /** What is wrong with statements that are right by themselves, such as a table inside a value. */

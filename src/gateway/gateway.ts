@@ -19,9 +19,12 @@ import { isWithin } from "../base/cidr";
 import { inWords } from "../base/faults";
 import { Abort, type Until } from "../base/until";
 import type { Warning } from "../base/warning";
+import { readOauthFile } from "../config/oauthfile";
+import type { OauthSettings } from "../config/oauthsettings";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
+import { isRoot } from "../process/privileges";
 import type { Capabilities } from "../protocol/capability";
 import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
@@ -46,6 +49,7 @@ import { ServerTls } from "../tls/servers";
 import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
 import type { Memory } from "./memory";
 import { headerFor, ownPlacesFor } from "./proxying";
+import { TokenLogins } from "./tokens";
 
 /** Who logs in, as far as access control is told. */
 interface Caller extends Pick<Visitor, "id" | "clientAddress" | "arrival"> {
@@ -64,6 +68,12 @@ function askedAbout({ id, clientAddress, client, arrival }: Caller): AccessReque
   };
 }
 
+/** What is in files that the settings of a service name. */
+export interface NamedFiles {
+  readonly map?: UserMap | null;
+  readonly oauth?: OauthSettings | null;
+}
+
 /** The gateway of one service. */
 export class Gateway implements Needs {
   readonly #routing: Routing;
@@ -71,13 +81,15 @@ export class Gateway implements Needs {
   readonly #clientTls: ClientTls | null;
   readonly scanner: ClamdScanner | null;
   #serverTls: ServerTls | null = null;
+  /** The logins with tokens of OAuth; null: there are none. */
+  readonly tokens: TokenLogins | null;
   /** Writes an event to the log, with the name of the service, if it has one. */
   readonly emit: Emit;
 
   /**
    * @param log writes an event to the log
    * @param trace whether the dialogue is traced
-   * @param map the user map that the settings name
+   * @param named what is in the files that the settings name
    * @throws Error in one line, with the file, if a file can't be read or used
    */
   constructor(
@@ -85,13 +97,14 @@ export class Gateway implements Needs {
     readonly memory: Memory,
     log: Emit,
     readonly trace = false,
-    map: UserMap | null = null,
+    { map = null, oauth = null }: NamedFiles = {},
   ) {
     const { clients, servers, name } = service;
     const emit: Emit =
       name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
     this.emit = emit;
-    this.#routing = new Routing(service, map);
+    this.tokens = oauth && new TokenLogins(oauth, memory.vault, emit);
+    this.#routing = new Routing(service, map, this.tokens);
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
@@ -111,8 +124,8 @@ export class Gateway implements Needs {
 
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
-    const { map, authHttp } = this.service.access;
-    const named = [map, authHttp?.headerFile].filter((file) => file !== undefined);
+    const { map, oauth, authHttp } = this.service.access;
+    const named = [map, oauth, authHttp?.headerFile].filter((file) => file !== undefined);
     return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...named];
   }
 
@@ -134,6 +147,10 @@ export class Gateway implements Needs {
 
   admit(who: Caller, route: Route, until: Until): Route | Promise<Route | Denial> {
     return this.#control ? this.#control.admit(route, askedAbout(who), until) : route;
+  }
+
+  withToken(who: Visitor, route: Route, until: Until, refused?: string): Route | Promise<Route | Denial> {
+    return this.tokens && route.account ? this.tokens.withToken(who, route, until, refused) : route;
   }
 
   /** How a name is split into its parts, for the dry run of --check. */
@@ -228,7 +245,7 @@ function controlOf({ access, servers }: Service, memory: Memory, emit: Emit): Ac
 
 /**
  * Makes a gateway for each service. A user map that several services have is read once. Sessions have their turns while
- * maps are read.
+ * maps are read. The file of --oauth must be root's where root makes the gateways.
  *
  * @param trace whether the dialogue is traced
  * @throws Error in one line, with the file, if a file can't be read or used
@@ -243,8 +260,14 @@ export async function makeGateways(
   for (const { access } of services) {
     if (access.map !== undefined && !maps.has(access.map)) maps.set(access.map, await readUserMap(access.map));
   }
-  const make = (service: Service) =>
-    new Gateway(service, memory, emit, trace, maps.get(service.access.map ?? "") ?? null);
+  const make = (service: Service) => {
+    const { map, oauth } = service.access;
+    const named = {
+      map: maps.get(map ?? "") ?? null,
+      oauth: oauth === undefined ? null : readOauthFile(oauth, isRoot()),
+    };
+    return new Gateway(service, memory, emit, trace, named);
+  };
   const [first, ...others] = services;
   return [make(first), ...others.map(make)];
 }

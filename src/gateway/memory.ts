@@ -8,6 +8,8 @@ import { Throttle } from "../access/throttle";
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
 import type { Slots } from "../base/slots";
+import { Renewals } from "../oauth/renewals";
+import { VaultMemory } from "../oauth/vault";
 import { Starts } from "../process/children";
 import type { Capabilities } from "../protocol/capability";
 import { scanSlots } from "../scan/scanner";
@@ -30,6 +32,7 @@ export class Memory {
   #starts: Starts | null = null;
   #programs: Programs | null = null;
   #requests: Requests | null = null;
+  #vault: VaultMemory | null = null;
   #scans: Slots | null = null;
   #commands: Commands | null = null;
   readonly #ssh = new Map<string, Ssh>();
@@ -55,6 +58,12 @@ export class Memory {
   get requests(): Requests {
     this.#requests ??= new Requests();
     return this.#requests;
+  }
+
+  /** What is remembered of accounts with tokens. */
+  get vault(): VaultMemory {
+    this.#vault ??= new VaultMemory(new Renewals(this.starts));
+    return this.#vault;
   }
 
   /** The commands that are connections. */

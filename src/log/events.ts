@@ -54,6 +54,7 @@ export const EVENTS = {
   // The close of a session without a login and without a refusal, such as a health check.
   closeUnused: row("info", "close", ...ENDING),
   closeProbe: row("debug", "close", ...ENDING),
+  oauthUnstored: row("err", "oauth", "code", "reason"),
   clientLogFailed: row("err", "client-log", "code", "reason"),
 
   // Events of a session; the field `session` alone stands before these.

@@ -77,6 +77,15 @@ export function isChallenge(line: string): boolean {
   return line === "+" || line.startsWith("+ ");
 }
 
+/** The longest text of a challenge that is told, in octets. */
+const CHALLENGE_BOUND = 300;
+
+/** What a challenge says: JSON in base64 (RFC 7628, 3.2.2), or what a server has put there instead. latin1 */
+export function challengeText(line: string): string {
+  const text = line.slice(1).trim();
+  return (decoded(text) ?? text).slice(0, CHALLENGE_BOUND);
+}
+
 /** Base64 in its only canonical form (RFC 4648, 3.5 and 4); null: it is not that. */
 function decoded(response: string): string | null {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(response)) return null;

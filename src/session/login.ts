@@ -9,7 +9,7 @@ import type { Credentials } from "../protocol/credentials";
 import type { Failure } from "../protocol/failure";
 import { isPositive, isTemporary } from "../protocol/response";
 import { hasQuit } from "./hangup";
-import { type Attempt, type Denial, denial } from "./needs";
+import { type Attempt, type Denial, denial, type Route } from "./needs";
 import { logIn } from "./serverlogin";
 import { type LoginFields, loginFields, type Session, type SessionEnd } from "./session";
 import type { StatusLines } from "./statuslines";
@@ -59,12 +59,49 @@ async function attemptLogin(
   attempt.judging = true;
   const admitted = await needs.admit(session, asked, until);
   if (admitted.kind === "denial") return deny(session, attempt, loginFields(asked), admitted);
+  let route = admitted.account ? await needs.withToken(session, admitted, until) : admitted;
+  if (route.kind === "denial") return deny(session, attempt, loginFields(admitted), route);
+  let answered = await enter(session, attempt, route, until);
+  if (answered.kind === "denial" && isTokenRefused(answered, route)) {
+    // The first wait ended with the server's connection, which has taken its place.
+    const again = untilOver(client);
+    route = await needs.withToken(session, admitted, again, tokenOf(route));
+    if (route.kind === "denial") return deny(session, attempt, loginFields(admitted), route);
+    answered = await enter(session, attempt, route, again);
+  }
+  if (answered.kind === "denial") return deny(session, attempt, loginFields(session.route ?? route), answered);
+  const { statuses, reply } = answered;
+  try {
+    attempt.succeeded();
+    const recorded = session.loggedIn(session.route ?? route);
+    if (recorded) await recorded;
+    const slow = client.say(reply);
+    if (slow) await slow;
+    session.owed = false;
+    return statuses;
+  } catch (thrown) {
+    statuses.server.destroy();
+    throw thrown;
+  }
+}
+
+/** A server that has let the client in. */
+interface Entered {
+  readonly kind: "entered";
+  readonly statuses: StatusLines;
+  /** Its status line to the credentials. */
+  readonly reply: string;
+}
+
+/** Connects to the server of a route, and logs in there. @throws Failure */
+async function enter(session: Session, attempt: Attempt, to: Route, until: Until): Promise<Entered | Denial> {
+  const { needs, client } = session;
   attempt.judging = false;
-  session.route = admitted;
-  const dialled = await needs.dial(session, admitted, until);
-  if (dialled.kind === "denial") return deny(session, attempt, loginFields(admitted), dialled);
+  session.route = to;
+  const dialled = await needs.dial(session, to, until);
+  if (dialled.kind === "denial") return dialled;
   const { server, place } = dialled;
-  const route = place === admitted ? admitted : { ...admitted, ...place };
+  const route = place === to ? to : { ...to, ...place };
   session.route = route;
   session.address = server.peer.address || undefined;
   whenOver(client, (failure) => server.fail(failure));
@@ -72,22 +109,31 @@ async function attemptLogin(
   try {
     const statuses = session.statusLines(server);
     const reply = await logIn(session, attempt, route, statuses);
-    if (typeof reply !== "string" || !isPositive(reply)) {
-      server.destroy();
-      const refusal = typeof reply === "string" ? denial("server-denied", "server", reply) : reply;
-      return await deny(session, attempt, loginFields(route), refusal);
-    }
-    attempt.succeeded();
-    const recorded = session.loggedIn(route);
-    if (recorded) await recorded;
-    const slow = client.say(reply);
-    if (slow) await slow;
-    session.owed = false;
-    return statuses;
+    if (typeof reply === "string" && isPositive(reply)) return { kind: "entered", statuses, reply };
+    server.destroy();
+    return typeof reply === "string" ? denial("server-denied", whyDenied(session, route), reply) : reply;
   } catch (thrown) {
     server.destroy();
     throw thrown;
   }
+}
+
+/** Who has refused a login. The reply beside it has the server's words; a token is not what the client has given. */
+function whyDenied({ challenge }: Session, { account, way }: Route): string {
+  if (!account || way === undefined) return "server";
+  const said = challenge === "" ? "" : ` (${challenge})`;
+  const hint = "is POP3 switched on for the mailbox, and has this user logged in at --authorize?";
+  return `server refuses the token of provider ${account.provider}${said}: ${hint}`;
+}
+
+function tokenOf({ secret }: Route): string | undefined {
+  return secret.kind === "token" ? secret.token : undefined;
+}
+
+/** Whether a new token may help: the server has refused one that was not issued for this login. */
+function isTokenRefused({ code, reply }: Denial, { account, way, secret }: Route): boolean {
+  const ours = account !== undefined && way !== undefined && secret.kind === "token";
+  return ours && account.issued !== true && code === "server-denied" && !isTemporary(reply);
 }
 
 /** The fields of a login without a route. */

@@ -38,6 +38,19 @@ export interface Route extends Place, ProxyLogin {
   readonly guarded: boolean;
   /** What has chosen the server, in words, for the dry run of --check. */
   readonly because: string;
+  /** The account whose access token opens the server; absent: the client's own secret does. */
+  readonly account?: TokenAccount;
+  /** How the login is said to the server; absent: as the client has said it, or as the server's CAPA has it. */
+  readonly way?: Mechanism;
+}
+
+/** An account whose tokens the gateway gets from a provider (the manual's section "OAuth"). */
+interface TokenAccount {
+  readonly name: string;
+  /** The name of its provider. */
+  readonly provider: string;
+  /** Whether the token of the route was issued for this login. */
+  readonly issued?: boolean;
 }
 
 /** The host of a route without a server: access control is to name one. No host has this name. */
@@ -56,6 +69,11 @@ export const DENIAL_CODES = [
   "not-listed",
   "not-public",
   "not-utf8",
+  "oauth-expired",
+  "oauth-password",
+  "oauth-provider",
+  "oauth-store",
+  "oauth-unauthorized",
   "own-address",
   "server-denied",
 ] as const;
@@ -192,6 +210,16 @@ export interface Needs {
    * @throws the reason of `until`, or a Failure
    */
   admit(who: Visitor, route: Route, until: Until): Route | Promise<Route | Denial>;
+  /**
+   * Gets the access token of a route's account.
+   *
+   * @param until gives up, with its reason
+   * @param refused an access token that the server has refused
+   * @returns the route with the token as its secret, and as it is if it has no account, or its secret is a token; or
+   *   why the login is denied
+   * @throws the reason of `until`
+   */
+  withToken(who: Visitor, route: Route, until: Until, refused?: string): Route | Promise<Route | Denial>;
   /**
    * Connects to the server of a route, or to one of the others.
    *

@@ -7,7 +7,7 @@ import type { Capabilities } from "../protocol/capability";
 import { AUTH_LIMIT } from "../protocol/command";
 import type { Mechanism, ProxyLogin, Secret } from "../protocol/credentials";
 import { isPositive } from "../protocol/response";
-import { answerToChallenge, isChallenge, writeResponse } from "../protocol/sasl";
+import { answerToChallenge, challengeText, isChallenge, writeResponse } from "../protocol/sasl";
 import { ask, invalidAnswer, nextAnswer } from "./asking";
 import type { Session } from "./session";
 import type { StatusLines } from "./statuslines";
@@ -58,6 +58,7 @@ export async function authenticateAt(
   let answer = await asked;
   for (const end of [answerToChallenge(mechanism), "*"]) {
     if (!isChallenge(answer)) return answer;
+    session.challenge ||= session.withoutSecrets(challengeText(answer));
     // A server that does not wait for the answer to its challenge needs none.
     const goesOn = /[^\r\n]/.test(statuses.server.input.ahead);
     answer = goesOn ? await nextAnswer(statuses, EXPECTED) : await ask(statuses, end, EXPECTED);

@@ -44,7 +44,7 @@ export async function logIn(
   const greeting = await greeted(server, route.tls, statuses, secure);
   if (route.tls !== "starttls" && server.input.pending > 0) await skipGreetingLines(server, statuses);
   if (session.utf8 || needs.service.servers.xclient) await introduce(session, statuses, greeting);
-  const way = route.mechanism === undefined ? "USER" : await chosenWay(session, statuses, route);
+  const way = route.way ?? (route.mechanism === undefined ? "USER" : await chosenWay(session, statuses, route));
   if (way === null) {
     const kind = route.secret.kind === "token" ? "tokens" : "passwords";
     return denial("no-mechanism", `server offers no login with ${kind} in CAPA`, replies.noMechanism);

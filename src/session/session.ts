@@ -52,6 +52,8 @@ export class Session implements Visitor {
   secretAhead = false;
   /** What the server got as response to AUTH; "": nothing. */
   response = "";
+  /** Why the server has refused a token, as its challenge says; "": it has not said it. */
+  challenge = "";
   /** Whether the client waits for an answer, so that a failure may be reported to it. */
   owed = false;
   /** Whether a multi-line response is being sent: an -ERR would become a part of a mail. */

@@ -63,7 +63,7 @@ async function dry(settings: Settings, user: string) {
   const gateways = await Promise.all(
     settings.services.map(async (service) => {
       const { map } = service.access;
-      return new Gateway(service, memory, () => {}, false, map === undefined ? null : await readUserMap(map));
+      return new Gateway(service, memory, () => {}, false, { map: map === undefined ? null : await readUserMap(map) });
     }),
   );
   const login = { user: Buffer.from(user).toString("latin1"), client: "127.0.0.1", ask: true };

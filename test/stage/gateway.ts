@@ -48,7 +48,7 @@ export class TestGateway extends Running {
       });
     };
     const [first, ...others] = services.map((service, index) => {
-      return new Gateway(service, this.memory, emit, log.debug, maps[index]);
+      return new Gateway(service, this.memory, emit, log.debug, { map: maps[index] ?? null });
     });
     // As run.ts does.
     for (const gateway of [first as Gateway, ...others]) {

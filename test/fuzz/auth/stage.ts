@@ -187,6 +187,7 @@ export class Stage {
       serverTls: (raw) => veil(raw, true),
       loggedIn: async () => {},
       pipelines: () => pipelining,
+      withToken: (_who, route) => route,
       learned: (_server, capabilities) => {
         pipelining = capabilities.has("PIPELINING");
       },

@@ -1,0 +1,288 @@
+/**
+ * The file of --oauth (the manual's section "OAuth File"): TOML, with the folder of the store at the top, and a
+ * [[provider]] for each provider. All faults are told at once, each with its place, and no value is quoted.
+ */
+
+import { dirname, resolve } from "node:path";
+import { isLoopback, POP3S_PORT } from "../base/address";
+import type { TokenMechanism } from "../protocol/credentials";
+import type { OauthFlow, OauthProvider, OauthSettings } from "./oauthsettings";
+import { nearest } from "./optionwords";
+import { parseServer } from "./places";
+import type { ServerAddress } from "./settings";
+import { type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
+import { ConfigFault, FAULTY, trustedText } from "./trustedtext";
+
+const FLOWS: readonly OauthFlow[] = ["code", "device", "client-credentials", "service-account"];
+
+/** The mechanisms by their names in the file. */
+const MECHANISMS: Readonly<Record<string, TokenMechanism>> = { xoauth2: "XOAUTH2", oauthbearer: "OAUTHBEARER" };
+
+/** The keys of a provider. */
+const KEYS = [
+  "name",
+  "accounts",
+  "server",
+  "mechanism",
+  "flow",
+  "client-id",
+  "client-secret",
+  "key",
+  "scope",
+  "issuer",
+  "authorization-endpoint",
+  "device-endpoint",
+  "token-endpoint",
+] as const;
+
+type KeyName = (typeof KEYS)[number];
+
+/** The endpoint that a flow needs besides that for tokens. */
+const ENDPOINT_OF: Partial<Record<OauthFlow, KeyName>> = { code: "authorization-endpoint", device: "device-endpoint" };
+
+/**
+ * Reads the file.
+ *
+ * @param file a full path
+ * @param byRoot whether root has started the gateway: then the file must be root's
+ * @throws ConfigFault
+ */
+export function readOauthFile(file: string, byRoot: boolean): OauthSettings {
+  const { text, secret } = trustedText(file, byRoot);
+  const reader = new OauthReader(file, secret);
+  const settings = reader.read(text);
+  if (settings) return settings;
+  const inOrder = reader.faults.sort((one, other) => one.line - other.line || one.column - other.column);
+  throw new ConfigFault(
+    inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`),
+    FAULTY,
+  );
+}
+
+/** The entries of one table. */
+class Table {
+  readonly #entries = new Map<string, TomlEntry>();
+
+  constructor(
+    readonly at: TextPlace,
+    private readonly fault: (at: TextPlace, reason: string) => void,
+  ) {}
+
+  add(key: string, entry: TomlEntry): void {
+    this.#entries.set(key, entry);
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** A text that `parse` takes. @returns undefined: it is not there, or a fault has been told */
+  value<Value>(key: string, parse: (text: string) => Value): Value | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    const { value, at } = entry;
+    if (typeof value !== "string") {
+      this.fault(at, `${key}: give a text in quotes`);
+      return undefined;
+    }
+    try {
+      return parse(value);
+    } catch (thrown) {
+      this.fault(at, `${key}: ${(thrown as Error).message}`);
+      return undefined;
+    }
+  }
+
+  /** As `value`, of a key that must be there. */
+  needed<Value>(key: string, parse: (text: string) => Value): Value | undefined {
+    if (!this.#entries.has(key)) this.fault(this.at, `${key} is missing`);
+    return this.value(key, parse);
+  }
+
+  /** A text, or an array of texts. */
+  texts(key: string): readonly string[] | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) {
+      this.fault(this.at, `${key} is missing`);
+      return undefined;
+    }
+    const list = Array.isArray(entry.value) ? entry.value : [entry.value];
+    if (list.length > 0 && list.every((one) => typeof one === "string" && one !== "")) return list;
+    this.fault(entry.at, `${key}: give a text in quotes, or an array of such`);
+    return undefined;
+  }
+
+  /** Tells a fault at a key, or at the table if the key is not there. */
+  refuse(key: string, reason: string): void {
+    this.fault(this.#entries.get(key)?.key ?? this.at, reason);
+  }
+}
+
+class OauthReader {
+  readonly faults: PlacedFault[] = [];
+  readonly #file: string;
+  readonly #secret: boolean;
+
+  /** @param secret whether others can't read the file */
+  constructor(file: string, secret: boolean) {
+    this.#file = file;
+    this.#secret = secret;
+  }
+
+  /** @returns null: there are faults */
+  read(text: string): OauthSettings | null {
+    const { entries, tables, faults } = readToml(text, ["provider"]);
+    this.faults.push(...faults);
+    const fault = (at: TextPlace, reason: string) => this.#fault(at, reason);
+    const top = new Table({ line: 1, column: 1 }, fault);
+    const providers = new Map<string, Table>();
+    for (const { path, at } of tables) {
+      if (path[0] === "provider" && path.length === 2) providers.set(path[1] as string, new Table(at, fault));
+      else this.#fault(at, "there is no such table; a provider is [[provider]]");
+    }
+    for (const entry of entries) this.#place(entry, top, providers);
+    const store = top.needed("store", (given) => resolve(dirname(this.#file), notEmpty(given)));
+    const made = [...providers.values()].map((table) => this.#providerOf(table));
+    if (providers.size === 0 && this.faults.length === 0) this.#fault(top.at, "there is no provider: add [[provider]]");
+    this.#refuseTwice(made, [...providers.values()]);
+    const whole = made.filter((one) => one !== null);
+    if (store === undefined || this.faults.length > 0) return null;
+    return { file: this.#file, store, providers: whole };
+  }
+
+  /** Puts an entry into its table. */
+  #place(entry: TomlEntry, top: Table, providers: ReadonlyMap<string, Table>): void {
+    const [name = "", index = "", key = "", ...nested] = entry.path;
+    if (entry.path.length === 1) {
+      if (name === "store") top.add(name, entry);
+      else this.#fault(entry.key, unknownKey(name, ["store", "provider"]));
+      return;
+    }
+    const table = name === "provider" ? providers.get(index) : undefined;
+    if (!table) return; // the fault of its table has been told
+    if (nested.length === 0 && (KEYS as readonly string[]).includes(key)) table.add(key, entry);
+    else this.#fault(entry.key, unknownKey(key, KEYS));
+  }
+
+  /** @returns null: there are faults */
+  #providerOf(table: Table): OauthProvider | null {
+    const before = this.faults.length;
+    const name = table.needed("name", providerName);
+    const accounts = table.texts("accounts")?.map((one) => one.toLowerCase());
+    const server = table.needed("server", secureServer);
+    const mechanism = table.value("mechanism", choiceOf(MECHANISMS)) ?? "XOAUTH2";
+    const flow = table.needed("flow", (given) => choiceOf(Object.fromEntries(FLOWS.map((one) => [one, one])))(given));
+    const clientId = table.needed("client-id", notEmpty);
+    const clientSecret = table.value("client-secret", notEmpty);
+    const key = table.value("key", (given) => resolve(dirname(this.#file), notEmpty(given)));
+    const scope = table.needed("scope", notEmpty);
+    const endpoints = {
+      issuer: table.value("issuer", secureUrl),
+      authorization: table.value("authorization-endpoint", secureUrl),
+      device: table.value("device-endpoint", secureUrl),
+      token: table.value("token-endpoint", secureUrl),
+    };
+    if (clientSecret !== undefined && !this.#secret) {
+      table.refuse("client-secret", "client-secret: every user can read this file: chmod o-r it");
+    }
+    if (flow !== undefined) refuseEndpoints(table, flow);
+    if (flow !== undefined) refuseProof(table, flow);
+    if (this.faults.length > before) return null;
+    const given = Object.entries(endpoints).filter(([, value]) => value !== undefined);
+    return {
+      name: name as string,
+      accounts: accounts as readonly string[],
+      server: server as ServerAddress,
+      mechanism,
+      flow: flow as OauthFlow,
+      clientId: clientId as string,
+      ...(clientSecret !== undefined && { clientSecret }),
+      ...(key !== undefined && { key }),
+      scope: scope as string,
+      endpoints: Object.fromEntries(given),
+    };
+  }
+
+  /** The store names the provider of an account, so names are unique. */
+  #refuseTwice(providers: readonly (OauthProvider | null)[], tables: readonly Table[]): void {
+    const names = new Set<string>();
+    for (const [index, provider] of providers.entries()) {
+      if (!provider) continue;
+      if (names.has(provider.name)) tables[index]?.refuse("name", "name: another provider has this name");
+      names.add(provider.name);
+    }
+  }
+
+  #fault({ line, column }: TextPlace, reason: string): void {
+    this.faults.push({ line, column, reason });
+  }
+}
+
+/** Either the issuer tells the endpoints, or the file has those that the flow needs. */
+function refuseEndpoints(table: Table, flow: OauthFlow): void {
+  const other = ENDPOINT_OF[flow];
+  const needed = ["token-endpoint", ...(other === undefined ? [] : [other])];
+  const given = ["authorization-endpoint", "device-endpoint", "token-endpoint"].filter((key) => table.has(key));
+  if (table.has("issuer")) {
+    if (given.length > 0) table.refuse(given[0] as string, `${given[0]} is of no use beside issuer: give one of them`);
+    return;
+  }
+  const missing = needed.filter((key) => !table.has(key));
+  if (missing.length > 0) table.refuse("flow", `flow: it needs issuer, or ${missing.join(" and ")}`);
+  const useless = given.find((key) => !needed.includes(key));
+  if (useless !== undefined) table.refuse(useless, `${useless} is of no use with this flow`);
+}
+
+/** What proves to the provider that it is the gateway that asks. */
+function refuseProof(table: Table, flow: OauthFlow): void {
+  if (flow === "client-credentials" && !table.has("client-secret"))
+    table.refuse("flow", "flow: it needs client-secret");
+  if (flow === "service-account" && !table.has("key")) table.refuse("flow", "flow: it needs key, a file");
+  if (flow !== "service-account" && table.has("key")) table.refuse("key", "key is of no use with this flow");
+  if (flow === "service-account" && table.has("client-secret")) {
+    table.refuse("client-secret", "client-secret is of no use with this flow");
+  }
+}
+
+function unknownKey(name: string, names: readonly string[]): string {
+  const meant = nearest(name, names);
+  return `there is no such key${meant === null ? "" : `: did you mean ${meant}?`}`;
+}
+
+function notEmpty(given: string): string {
+  if (given === "" || /[\x00-\x1f\x7f]/.test(given)) throw new Error("give a text without control characters");
+  return given;
+}
+
+function providerName(given: string): string {
+  if (!/^[A-Za-z0-9._-]{1,32}$/.test(given)) throw new Error("give letters, digits, -, . and _, at most 32");
+  return given;
+}
+
+function choiceOf<Value>(choices: Readonly<Record<string, Value>>): (given: string) => Value {
+  return (given) => {
+    if (Object.hasOwn(choices, given)) return choices[given] as Value;
+    throw new Error(`give one of ${Object.keys(choices).join(", ")}`);
+  };
+}
+
+/** A token opens the mailbox, so it goes through TLS, or stays on this machine. */
+function secureServer(given: string): ServerAddress {
+  let server: ServerAddress;
+  try {
+    server = parseServer(given);
+  } catch {
+    throw new Error("give a server, as host[:port][/tls|/starttls]");
+  }
+  const secure = server.port === POP3S_PORT || (server.tls ?? "none") !== "none" || isLoopback(server.host);
+  if (!secure) throw new Error("a token needs TLS: give port 995, or /tls or /starttls behind the server");
+  return server;
+}
+
+function secureUrl(given: string): string {
+  if (!URL.canParse(given)) throw new Error("give a URL, such as https://login.example.org/token");
+  const { protocol, hostname, username, hash, href } = new URL(given);
+  if (username !== "" || hash !== "") throw new Error("give a URL without a user and without #");
+  if (protocol === "https:" || (protocol === "http:" && isLoopback(hostname.replace(/^\[|\]$/g, "")))) return href;
+  throw new Error("give a URL with https; http is for this machine's own addresses alone");
+}

@@ -1,0 +1,248 @@
+/**
+ * A provider, by openid-client: what its flows (RFC 6749, 7523, 8252, 8628) ask of it, and what its answers mean.
+ * openid-client loads when a provider is opened, so that nothing else waits for it.
+ */
+
+import { isLoopback } from "../base/address";
+import { now } from "../base/clock";
+import type { OauthProvider } from "../config/oauthsettings";
+import { assertionOf } from "./assertion";
+import { httpFetch, Unanswered } from "./httpfetch";
+import { ProviderFault } from "./providerfault";
+import type { Tokens } from "./record";
+
+/** How long one request may take, in seconds. */
+const PATIENCE = 30;
+
+/** How long before its end an access token is replaced, in seconds; one that lives shortly is used for half of that. */
+const MARGIN = 60;
+
+/** How long an access token holds if the provider does not say it, in seconds. */
+const USUAL_LIFE = 3600;
+
+/** A token as RFC 6750, 2.1 has it: no other octets get into the dialogue with a server. */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
+
+/** The longest token, in octets: with base64 and the name, a line of AUTH takes it. */
+const TOKEN_BOUND = 8192;
+
+/** The longest text of a provider that is told, in characters. */
+const TEXT_BOUND = 300;
+
+/** The OAuth library, which is a module of ECMAScript. */
+type OpenId = typeof import("openid-client", { with: { "resolution-mode": "import" }});
+type OpenIdConfiguration = InstanceType<OpenId["Configuration"]>;
+type ServerMetadata = ConstructorParameters<OpenId["Configuration"]>[0];
+
+/** A provider with the text of its key, if it has one. */
+export interface KeyedProvider extends OauthProvider {
+  readonly keyText?: string;
+}
+
+/** What a person does elsewhere, so that the provider trusts the gateway. */
+export interface DeviceLogin {
+  readonly address: string;
+  readonly code: string;
+  /** Resolves when the person has done it. @throws ProviderFault */
+  done(signal: AbortSignal): Promise<Tokens>;
+}
+
+/** A login in a browser, whose result comes with an address of `redirect`. */
+export interface BrowserLogin {
+  readonly address: string;
+  /** Whether an address belongs to this login. */
+  isResult(result: URL): boolean;
+  /** @param result the address that the browser has been sent to @throws ProviderFault */
+  done(result: URL): Promise<Tokens>;
+}
+
+/** A provider whose endpoints are known. */
+export class Provider {
+  readonly #openid: OpenId;
+  readonly #config: OpenIdConfiguration;
+  readonly #provider: KeyedProvider;
+
+  private constructor(openid: OpenId, config: OpenIdConfiguration, provider: KeyedProvider) {
+    this.#openid = openid;
+    this.#config = config;
+    this.#provider = provider;
+  }
+
+  /** Finds the endpoints, if the provider's issuer tells them. @throws ProviderFault */
+  static async open(provider: KeyedProvider): Promise<Provider> {
+    const openid = await import("openid-client");
+    return faultsOf(openid, async () => new Provider(openid, await configurationOf(openid, provider), provider));
+  }
+
+  /** New tokens without a person. @param tokens of before @throws ProviderFault */
+  async renew(account: string, tokens: Tokens): Promise<Tokens> {
+    const { flow, scope } = this.#provider;
+    const { openid, config } = { openid: this.#openid, config: this.#config };
+    return faultsOf(openid, async () => {
+      if (flow === "client-credentials") return tokensOf(await openid.clientCredentialsGrant(config, { scope }), {});
+      if (flow === "service-account") {
+        const grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        const to = config.serverMetadata().token_endpoint ?? "";
+        const assertion = assertionOf(this.#provider, account, to);
+        return tokensOf(await openid.genericGrantRequest(config, grant, { assertion }), {});
+      }
+      if (tokens.refresh === undefined) throw new ProviderFault("expired", "no refresh token is stored");
+      // Microsoft refuses a request without the scope.
+      return tokensOf(await openid.refreshTokenGrant(config, tokens.refresh, { scope }), tokens);
+    });
+  }
+
+  /** Begins a login on another device (RFC 8628). @throws ProviderFault */
+  async device(): Promise<DeviceLogin> {
+    const { openid, config } = { openid: this.#openid, config: this.#config };
+    const { scope } = this.#provider;
+    const begun = await faultsOf(openid, () => openid.initiateDeviceAuthorization(config, { scope }));
+    const ends = now() + begun.expires_in * 1000;
+    const poll = (signal: AbortSignal) =>
+      faultsOf(openid, async () =>
+        withRefresh(tokensOf(await openid.pollDeviceAuthorizationGrant(config, begun, {}, { signal }), {})),
+      );
+    const done = async (signal: AbortSignal): Promise<Tokens> => {
+      for (;;) {
+        const left = ends - now();
+        if (left <= 0) throw new ProviderFault("expired", "the code has expired before the login");
+        try {
+          return await poll(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]));
+        } catch (thrown) {
+          signal.throwIfAborted();
+          // A provider that is down for a moment does not end the login (RFC 8628, 3.5): polling goes on.
+          if (!(thrown instanceof ProviderFault) || thrown.kind !== "unavailable" || now() >= ends) throw thrown;
+        }
+      }
+    };
+    return { address: shownAddress(begun.verification_uri), code: printable(begun.user_code), done };
+  }
+
+  /** Begins a login in a browser (RFC 8252, with PKCE). @param redirect the address that gets the result */
+  async browser(redirect: string, account: string): Promise<BrowserLogin> {
+    const { openid, config } = { openid: this.#openid, config: this.#config };
+    const { scope } = this.#provider;
+    const verifier = openid.randomPKCECodeVerifier();
+    const state = openid.randomState();
+    const parameters = {
+      redirect_uri: redirect,
+      scope,
+      state,
+      code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: "S256",
+      login_hint: account,
+      // With both, Google issues a refresh token each time; others ignore the first.
+      access_type: "offline",
+      prompt: "consent",
+    };
+    const address = openid.buildAuthorizationUrl(config, parameters).href;
+    const isResult = (result: URL) => result.searchParams.get("state") === state;
+    const done = (result: URL) =>
+      faultsOf(openid, async () => {
+        const checks = { pkceCodeVerifier: verifier, expectedState: state };
+        return withRefresh(tokensOf(await openid.authorizationCodeGrant(config, result, checks), {}));
+      });
+    return { address, isResult, done };
+  }
+}
+
+async function configurationOf(openid: OpenId, provider: OauthProvider): Promise<OpenIdConfiguration> {
+  const { clientId, clientSecret, endpoints } = provider;
+  const proof = clientSecret === undefined ? openid.None() : openid.ClientSecretPost(clientSecret);
+  const { issuer, authorization, device, token } = endpoints;
+  if (issuer !== undefined) {
+    // Plain HTTP is permitted for this machine alone (config/oauthfile.ts).
+    const execute = isLoopback(new URL(issuer).hostname.replace(/^\[|\]$/g, "")) ? [openid.allowInsecureRequests] : [];
+    const options = { execute, timeout: PATIENCE, [openid.customFetch]: httpFetch };
+    return openid.discovery(new URL(issuer), clientId, clientSecret, proof, options);
+  }
+  const metadata: ServerMetadata = {
+    issuer: new URL(token as string).origin,
+    token_endpoint: token as string,
+    ...(authorization !== undefined && { authorization_endpoint: authorization }),
+    ...(device !== undefined && { device_authorization_endpoint: device }),
+  };
+  const config = new openid.Configuration(metadata, clientId, clientSecret, proof);
+  config.timeout = PATIENCE;
+  config[openid.customFetch] = httpFetch;
+  openid.allowInsecureRequests(config);
+  return config;
+}
+
+/** What a token endpoint has answered. */
+interface Issued {
+  readonly access_token: string;
+  readonly expires_in?: number | undefined;
+  readonly refresh_token?: string | undefined;
+}
+
+/** The tokens of an answer. @param before of which the refresh token stays, unless there is a new one */
+function tokensOf({ access_token: token, expires_in, refresh_token }: Issued, before: Tokens): Tokens {
+  if (!BEARER.test(token) || token.length > TOKEN_BOUND)
+    throw new ProviderFault("refused", "it issues no usable token");
+  const refresh = refresh_token ?? before.refresh;
+  const life = expires_in !== undefined && expires_in > 0 ? expires_in : USUAL_LIFE;
+  const access = { token, until: Date.now() + (life - Math.min(MARGIN, life / 2)) * 1000 };
+  return { access, ...(refresh !== undefined && { refresh }) };
+}
+
+/** @throws ProviderFault if there is no refresh token: the gateway could log in for an hour, and then no more */
+function withRefresh(tokens: Tokens): Tokens {
+  if (tokens.refresh !== undefined) return tokens;
+  const hint = "add what asks for one to the scope, such as offline_access";
+  throw new ProviderFault("refused", `it issues no refresh token: ${hint}`);
+}
+
+/** Calls a function of openid-client. @throws ProviderFault instead of what it throws */
+async function faultsOf<Result>(openid: OpenId, call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (thrown) {
+    throw providerFaultOf(openid, thrown);
+  }
+}
+
+/** Codes of RFC 6749, 5.2 and RFC 8628, 3.5 that end what a person has granted, or would have. */
+const EXPIRED = new Set([
+  "invalid_grant",
+  "access_denied",
+  "expired_token",
+  "interaction_required",
+  "consent_required",
+]);
+
+/** Codes that say that the provider can't do it now (RFC 6749, 4.1.2.1). */
+const UNAVAILABLE = new Set(["temporarily_unavailable", "server_error", "slow_down"]);
+
+function providerFaultOf(openid: OpenId, thrown: unknown): ProviderFault {
+  if (thrown instanceof ProviderFault) return thrown;
+  if (thrown instanceof openid.ResponseBodyError || thrown instanceof openid.AuthorizationResponseError) {
+    const { error, error_description: description } = thrown;
+    const words = description === undefined ? printable(error) : `${printable(error)}, ${printable(description)}`;
+    const busy = UNAVAILABLE.has(error) || ("status" in thrown && thrown.status >= 500);
+    return new ProviderFault(busy ? "unavailable" : EXPIRED.has(error) ? "expired" : "refused", words);
+  }
+  const unanswered = causesOf(thrown).find((one) => one instanceof Unanswered);
+  if (unanswered) return new ProviderFault("unavailable", unanswered.message);
+  const { name = "", message = String(thrown) } = thrown as Error;
+  const late = causesOf(thrown).some((one) => (one as Error).name === "TimeoutError");
+  if (late || name === "TimeoutError") return new ProviderFault("unavailable", "no answer in time");
+  return new ProviderFault("unavailable", `no answer of OAuth: ${printable(message)}`);
+}
+
+/** A thrown value and its causes. */
+function causesOf(thrown: unknown): unknown[] {
+  const found: unknown[] = [];
+  for (let one = thrown; one instanceof Error && found.length < 5; one = one.cause) found.push(one);
+  return found;
+}
+
+/** A text of a provider, for a log or a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^ -~]+/g, " ").slice(0, TEXT_BOUND);
+}
+
+function shownAddress(address: string): string {
+  if (!URL.canParse(address)) throw new ProviderFault("refused", "its answer has no address to log in at");
+  return new URL(address).href;
+}

@@ -1,0 +1,83 @@
+/** Starts the processes that renew tokens (renewal.ts), few at a time for each provider. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { reasonOf } from "../base/faults";
+import { Slots } from "../base/slots";
+import { Abort, pause } from "../base/until";
+import { inheritedEnvironment, type Starts } from "../process/children";
+import { RENEWAL_MARK, type RenewalAnswer, type RenewalRequest } from "./renewal";
+
+/** The most renewals of one provider at once. */
+const AT_ONCE = 4;
+
+/** How long one may take, with the wait for its turn, in milliseconds: discovery and one request, or another process. */
+const PATIENCE = 75_000;
+
+/** The longest answer, in octets. */
+const ANSWER_BOUND = 64 * 1024;
+
+/** The renewals that run. */
+export class Renewals {
+  readonly #slots = new Map<string, Slots>();
+
+  constructor(private readonly starts: Starts) {}
+
+  /** Renews the tokens of an account. Never rejects. */
+  async renew(request: RenewalRequest): Promise<RenewalAnswer> {
+    const { name } = request.provider;
+    const slots = this.#slots.get(name) ?? new Slots(AT_ONCE);
+    this.#slots.set(name, slots);
+    const late = new Abort();
+    const timer = setTimeout(() => late.abort(new Error("no answer in time")), PATIENCE);
+    let give = () => {};
+    try {
+      give = await slots.take(late);
+      while (this.starts.wait > 0) await pause(this.starts.wait, late);
+      return await this.#run(request, late);
+    } catch (thrown) {
+      return { kind: "none", fault: "unavailable", why: reasonOf(thrown as Error) };
+    } finally {
+      clearTimeout(timer);
+      give();
+    }
+  }
+
+  /** The process goes on when `late` ends: the new token must be stored. */
+  #run(request: RenewalRequest, late: Abort): Promise<RenewalAnswer> {
+    const env = { ...inheritedEnvironment(), [RENEWAL_MARK]: "1" };
+    const start = () =>
+      spawn(process.execPath, [programFile()], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
+    const child: ChildProcess = this.starts.now(start);
+    return new Promise((resolve, reject) => {
+      let answer = "";
+      const given = () => {
+        late.removeEventListener("abort", stop);
+        try {
+          resolve(JSON.parse(answer));
+        } catch {
+          reject(new Error("the renewal has ended without an answer"));
+        }
+      };
+      const stop = () => {
+        child.stdout?.destroy();
+        child.unref();
+        reject(late.reason as Error);
+      };
+      late.addEventListener("abort", stop);
+      child.once("error", reject);
+      child.once("close", given);
+      child.stdin?.on("error", () => {}).end(JSON.stringify(request));
+      child.stdout?.on("data", (chunk: Buffer) => {
+        if (answer.length < ANSWER_BOUND) answer += chunk.toString("latin1");
+      });
+    });
+  }
+}
+
+/** The gateway's own program: in the pack it is beside this code, else above it. */
+function programFile(): string {
+  const [file = ""] = [".", ".."].map((up) => join(__dirname, up, "main.js")).filter((one) => existsSync(one));
+  return file;
+}

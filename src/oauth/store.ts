@@ -1,0 +1,160 @@
+/**
+ * The store: a folder with one file for each account. A file is replaced as a whole, and only after fsync, so that
+ * neither the end of the process nor that of the machine leaves a part of one.
+ *
+ * A provider that rotates refresh tokens has made the old one worthless when it sends the new one. So the space for the
+ * new file is taken before the provider is asked: a full disk is found out while the old token still counts.
+ */
+
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { inWords } from "../base/faults";
+import { lowered } from "../base/lowered";
+import { type AccountRecord, type AccountState, parseRecord } from "./record";
+
+/** The space that is taken for a file, in octets: two tokens of 8 kB each, in base64. */
+const SPACE = 32 * 1024;
+
+/** What follows the name of a file. */
+const ENDING = ".account";
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+
+/** The name by which an account is known: the case of its ASCII letters does not count. */
+export function accountName(user: string): string {
+  return lowered(user);
+}
+
+/** A file of the store that is about to be replaced. */
+export interface Reserved {
+  /** Replaces the file. @throws Error in one line; then the old file is there as it was */
+  commit(record: AccountRecord): Promise<void>;
+  /** Leaves the file as it was. */
+  cancel(): Promise<void>;
+}
+
+export class Store {
+  /** @param folder a full path */
+  constructor(readonly folder: string) {}
+
+  /** The name of an account's file, without its ending: names of accounts may have any octets, and any length. */
+  static fileOf(account: string): string {
+    return createHash("sha256").update(accountName(account), "latin1").digest("hex").slice(0, 40);
+  }
+
+  /** @returns null: there is no such account @throws Error in one line */
+  async read(account: string): Promise<AccountRecord | null> {
+    const file = this.#path(account);
+    let text: string;
+    try {
+      text = await readFile(file, "utf8");
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw new Error(inWords(thrown as Error));
+    }
+    const record = parseRecord(text);
+    if (!record) throw new Error(`${file}: it is damaged: authorize the account again`);
+    if (record.account !== accountName(account)) throw new Error(`${file}: it is the file of another account`);
+    return record;
+  }
+
+  /**
+   * Takes the space for a new file of an account. Only one process may do so at a time (process/lock.ts).
+   *
+   * @throws Error in one line
+   */
+  async reserve(account: string): Promise<Reserved> {
+    const name = Store.fileOf(account);
+    await this.#removeRemains(name);
+    const temporary = join(this.folder, `.${name}.${process.pid}.${Math.random().toString(36).slice(2)}`);
+    const failed = (thrown: unknown) => new Error(`${this.folder}: ${inWords(thrown as Error)}`);
+    let file: FileHandle;
+    try {
+      file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    } catch (thrown) {
+      throw failed(thrown);
+    }
+    const cancel = async () => {
+      await file.close().catch(() => {});
+      await unlink(temporary).catch(() => {});
+    };
+    try {
+      await file.chmod(0o600);
+      await file.write(Buffer.alloc(SPACE, " "), 0, SPACE, 0);
+      await file.sync();
+    } catch (thrown) {
+      await cancel();
+      throw failed(thrown);
+    }
+    const commit = async (record: AccountRecord) => {
+      try {
+        const text = Buffer.from(`${JSON.stringify(record)}\n`, "utf8");
+        await file.write(text, 0, text.length, 0);
+        await file.truncate(text.length);
+        await file.sync();
+        await file.close();
+        await rename(temporary, this.#path(account));
+        await syncFolder(this.folder);
+      } catch (thrown) {
+        await cancel();
+        throw failed(thrown);
+      }
+    };
+    return { commit, cancel };
+  }
+
+  /** @returns whether there was such an account @throws Error in one line */
+  async forget(account: string): Promise<boolean> {
+    try {
+      await this.#removeRemains(Store.fileOf(account));
+      await unlink(this.#path(account));
+      await syncFolder(this.folder);
+      return true;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
+      throw new Error(inWords(thrown as Error));
+    }
+  }
+
+  /** All accounts; for a file that is none, its fault. @throws Error in one line if the folder can't be read */
+  async list(): Promise<(AccountState | { readonly fault: string })[]> {
+    let names: string[];
+    try {
+      names = await readdir(this.folder);
+    } catch (thrown) {
+      throw new Error(inWords(thrown as Error));
+    }
+    const found: (AccountState | { readonly fault: string })[] = [];
+    for (const name of names.filter((one) => one.endsWith(ENDING)).sort()) {
+      const file = join(this.folder, name);
+      const text = await readFile(file, "utf8").catch((thrown: Error) => thrown);
+      const record = typeof text === "string" ? parseRecord(text) : null;
+      if (record) found.push(record);
+      else found.push({ fault: typeof text === "string" ? `${file}: it is damaged` : inWords(text) });
+    }
+    return found;
+  }
+
+  #path(account: string): string {
+    return join(this.folder, `${Store.fileOf(account)}${ENDING}`);
+  }
+
+  /** Removes what a process that was killed has left. */
+  async #removeRemains(name: string): Promise<void> {
+    const names = await readdir(this.folder).catch(() => []);
+    const remains = names.filter((one) => one.startsWith(`.${name}.`) && !one.endsWith(".lock"));
+    for (const one of remains) await unlink(join(this.folder, one)).catch(() => {});
+  }
+}
+
+/** Makes a rename last. Some file systems do not know fsync of a folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync().catch(() => {});
+  } finally {
+    await handle.close();
+  }
+}
