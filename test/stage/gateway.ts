@@ -3,6 +3,7 @@
  */
 
 import { readUserMap, type UserMap } from "../../src/access/usermap";
+import { readOauthFile } from "../../src/config/oauthfile";
 import type { Settings } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
 import { Memory } from "../../src/gateway/memory";
@@ -48,7 +49,10 @@ export class TestGateway extends Running {
       });
     };
     const [first, ...others] = services.map((service, index) => {
-      return new Gateway(service, this.memory, emit, log.debug, { map: maps[index] ?? null });
+      return new Gateway(service, this.memory, emit, log.debug, {
+        map: maps[index] ?? null,
+        oauth: service.access.oauth === undefined ? null : readOauthFile(service.access.oauth, false),
+      });
     });
     // As run.ts does.
     for (const gateway of [first as Gateway, ...others]) {
