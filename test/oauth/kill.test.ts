@@ -1,0 +1,64 @@
+/**
+ * The end of the gateway in the middle of a refresh, with a provider that takes a refresh token once: by kill -9 at
+ * random moments. The account must not be lost.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { Abort } from "../../src/base/until";
+import { Renewals } from "../../src/oauth/renewals";
+import { Vault, VaultMemory } from "../../src/oauth/vault";
+import { Starts } from "../../src/process/children";
+import { LONG, randomFor } from "../stage/draws";
+import { ACCOUNT, PASSWORD, stage } from "./stage";
+
+const src = join(__dirname, "../../src");
+
+/** A process that asks for a token, and says when it begins, and when it has it. */
+const script = (settings: unknown) => `
+  const { Vault, VaultMemory } = require(${JSON.stringify(join(src, "oauth/vault.js"))});
+  const { Renewals } = require(${JSON.stringify(join(src, "oauth/renewals.js"))});
+  const { Starts } = require(${JSON.stringify(join(src, "process/children.js"))});
+  const { Abort } = require(${JSON.stringify(join(src, "base/until.js"))});
+  const vault = new Vault(${JSON.stringify(settings)}, new VaultMemory(new Renewals(new Starts())));
+  console.log("begins");
+  vault.token({ account: ${JSON.stringify(ACCOUNT)}, provider: "fake", password: ${JSON.stringify(PASSWORD)} }, new Abort())
+    .then((answer) => console.log(JSON.stringify(answer)));
+  setInterval(() => {}, 1000);`;
+
+test("kill -9 at random moments of a refresh with rotation never loses the account", async (t) => {
+  const { settings, provider, authorize } = await stage(t);
+  const random = randomFor("moments of kill -9");
+  const rounds = LONG ? 200 : 4;
+  /** How long a refresh took at most, in milliseconds. */
+  let longest = 400;
+  let inTime = 0;
+  for (let round = 0; round < rounds; round++) {
+    await authorize();
+    provider.slow = 10;
+    const child = spawn(process.execPath, ["-e", script(settings)], { stdio: ["ignore", "pipe", "inherit"] });
+    const told: string[] = [];
+    child.stdout.on("data", (chunk) => told.push(`${chunk}`));
+    await once(child.stdout, "data");
+    const began = performance.now();
+    const ends = began + random() * longest;
+    while (performance.now() < ends && told.length < 2) await pause(1);
+    if (told.length >= 2) longest = Math.max(200, performance.now() - began);
+    else inTime++;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    // The next login finds a token, or renews it with the refresh token that counts now.
+    const vault = new Vault(settings, new VaultMemory(new Renewals(new Starts())));
+    const login = { account: ACCOUNT, provider: "fake", password: PASSWORD };
+    const answer = await vault.token(login, new Abort());
+    assert.equal(answer.kind, "token", `round ${round}: ${JSON.stringify(answer)}`);
+    assert.ok(answer.kind === "token" && provider.takes(answer.token));
+    assert.equal(provider.ended.size, 0, `round ${round}: a refresh token came a second time`);
+  }
+  t.diagnostic(`${inTime} of ${rounds} ended in the middle; ${provider.issued} tokens were issued`);
+  assert.ok(inTime > 0);
+});
