@@ -106,7 +106,8 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
     } catch (thrown) {
       sound = false;
       lines.push(...made.said.splice(0).map((line) => `${about}command says: ${plain(line, LINE_BOUND)}`));
-      lines.push(`FAULT: ${about}${what}: ${plain(inWords(thrown as Error), LINE_BOUND)}`);
+      const reasons = inWords(thrown as Error).split("\n");
+      lines.push(...reasons.map((reason) => `FAULT: ${about}${what}: ${plain(reason, LINE_BOUND)}`));
     }
   }
   return { lines, sound };

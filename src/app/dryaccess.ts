@@ -50,3 +50,26 @@ export async function admission(
   if (answer !== asked && (answer.because !== asked.because || answer.user !== asked.user)) sayRoute(answer, say);
   return answer;
 }
+
+/** Whether the account of a route can log in with a token. @param really whether its token is got */
+export async function openAccount(
+  { tokens }: Gateway,
+  caller: DryCaller,
+  route: Route,
+  really: boolean,
+  say: (line: string) => void,
+): Promise<Route | Denial> {
+  const { account } = route;
+  if (!tokens || !account) return route;
+  say(
+    `token: of provider ${account.provider}; the client's password is the gateway password of ${quote(account.name)}`,
+  );
+  if (really) {
+    const opened = await tokens.withToken(caller, route, new Abort());
+    if (opened.kind === "route") say("token: there is one");
+    return opened;
+  }
+  const denied = await tokens.standing(route);
+  if (!denied) say("token: the account is authorized; --ask gets its token");
+  return denied ?? route;
+}

@@ -17,7 +17,7 @@ import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
 import { type Arrival, type Denial, NO_SERVER, type Place, type Route } from "../session/needs";
-import { admission, asksSomebody, callerOf } from "./dryaccess";
+import { admission, asksSomebody, callerOf, openAccount } from "./dryaccess";
 import { sayRoute, tlsWords } from "./routewords";
 import { askPassword } from "./terminal";
 
@@ -100,7 +100,7 @@ async function steps(
     const exempt = isWithin(dry.client, service.limits.exempt);
     say(`client: ${dry.client}${exempt ? ", exempt from delays and --max-per-client" : ""}`);
   }
-  const password = dry.ask && asksSomebody(gateway) ? await ask() : NO_PASSWORD;
+  const password = dry.ask && (asksSomebody(gateway) || gateway.tokens) ? await ask() : NO_PASSWORD;
   const credentials: Credentials = { user: dry.user, secret: { kind: "password", password } };
   sayName(gateway, credentials, say);
   const asked = gateway.route(credentials, arrival);
@@ -111,6 +111,8 @@ async function steps(
   sayRoute(line === null ? asked : { ...asked, because: `${asked.because}, ${line}` }, say);
   const admitted = await admission(gateway, callerOf(dry, listen, arrival), asked, dry.ask, say);
   if (admitted.kind === "denial") return deniedBy(admitted, say);
+  const opened = await openAccount(gateway, callerOf(dry, listen, arrival), admitted, dry.ask, say);
+  if (opened.kind === "denial") return deniedBy(opened, say);
   if (admitted.host === NO_SERVER) {
     say("result: permitted, as far as the gateway's own rules go; the service has to name a server");
     return PERMITTED;

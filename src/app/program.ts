@@ -111,12 +111,13 @@ async function print(text: string): Promise<void> {
   process.exit(OUTPUT);
 }
 
-/** Writes a fault to stderr, in one write; under a superserver, where stderr is the client, to the log. */
+/** Writes a fault, a line or several, to stderr, in one write; under a superserver, where stderr is the client, to the log. */
 async function complain(fault: string | null, stderrIsClient: boolean): Promise<void> {
   if (fault === null) return;
   if (!stderrIsClient) {
     process.stderr.on("error", () => {}); // there is nobody left to tell
-    await new Promise<void>((resolve) => process.stderr.write(`pop3.proxy: ${fault}\n`, () => resolve()));
+    const text = fault.split("\n").map((line) => `pop3.proxy: ${line}\n`);
+    await new Promise<void>((resolve) => process.stderr.write(text.join(""), () => resolve()));
     return;
   }
   const { debug, brief, facility } = defaults;

@@ -49,7 +49,7 @@ import { ServerTls } from "../tls/servers";
 import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
 import type { Memory } from "./memory";
 import { headerFor, ownPlacesFor } from "./proxying";
-import { TokenLogins } from "./tokens";
+import { TokenLogins, type TokenOrigin } from "./tokens";
 
 /** Who logs in, as far as access control is told. */
 interface Caller extends Pick<Visitor, "id" | "clientAddress" | "arrival"> {
@@ -149,7 +149,7 @@ export class Gateway implements Needs {
     return this.#control ? this.#control.admit(route, askedAbout(who), until) : route;
   }
 
-  withToken(who: Visitor, route: Route, until: Until, refused?: string): Route | Promise<Route | Denial> {
+  withToken(who: TokenOrigin, route: Route, until: Until, refused?: string): Route | Promise<Route | Denial> {
     return this.tokens && route.account ? this.tokens.withToken(who, route, until, refused) : route;
   }
 

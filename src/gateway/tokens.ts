@@ -7,9 +7,12 @@ import { quote } from "../base/quote";
 import type { Until } from "../base/until";
 import type { OauthProvider, OauthSettings } from "../config/oauthsettings";
 import type { Emit } from "../log/events";
-import { Vault, type VaultAnswer, type VaultMemory } from "../oauth/vault";
+import { type NoToken, Vault, type VaultMemory } from "../oauth/vault";
 import { replies } from "../protocol/replies";
 import { type Denial, denial, type Route, type Visitor } from "../session/needs";
+
+/** Who logs in, for the log. */
+export type TokenOrigin = Pick<Visitor, "id" | "clientAddress">;
 
 /** The logins with tokens of one service. */
 export class TokenLogins implements Accounts {
@@ -39,7 +42,7 @@ export class TokenLogins implements Accounts {
   }
 
   /** As `Needs.withToken`. */
-  async withToken(who: Visitor, route: Route, until: Until, refused?: string): Promise<Route | Denial> {
+  async withToken(who: TokenOrigin, route: Route, until: Until, refused?: string): Promise<Route | Denial> {
     const { account, secret } = route;
     const provider = this.#providerNamed(account?.provider);
     // A client that has brought a token of its own needs no other.
@@ -61,11 +64,19 @@ export class TokenLogins implements Accounts {
     return { ...route, secret: { kind: "token", mechanism, token }, way: mechanism, account: { ...account, issued } };
   }
 
+  /** Why the account of a route can't log in, whatever the password is; null: it can, as far as the store says. */
+  async standing({ account }: Route): Promise<Denial | null> {
+    const provider = this.#providerNamed(account?.provider);
+    if (!account || !provider) return null;
+    const found = await this.vault.authorized(account.name, provider.name);
+    return "fault" in found ? this.#denialOf(found, account.name, provider) : null;
+  }
+
   #providerNamed(name: string | undefined): OauthProvider | undefined {
     return this.vault.settings.providers.find((one) => one.name === name);
   }
 
-  #denialOf({ fault, why }: VaultAnswer & { kind: "none" }, account: string, { name }: OauthProvider): Denial {
+  #denialOf({ fault, why }: NoToken, account: string, { name }: OauthProvider): Denial {
     const { file, store } = this.vault.settings;
     const authorize = `pop3.proxy --oauth ${file} --authorize ${quote(account)}`;
     switch (fault) {

@@ -70,11 +70,14 @@ export type VaultAnswer =
       /** Why it could not be stored. */
       readonly unstored?: string;
     }
-  | {
-      readonly kind: "none";
-      readonly fault: "unauthorized" | "password" | "expired" | "refused" | "unavailable" | "store" | "busy";
-      readonly why: string;
-    };
+  | NoToken;
+
+/** Why there is no token. */
+export interface NoToken {
+  readonly kind: "none";
+  readonly fault: "unauthorized" | "password" | "expired" | "refused" | "unavailable" | "store" | "busy";
+  readonly why: string;
+}
 
 /** The tokens of one service. */
 export class Vault {
@@ -106,16 +109,8 @@ export class Vault {
    */
   async token(login: OauthLogin, until: Until): Promise<VaultAnswer> {
     const account = accountName(login.account);
-    let record: AccountRecord | null;
-    try {
-      record = await this.store.read(account);
-    } catch (thrown) {
-      return { kind: "none", fault: "store", why: (thrown as Error).message };
-    }
-    if (!record || record.provider !== login.provider) {
-      const why = record ? `it is authorized with the provider ${record.provider}` : "it was never authorized";
-      return { kind: "none", fault: "unauthorized", why };
-    }
+    const record = await this.authorized(account, login.provider);
+    if ("fault" in record) return record;
     const { salt } = record;
     const hash = this.#hashOf(account, salt, login.password);
     const id = JSON.stringify([this.settings.store, account]);
@@ -131,6 +126,19 @@ export class Vault {
     const flight = `${id} ${hash.toString("base64")} ${refused}`;
     const running = this.memory.flights.get(flight) ?? this.#begin(flight, id, { ...login, account }, record, hash);
     return orUntil(running, until);
+  }
+
+  /** The record of an account, or why it can't log in. @param provider the name of its provider */
+  async authorized(account: string, provider: string): Promise<AccountRecord | NoToken> {
+    let record: AccountRecord | null;
+    try {
+      record = await this.store.read(account);
+    } catch (thrown) {
+      return { kind: "none", fault: "store", why: (thrown as Error).message };
+    }
+    if (record?.provider === provider) return record;
+    const why = record ? `it is authorized with the provider ${record.provider}` : "it was never authorized";
+    return { kind: "none", fault: "unauthorized", why };
   }
 
   #begin(flight: string, id: string, login: OauthLogin, record: AccountRecord, hash: Buffer): Promise<VaultAnswer> {

@@ -11,6 +11,7 @@ import { parseCommandLine } from "../../src/config/commandline";
 import type { Settings } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
 import { Memory } from "../../src/gateway/memory";
+import { PASSWORD, stage } from "../oauth/stage";
 import { startScripted } from "../stage/accepting";
 import { scratch, script } from "../stage/acp";
 import { connectGreeted, welcome } from "../stage/dialogue";
@@ -272,4 +273,23 @@ test("the service and the listener that are meant", LIMITS, async (t) => {
     await of("--listener", "out"),
     /^before the login: the client must say STLS$[\s\S]*^server: 127\.0\.0\.3:110 in clear/m,
   );
+});
+
+test("an account of --oauth: its provider, its state in the store, and with --ask its token", LIMITS, async (t) => {
+  const { file, authorize } = await stage(t);
+  const argv = ["-D", "--oauth", file, "--as", "Joe@example.org"];
+  const never = await checked(argv);
+  assert.equal(never.status, 77, never.said);
+  assert.match(never.said, /^server: 127\.0\.0\.1:\d+ in clear, by provider fake of \S+oauth\.toml$/m);
+  assert.match(never.said, /^result: refused: code=oauth-unauthorized: .*--authorize Joe@example\.org/m);
+  await authorize();
+  const known = await checked(argv);
+  assert.equal(known.status, 0, known.said);
+  assert.match(known.said, /^token: the account is authorized; --ask gets its token$/m);
+  const asked = await checked([...argv, "--ask"], `${PASSWORD}\n`);
+  assert.match(asked.said, /^token: there is one$[\s\S]*^result: permitted$/m);
+  assert.doesNotMatch(asked.said, /access-|refresh-/);
+  const wrong = await checked([...argv, "--ask"], "wrong\n");
+  assert.equal(wrong.status, 77);
+  assert.match(wrong.said, /^result: refused: code=oauth-password: wrong gateway password/m);
 });

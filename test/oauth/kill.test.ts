@@ -30,7 +30,7 @@ const script = (settings: unknown) => `
     .then((answer) => console.log(JSON.stringify(answer)));
   setInterval(() => {}, 1000);`;
 
-test("kill -9 at random moments of a refresh with rotation never loses the account", async (t) => {
+test("B28: kill -9 at random moments of a refresh with rotation never loses the account", async (t) => {
   const { settings, provider, authorize } = await stage(t);
   const random = randomFor("moments of kill -9");
   const rounds = LONG ? 200 : 4;

@@ -150,7 +150,7 @@ test("a client that brings a token of its own uses that", async (t) => {
   client.destroy();
 });
 
-test("a wrong password is delayed as any other, and guesses are counted", async (t) => {
+test("L11: a wrong password is delayed as any other, and guesses are counted", async (t) => {
   const [gateway, { authorize, provider }] = await gate(t, { limits: { refusal: 300, refusalMost: 600 } });
   await authorize(ACCOUNT, alive(provider));
   const began = performance.now();

@@ -16,7 +16,7 @@ test("the password opens the tokens, and nothing else does", async () => {
   }
 });
 
-test("tokens are bound to their account and their provider, and to each octet", async () => {
+test("B29: tokens are bound to their account and their provider, and to each octet", async () => {
   const key = await newKey("secret");
   const record = seal(state, key, tokens);
   const flip = (text: string, at: number) => {

@@ -43,7 +43,7 @@ test("the case of ASCII letters does not count, that of others does", async (t) 
   assert.equal(await store.read("jos\xc9@example.org"), null);
 });
 
-test("a file that has the name of another account is refused, and so is a damaged one", async (t) => {
+test("B29: a file that has the name of another account is refused, and so is a damaged one", async (t) => {
   const store = new Store(scratch(t));
   await put(store, "joe@example.org");
   const [file = ""] = readdirSync(store.folder);
@@ -106,7 +106,7 @@ function smallDisk(t: TestContext): string | null {
   return folder;
 }
 
-test("a full disk is found out before the provider is asked, and what was reserved is enough", async (t) => {
+test("B29: a full disk is found out before the provider is asked, and what was reserved is enough", async (t) => {
   const folder = smallDisk(t);
   if (folder === null) return t.skip("needs the right to mount a tmpfs");
   const store = new Store(folder);

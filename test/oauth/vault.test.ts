@@ -33,7 +33,7 @@ function contents({ store }: Stage): string[] {
   return readdirSync(store.folder).map((name) => readFileSync(join(store.folder, name), "utf8"));
 }
 
-test("50 logins of one account at the moment of expiry cause one refresh", async (t) => {
+test("B28: 50 logins of one account at the moment of expiry cause one refresh", async (t) => {
   const [vault, { provider, authorize }] = await opened(t);
   await authorize();
   const answers = await Promise.all(Array.from({ length: 50 }, () => login(vault)));
@@ -45,7 +45,7 @@ test("50 logins of one account at the moment of expiry cause one refresh", async
   assert.equal(provider.asked.length, 1, "a token that is alive is used");
 });
 
-test("several processes with one store refresh once, and each refresh token is used once", async (t) => {
+test("B28: several processes with one store refresh once, and each refresh token is used once", async (t) => {
   const on = await stage(t);
   await on.authorize();
   const vaults = Array.from({ length: 4 }, () => new Vault(on.settings, newMemory()));
@@ -67,7 +67,7 @@ test("an access token that is stored and alive needs neither provider nor renewa
   assert.equal(provider.asked.length, 0);
 });
 
-test("1,000 wrong passwords harm nothing, and cost no key each once the password has been right", async (t) => {
+test("L11: 1,000 wrong passwords harm nothing, and cost no key each once the password has been right", async (t) => {
   const [vault, on] = await opened(t);
   await on.authorize(ACCOUNT, { token: "stored", until: Date.now() + 600_000 });
   const before = contents(on);
