@@ -12,6 +12,7 @@ import type { Failure } from "../protocol/failure";
 import type { LineEnd } from "../protocol/multiline";
 import { startReading, stopReading } from "./afterreset";
 import type { ReadBuffers, Receiver } from "./buffers";
+import { InputBuffer } from "./inputbuffer";
 
 /** A line as `line` gives it; null at the end of input. */
 export type InputLine = string | null | typeof OVERLONG;
@@ -19,16 +20,12 @@ export type InputLine = string | null | typeof OVERLONG;
 /** What `line` gives for a line that is longer than the limit. The line stays in the buffer, for `skipLine`. */
 export const OVERLONG = Symbol("a line longer than its limit");
 
-/** How many octets are kept before reading stops. A chunk may go beyond it. */
-const BOUND = 16 * 1024;
-
 /**
  * How many lines are taken before all other connections have their turn. A chunk may have thousands of commands, each of
  * which is answered without a wait: five clients that sent such chunks held all others up for several seconds.
  */
 const TURN = 32;
 
-const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -42,7 +39,7 @@ function receive(this: Read, chunk: Buffer): void {
 }
 
 /** A read buffer over a stream. */
-export class Reader implements Receiver {
+export class Reader extends InputBuffer implements Receiver {
   /** Called with each line that is taken. */
   onLine: ((line: string) => void) | null = null;
   /** How the line that was taken last ended. */
@@ -54,17 +51,8 @@ export class Reader implements Receiver {
   /** Gets each chunk at once; a chunk from `buffers` is valid until the next read only. */
   sink: ((chunk: Buffer) => void) | null = null;
 
-  /** The octets that have arrived, from `#start` on. */
-  #octets: Buffer = NOTHING;
-  #start = 0;
-  /** Where the line began that was taken last, if it is still there; -1: it is not. */
-  #lineStart = -1;
-  /** Whether the octets are in memory that the next read overwrites. */
-  #borrowed = false;
-  /** Up to where there is no LF. */
-  #searched = 0;
   /** How many lines were taken since other connections had their turn. */
-  #taken = 0;
+  #lines = 0;
   #ended = false;
   #closed = false;
   #paused = false;
@@ -77,6 +65,7 @@ export class Reader implements Receiver {
 
   /** @param buffers where the stream's `onread` option delivers; null: the stream emits its chunks */
   constructor(stream: Duplex, buffers: ReadBuffers | null) {
+    super();
     this.#stream = stream;
     this.#buffers = buffers;
     if (buffers) buffers.receiver = this;
@@ -105,24 +94,9 @@ export class Reader implements Receiver {
     this.#listen(stream);
   }
 
-  /** How many octets are in the buffer. */
-  get pending(): number {
-    return this.#octets.length - this.#start;
-  }
-
-  /** Whether the buffer is full, so that more octets may wait with the system. */
-  get full(): boolean {
-    return this.pending > BOUND;
-  }
-
   /** Whether no octets will arrive any more. */
   get ended(): boolean {
     return this.#ended;
-  }
-
-  /** All octets of the buffer, as latin1, without taking them. */
-  get ahead(): string {
-    return this.#octets.toString("latin1", this.#start);
   }
 
   /** Waits until there are octets. @returns false: the input has ended without any @throws Failure */
@@ -136,7 +110,7 @@ export class Reader implements Receiver {
    * @throws Failure
    */
   startsWith(octets: string): boolean | Promise<boolean> {
-    const there = this.#octets.toString("latin1", this.#start, this.#start + octets.length);
+    const there = this.octets.toString("latin1", this.start, this.start + octets.length);
     if (there === octets) return true;
     if (!octets.startsWith(there)) return false;
     return this.#arrival().then((arrived) => arrived && this.startsWith(octets));
@@ -157,26 +131,26 @@ export class Reader implements Receiver {
   /** As `line`, without a wait; undefined: there is no line yet, and `onArrival` is called when there may be one. */
   nextLine(limit: number): InputLine | undefined {
     if (this.#failure) throw this.#failure;
-    if (this.#taken >= TURN) {
-      if (this.#taken++ === TURN) setImmediate(() => this.#goOn());
+    if (this.#lines >= TURN) {
+      if (this.#lines++ === TURN) setImmediate(() => this.#goOn());
       return undefined;
     }
-    const octets = this.#octets;
-    const start = this.#start;
+    const octets = this.octets;
+    const start = this.start;
     if (start === octets.length) return this.#ended ? null : undefined;
-    const at = octets.indexOf(LF, this.#searched);
+    const at = octets.indexOf(LF, this.searched);
     if (at >= 0 ? at - start >= limit : octets.length - start >= limit) return OVERLONG;
     if (at < 0) {
-      this.#searched = octets.length;
+      this.searched = octets.length;
       return this.#ended ? null : undefined;
     }
-    this.#taken++;
+    this.#lines++;
     const crlf = at > start && octets[at - 1] === CR;
     const line = octets.toString("latin1", start, crlf ? at - 1 : at);
     this.lineEnd = crlf ? "\r\n" : "\n";
     this.lineOctets = at + 1 - start;
-    this.#skip(this.lineOctets);
-    this.#lineStart = start;
+    this.skip(this.lineOctets);
+    this.lineStart = start;
     this.onLine?.(line);
     return line;
   }
@@ -202,7 +176,7 @@ export class Reader implements Receiver {
 
   /** The other connections have had their turn. */
   #goOn(): void {
-    this.#taken = 0;
+    this.#lines = 0;
     this.#wake();
   }
 
@@ -217,8 +191,8 @@ export class Reader implements Receiver {
   /** Drops the rest of an overlong line. @returns false: the input has ended before its end @throws Failure */
   async skipLine(): Promise<boolean> {
     for (;;) {
-      const at = this.#octets.indexOf(LF, this.#start);
-      this.#skip(at < 0 ? this.pending : at + 1 - this.#start);
+      const at = this.octets.indexOf(LF, this.start);
+      this.skip(at < 0 ? this.pending : at + 1 - this.start);
       if (at >= 0) return true;
       // libuv would read up to 32 chunks of a line without an end before it looks at the next connection.
       await nextTurn();
@@ -226,80 +200,15 @@ export class Reader implements Receiver {
     }
   }
 
-  /**
-   * Takes a response that is there in full behind the status line that was taken last, with that line.
-   *
-   * @param find finds its end in octets from an offset on; -1: it is not there in full
-   * @param bound how long it may be, in octets
-   * @returns all as latin1; null: it is not there, or too long
-   */
-  takeWhole(find: (octets: Buffer, from: number) => number, bound: number): string | null {
-    if (this.#lineStart < 0) return null;
-    const end = find(this.#octets, this.#start);
-    if (end < 0 || end - this.#lineStart > bound) return null;
-    const whole = this.#octets.toString("latin1", this.#lineStart, end);
-    this.#skip(end - this.#start);
-    return whole;
-  }
-
-  /** Takes octets out of the buffer. @param count at most `pending` */
-  take(count: number): Buffer {
-    const view = this.#octets.subarray(this.#start, this.#start + count);
-    const taken = this.#borrowed ? Buffer.from(view) : view;
-    this.#skip(count);
-    return taken;
-  }
-
-  /** Takes all octets out of the buffer. @param before text (latin1) to stand before them */
-  takeAll(before: string): Buffer {
-    const octets = Buffer.allocUnsafe(before.length + this.pending);
-    octets.write(before, "latin1");
-    this.#octets.copy(octets, before.length, this.#start);
-    this.#skip(this.pending);
-    return octets;
-  }
-
-  #skip(count: number): void {
-    this.#start += count;
-    this.#searched = this.#start;
-    this.#lineStart = -1;
-    if (this.#start === this.#octets.length) this.#replace(NOTHING);
-    if (this.#paused && this.pending <= BOUND) this.resume();
-  }
-
-  #replace(octets: Buffer): void {
-    this.#octets = octets;
-    this.#start = 0;
-    this.#searched = 0;
-    this.#lineStart = -1;
-  }
-
   /** Adds a chunk to the buffer. A chunk from `buffers` is copied, since the next read overwrites it. */
   keep(chunk: Buffer): void {
-    this.#borrow(chunk);
-    this.#own();
+    this.borrow(chunk, this.#buffers !== null);
+    this.own();
   }
 
-  /** As `keep`, without the copy: the chunk is used before the next read, or copied then by `#own`. */
-  #borrow(chunk: Buffer): void {
-    const { pending } = this;
-    if (pending > 0) {
-      const searched = this.#searched - this.#start;
-      this.#replace(Buffer.concat([this.#octets.subarray(this.#start), chunk]));
-      this.#searched = searched;
-    } else {
-      this.#replace(chunk);
-      this.#borrowed = this.#buffers !== null;
-    }
-  }
-
-  #own(): void {
-    if (this.#borrowed && this.pending > 0) {
-      const searched = this.#searched - this.#start;
-      this.#replace(Buffer.from(this.#octets.subarray(this.#start)));
-      this.#searched = searched;
-    }
-    this.#borrowed = false;
+  /** Part of InputBuffer: there is space again. */
+  protected taken(): void {
+    if (this.#paused && !this.full) this.resume();
   }
 
   /** Stops reading; what has arrived stays with the system, where a reset does not destroy it. */
@@ -332,7 +241,7 @@ export class Reader implements Receiver {
   close(): void {
     this.#closed = true;
     this.onArrival = null;
-    this.#replace(NOTHING);
+    this.drop();
     this.resume();
   }
 
@@ -342,9 +251,9 @@ export class Reader implements Receiver {
     if (this.sink) {
       this.sink(chunk);
     } else {
-      this.#borrow(chunk);
+      this.borrow(chunk, this.#buffers !== null);
       this.#wake();
-      this.#own();
+      this.own();
       if (this.full) this.pause();
     }
     return !this.#paused;
