@@ -3,7 +3,13 @@
  * with a bounded answer. Redirects are not followed.
  */
 
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SecureContext } from "node:tls";
 import { reasonOf } from "../base/faults";
@@ -126,19 +132,20 @@ export class Requests {
 
   #request({ to, headers }: HttpCall, kept: boolean): ClientRequest {
     const { secure, host, port, socket, path } = to;
-    const common = {
+    const options: RequestOptions & { secureContext?: SecureContext } = {
       host,
       port,
       path,
-      ...(socket !== undefined && { socketPath: socket }),
-      headers: headers as string[],
+      headers,
       maxHeaderSize: ANSWER_BOUND,
       lookup: this.#lookups.lookup,
+      agent: kept && (secure ? this.#secure() : this.#plain()),
     };
-    if (!secure) return httpRequest({ ...common, agent: kept && this.#plain() });
+    if (socket !== undefined) options.socketPath = socket;
+    if (!secure) return httpRequest(options);
     this.#context ??= systemContext();
-    const secured = { ...common, secureContext: this.#context, agent: kept && this.#secure() };
-    return httpsRequest(secured);
+    options.secureContext = this.#context;
+    return httpsRequest(options);
   }
 
   #plain(): HttpAgent {
