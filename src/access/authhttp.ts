@@ -81,12 +81,12 @@ export class AuthHttp implements AccessControl {
     const answer = await memory.requests.ask({ to: settings, headers, timeout: settings.timeout }, until);
     const verdict = answer.kind === "none" ? answer : verdictOf(answer.status, answer.headers);
     const seconds = Math.round(performance.now() - began) / 1000;
-    emit("acpEnded", { status: withoutSecrets(shownVerdict(verdict), secretsOf(route)), seconds }, { session });
+    emit("acpEnded", { status: withoutSecrets(shownVerdict(verdict), this.#secrets(route)), seconds }, { session });
     return verdict;
   }
 
   #obey(verdict: Exclude<AuthVerdict, { kind: "again" }>, route: Route, { session }: AccessRequest): Route | Denial {
-    if (verdict.kind === "denied") return deniedAs(verdict.text, verdict.wait, secretsOf(route));
+    if (verdict.kind === "denied") return this.#denied(verdict.text, verdict.wait, route);
     if (verdict.kind === "none") return failed(verdict.why);
     const to = verdict.kind === "granted" ? routeTo(route, verdict, this.otherwise, "the auth_http service") : null;
     if (verdict.kind === "granted" && to && to.host !== NO_SERVER) {
@@ -94,17 +94,30 @@ export class AuthHttp implements AccessControl {
       return { ...to, user, secret: password === undefined ? to.secret : { kind: "password", password } };
     }
     const misunderstood = verdict.kind === "unusable" ? verdict.why : "OK without Auth-Server, and no default server";
-    this.emit("acpMisunderstood", { misunderstood: withoutSecrets(misunderstood, secretsOf(route)) }, { session });
+    this.emit("acpMisunderstood", { misunderstood: withoutSecrets(misunderstood, this.#secrets(route)) }, { session });
     return { ...denial("acp-answer", "acp", replies.misconfigured), temporary: true };
   }
-}
 
-/** A refusal in the service's words. A response code that they begin with stays, if it is one that clients know. */
-function deniedAs(text: string, wait: number, secrets: readonly string[]): Denial {
-  const own = withKnownCode(`-ERR ${text}`);
-  const reply = text === "" ? replies.accessDenied : responseCode(own) === "" ? cleaned(`-ERR [AUTH] ${text}`) : own;
-  const reason = `acp: ${withoutSecrets(text, secrets)}`;
-  return { ...denial("acp-denied", reason, reply), wait, temporary: isTemporary(reply) };
+  /**
+   * A refusal in the service's words. A response code that they begin with stays, if it is one that clients know. Words
+   * that quote a header of the administrator's, which may be a shared secret, do not reach the client.
+   */
+  #denied(text: string, wait: number, route: Route): Denial {
+    const own = withKnownCode(`-ERR ${text}`);
+    const unfit = text === "" || withoutSecrets(text, this.#keys()) !== text;
+    const reply = unfit ? replies.accessDenied : responseCode(own) === "" ? cleaned(`-ERR [AUTH] ${text}`) : own;
+    const reason = `acp: ${withoutSecrets(text, this.#secrets(route))}`;
+    return { ...denial("acp-denied", reason, reply), wait, temporary: isTemporary(reply) };
+  }
+
+  #keys(): string[] {
+    return this.#settings.headers.map(({ value }) => value);
+  }
+
+  /** What the log must not have. */
+  #secrets(route: Route): string[] {
+    return [...secretsOf(route), ...this.#keys()];
+  }
 }
 
 function failed(why: string): Denial {

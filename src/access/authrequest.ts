@@ -9,8 +9,6 @@ import { withoutZone } from "../protocol/ipaddress";
 import type { Route } from "../session/needs";
 import type { AccessRequest } from "./admission";
 
-type Pairs = [name: string, value: string | number][];
-
 /** Names and values by turns, latin1. */
 export function requestHeaders(
   { host, headers }: Pick<AuthHttpSettings, "host" | "headers">,
@@ -18,20 +16,18 @@ export function requestHeaders(
   about: AccessRequest,
 ): string[] {
   const { secret } = route;
-  const pairs: Pairs = [
-    ["Host", hostHeader({ host })],
-    ["Auth-Method", secret.kind === "token" ? secret.mechanism.toLowerCase() : "plain"],
-    // Whoever has given the password: the user map may give several users one name at the server.
-    ["Auth-User", asNginxEscapes(route.givenUser ?? route.user)],
-    ["Auth-Pass", asNginxEscapes(secret.kind === "token" ? secret.token : secret.password)],
-    ["Auth-Protocol", "pop3"],
-    // A refused login ends the session.
-    ["Auth-Login-Attempt", 1],
-    ...whenceOf(about),
-  ];
-  if (route.selected) pairs.push(["Auth-Server", route.host], ["Auth-Server-Port", route.port]);
-  for (const { name, value } of headers) pairs.push([name, value]);
-  return pairs.flatMap(([name, value]) => [name, String(value)]);
+  const sent = ["Host", hostHeader({ host })];
+  sent.push("Auth-Method", secret.kind === "token" ? secret.mechanism.toLowerCase() : "plain");
+  // Whoever has given the password: the user map may give several users one name at the server.
+  sent.push("Auth-User", asNginxEscapes(route.givenUser ?? route.user));
+  sent.push("Auth-Pass", asNginxEscapes(secret.kind === "token" ? secret.token : secret.password));
+  sent.push("Auth-Protocol", "pop3");
+  // A refused login ends the session.
+  sent.push("Auth-Login-Attempt", "1");
+  addWhence(sent, about);
+  if (route.selected) sent.push("Auth-Server", route.host, "Auth-Server-Port", `${route.port}`);
+  for (const { name, value } of headers) sent.push(name, value);
+  return sent;
 }
 
 /** The value of Host. */
@@ -40,20 +36,18 @@ export function hostHeader({ host }: Pick<AuthHttpSettings, "host">): string {
 }
 
 /** Where the client is, and how it has connected. */
-function whenceOf({ client, clientPort, interface: to, tls, header }: AccessRequest): Pairs {
-  const pairs: Pairs = [];
-  if (client !== "") pairs.push(["Client-IP", withoutZone(client)]);
+function addWhence(sent: string[], { client, clientPort, interface: to, tls, header }: AccessRequest): void {
+  if (client !== "") sent.push("Client-IP", withoutZone(client));
   if (header?.kind === "client") {
-    pairs.push(["Proxy-Protocol-Addr", header.from.address], ["Proxy-Protocol-Port", header.from.port]);
-    pairs.push(["Proxy-Protocol-Server-Addr", header.to.address], ["Proxy-Protocol-Server-Port", header.to.port]);
+    sent.push("Proxy-Protocol-Addr", header.from.address, "Proxy-Protocol-Port", `${header.from.port}`);
+    sent.push("Proxy-Protocol-Server-Addr", header.to.address, "Proxy-Protocol-Server-Port", `${header.to.port}`);
   }
   if (tls) {
-    pairs.push(["Auth-SSL", "on"], ["Auth-SSL-Protocol", asNginxEscapes(tls.version)]);
-    if (tls.cipher !== "") pairs.push(["Auth-SSL-Cipher", asNginxEscapes(tls.cipher)]);
+    sent.push("Auth-SSL", "on", "Auth-SSL-Protocol", asNginxEscapes(tls.version));
+    if (tls.cipher !== "") sent.push("Auth-SSL-Cipher", asNginxEscapes(tls.cipher));
   }
-  if (to.port) pairs.push(["Auth-Port", to.port]);
-  if (clientPort) pairs.push(["Client-Port", clientPort]);
-  return pairs;
+  if (to.port) sent.push("Auth-Port", `${to.port}`);
+  if (clientPort) sent.push("Client-Port", `${clientPort}`);
 }
 
 /** As nginx escapes, and DEL, which Node sends in no header. Octets beyond ASCII stay as they are. */

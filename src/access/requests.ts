@@ -3,7 +3,13 @@
  * with a bounded answer. Redirects are not followed.
  */
 
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SecureContext } from "node:tls";
 import { reasonOf } from "../base/faults";
@@ -28,7 +34,7 @@ export interface HttpCall {
   readonly to: AuthHttpUrl;
   /** Names and values by turns, latin1, as they are sent. */
   readonly headers: readonly string[];
-  /** For the connection and the whole answer, in milliseconds. */
+  /** For all of it: the wait for others, the connection and the whole answer; in milliseconds. */
   readonly timeout: number;
 }
 
@@ -41,6 +47,8 @@ export type HttpAnswer =
       readonly headers: readonly string[];
     }
   | { readonly kind: "none"; readonly why: string };
+
+const LATE: HttpAnswer = { kind: "none", why: "no answer in time" };
 
 /** A service has closed a kept connection while the request was on its way. */
 const STALE = new Set(["ECONNRESET", "EPIPE"]);
@@ -60,9 +68,11 @@ export class Requests {
    * @throws the reason of `until`
    */
   async ask(call: HttpCall, until: Until): Promise<HttpAnswer> {
+    // With what it waits for others, so that a service which hangs keeps nobody longer than one request may take.
+    const ends = performance.now() + call.timeout;
     const give = await this.#slots.take(until);
     try {
-      const ends = performance.now() + call.timeout;
+      if (performance.now() >= ends) return LATE;
       const first = await this.#ask(call, ends, true, until);
       return first === "stale" ? ((await this.#ask(call, ends, false, until)) as HttpAnswer) : first;
     } finally {
@@ -101,7 +111,7 @@ export class Requests {
         request.destroy();
         reject(until.reason);
       };
-      const timer = setTimeout(none, Math.max(0, ends - performance.now()), "no answer in time");
+      const timer = setTimeout(settle, Math.max(0, ends - performance.now()), LATE);
       until.addEventListener("abort", aborted);
       request.on("error", (fault: NodeJS.ErrnoException) => {
         if (kept && !answered && request.reusedSocket && STALE.has(fault.code ?? "")) settle("stale");
@@ -122,19 +132,20 @@ export class Requests {
 
   #request({ to, headers }: HttpCall, kept: boolean): ClientRequest {
     const { secure, host, port, socket, path } = to;
-    const common = {
+    const options: RequestOptions & { secureContext?: SecureContext } = {
       host,
       port,
       path,
-      ...(socket !== undefined && { socketPath: socket }),
-      headers: headers as string[],
+      headers,
       maxHeaderSize: ANSWER_BOUND,
       lookup: this.#lookups.lookup,
+      agent: kept && (secure ? this.#secure() : this.#plain()),
     };
-    if (!secure) return httpRequest({ ...common, agent: kept && this.#plain() });
+    if (socket !== undefined) options.socketPath = socket;
+    if (!secure) return httpRequest(options);
     this.#context ??= systemContext();
-    const secured = { ...common, secureContext: this.#context, agent: kept && this.#secure() };
-    return httpsRequest(secured);
+    options.secureContext = this.#context;
+    return httpsRequest(options);
   }
 
   #plain(): HttpAgent {

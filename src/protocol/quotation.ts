@@ -10,7 +10,8 @@
  * away.
  */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  const quoted = secrets.some((secret) => quotes(text, secret));
+  const plain = unescaped(text);
+  const quoted = secrets.some((secret) => quotes(text, secret) || (plain !== text && quotes(plain, secret)));
   return quoted ? `(${text.length} octets with a password in them)` : text;
 }
 
@@ -33,6 +34,11 @@ const OPENING = /["'`(<[{]$/;
 const CLOSING = /^["'`)>\]}]/;
 const NAMED = /[:=] ?$/;
 const END = /^(?:[\s.,;!]|$)/;
+
+/** Without the escapes of HTTP, in which an auth_http service has got the password. */
+function unescaped(text: string): string {
+  return text.replace(/%([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
 
 /** Whether the text has the secret in it, or ends in its beginning: long lines are cut, and the end of input cuts others. */
 function quotes(text: string, secret: string): boolean {

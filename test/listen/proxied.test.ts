@@ -1,59 +1,15 @@
-/**
- * Listeners whose clients come behind a load balancer: the PROXY header before all else, and the client's address from
- * it everywhere.
- */
+/** Listeners whose clients come behind a load balancer: the PROXY header before all else. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseCidr } from "../../src/base/cidr";
-import type { TlsMode } from "../../src/config/settings";
-import { writeProxyHeader } from "../../src/protocol/proxyheader";
 import { HEADERS, known } from "../protocol/proxyheaders";
-import { startScripted } from "../stage/accepting";
-import { scratch, script } from "../stage/acp";
 import { startDemo } from "../stage/demo";
-import { logIn, quit, secure } from "../stage/dialogue";
-import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
-import { CERT_FILE, cert, KEY_FILE } from "../stage/localhost";
+import { quit, secure } from "../stage/dialogue";
+import { cert } from "../stage/localhost";
 import { Peer } from "../stage/peer";
 import { until } from "../stage/waiting";
-
-const GREETING = "+OK POP3 server ready\r\n";
-
-/** The senders of headers in these tests. */
-const NEAR = [parseCidr("127.0.0.0/8")].flatMap((block) => block ?? []);
-
-interface Wanted extends Wishes {
-  readonly mode?: TlsMode;
-  readonly within?: number;
-}
-
-/** A gateway that expects headers. */
-function behind(t: TestContext, server: number, { mode = "none", within = 5000, ...wishes }: Wanted = {}) {
-  return startGateway(
-    server,
-    {
-      listen: [{ host: "127.0.0.1", port: 0, tls: mode, proxy: true }],
-      proxyFrom: NEAR,
-      ...(mode !== "none" && { tlsCerts: [CERT_FILE], tlsKeys: [KEY_FILE], serverTls: "none" as const }),
-      ...wishes,
-      limits: { ...wishes.limits, proxyHeader: within },
-    },
-    { t },
-  );
-}
-
-const headerOf = (address: string, port = 4321, to = "192.0.2.8") =>
-  writeProxyHeader(1, { from: { address, port }, to: { address: to, port: 110 }, tls: null });
-
-const SECURE = writeProxyHeader(2, {
-  from: { address: "192.0.2.7", port: 4321 },
-  to: { address: "192.0.2.8", port: 995 },
-  tls: { version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" },
-});
+import { behind, GREETING, greeted, headerOf } from "./behind";
 
 /** Sends octets in segments of this size. */
 async function sent(peer: Peer, octets: Buffer, size: number): Promise<void> {
@@ -62,14 +18,6 @@ async function sent(peer: Peer, octets: Buffer, size: number): Promise<void> {
     // A turn of the event loop for each segment, so that the gateway reads it alone.
     if (size < octets.length) await new Promise(setImmediate);
   }
-}
-
-/** A client behind a header, greeted. */
-async function greeted(gateway: TestGateway, header: Buffer, t: TestContext): Promise<Peer> {
-  const client = await Peer.connect(gateway.port, t);
-  await client.write(header);
-  await client.expect(GREETING);
-  return client;
 }
 
 test("I13: every known header in three segmentations, and the client's first words behind it", async (t) => {
@@ -225,106 +173,6 @@ test("B6: checks of the load balancer, which speaks for itself, are not in the l
   await check.write(known("haproxy-check-v2-local"));
   check.end();
   assert.equal((await secured.logged("close")).level, "debug");
-  // A login is one, whoever does not know its client.
-  const user = await greeted(gateway, known("haproxy-v1-unix-client").subarray(0, 15), t);
-  await logIn(user, "joe", "demo");
-  await quit(user);
-  const login = await gateway.logged("login");
-  assert.deepEqual([login.level, login.fields.client], ["info", "127.0.0.1"]);
-  await until(() => gateway.log.some(({ event, level }) => event === "close" && level === "info"));
-});
-
-test("the client's address is the header's everywhere, and the socket's nowhere", async (t) => {
-  const folder = join(scratch(t), "log");
-  mkdirSync(folder);
-  const answers = join(scratch(t), "answers");
-  const server = await startScripted(t, async (peer) => {
-    await peer.say("+OK [XCLIENT] ready");
-    for (;;) {
-      await peer.line();
-      await peer.say("+OK");
-    }
-  });
-  const acp = script(t, `env | grep ^PROXY_ >>${answers}`, "exit 0");
-  const wishes = { acp, clientLog: folder, xclient: true, limits: { perClient: 1 } };
-  const gateway = await behind(t, server.port, wishes);
-  const header = writeProxyHeader(2, {
-    from: { address: "2001:db8::7", port: 4321 },
-    to: { address: "2001:db8::8", port: 995 },
-    tls: { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256" },
-  });
-  const client = await greeted(gateway, header, t);
-  await logIn(client, "joe", "secret");
-  assert.match(readFileSync(answers, "utf8"), /^PROXY_CLIENT=2001:db8::7$/m);
-  assert.match(readFileSync(answers, "utf8"), /^PROXY_INTERFACE=2001:db8::8$/m);
-  assert.match(readFileSync(answers, "utf8"), /^PROXY_PORT=995$/m);
-  assert.deepEqual(readdirSync(folder), ["2001:db8::7"]);
-  assert.match(readFileSync(join(folder, "2001:db8::7"), "utf8"), /^\d+ 2001:db8::7 joe /);
-  const [behindIt] = server.peers as [Peer];
-  const xclient =
-    /^XCLIENT ADDR=2001:db8::7 PORT=4321 DESTADDR=2001:db8::8 DESTPORT=995 SESSION=\S+ CLIENT-TRANSPORT=TLS\r\n/;
-  assert.match(behindIt.clear, xclient);
-  // R5: another client behind the same sender is not the same client; one of the same network is.
-  const other = await greeted(gateway, headerOf("198.51.100.1"), t);
-  const neighbour = await Peer.connect(gateway.port, t);
-  await neighbour.write(headerOf("2001:db8::9"));
-  await neighbour.expect("-ERR [SYS/TEMP] too many sessions from your address\r\n");
-  await quit(client);
-  await quit(other);
-  await gateway.ended(2);
-  const [connect] = gateway.log.filter(({ event }) => event === "connect");
-  assert.deepEqual(
-    [connect?.fields.client, connect?.fields.port, connect?.fields.interface, connect?.fields.tls],
-    ["2001:db8::7", 4321, "2001:db8::8", "TLSv1.3"],
-  );
-  const said = gateway.said().replace(/.* listen .*\n|server=\S+|address=\S+/g, "");
-  assert.doesNotMatch(
-    said + behindIt.clear + readFileSync(answers, "utf8").replace(/^PROXY_SERVER=.*$/m, ""),
-    /127\.0\.0\./,
-  );
-});
-
-test("R5: refused logins delay the client of the header alone", async (t) => {
-  const { port } = await startDemo(t);
-  const gateway = await behind(t, port, { limits: { refusal: 60_000, refusalMost: 60_000 } });
-  const guess = async (address: string, password: string): Promise<Peer> => {
-    const client = await greeted(gateway, headerOf(address), t);
-    await client.say("USER joe", `PASS ${password}`);
-    await client.expect("+OK password required\r\n");
-    return client;
-  };
-  await guess("192.0.2.7", "wrong");
-  await gateway.logged("denied");
-  const other = await guess("192.0.2.8", "demo");
-  assert.match(await other.line(), /^\+OK/);
-  await quit(other);
-});
-
-test("a leg that speaks TLS to the load balancer needs no STLS", async (t) => {
-  const { port } = await startDemo(t);
-  const gateway = await behind(t, port, { mode: "starttls" });
-  const safe = await greeted(gateway, SECURE, t);
-  await safe.say("CAPA");
-  const lines = (await safe.upTo("\r\n.\r\n")).split("\r\n");
-  assert.ok(lines.includes("USER") && !lines.includes("STLS"), lines.join());
-  assert.equal(await safe.ask("STLS"), "-ERR unsupported command");
-  await logIn(safe, "joe", "demo");
-  await quit(safe);
-  assert.equal((await gateway.logged("login")).fields.tls, "TLSv1.3");
-  // HAProxy sends the field for clients in clear, too: without its bit 0x01 it says nothing.
-  const plain = known("haproxy-v2-ssl-plain-client");
-  const clear = await greeted(gateway, plain.subarray(0, plain.length - 3), t);
-  assert.equal(await clear.ask("USER joe"), "-ERR [SYS/PERM] use STLS first");
-  await clear.say("CAPA");
-  assert.match(await clear.upTo("\r\n.\r\n"), /^STLS\r$/m);
-});
-
-test("S4: where the client has connected to is the gateway itself, too", async (t) => {
-  const gateway = await behind(t, 1, { server: null, select: true, servers: "192.0.2.*" });
-  const client = await greeted(gateway, headerOf("192.0.2.7"), t);
-  await client.say("USER joe@192.0.2.8", "PASS p");
-  const { fields } = await gateway.logged("denied");
-  assert.equal(fields.code, "own-address");
 });
 
 test("R4: more connections that wait for a header than sessions displace the oldest", async (t) => {

@@ -2,17 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { writeProxyHeader } from "../../src/protocol/proxyheader";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, logInAnew, quit } from "../stage/dialogue";
 import { configFile, hangUp, startFrom } from "../stage/fromfile";
 import { Peer } from "../stage/peer";
 import { freePort } from "../stage/ports";
+import { headerOf } from "./behind";
 
 const LIMITS = { timeout: 120_000 };
-
-const headerOf = (address: string) =>
-  writeProxyHeader(1, { from: { address, port: 4321 }, to: { address: "192.0.2.8", port: 110 }, tls: null });
 
 test(
   "R8: each service has its own senders, and a reload changes them and /proxy where a listener stays open",

@@ -12,6 +12,9 @@ test("a text that quotes a password is withheld, whole or cut, of the gateway it
     assert.ok(!shown(text, "s3cr3t"), text);
     assert.ok(!shown(text, "other", "s3cr3t"), text);
   }
+  assert.ok(!shown("no such login joe:s%203%25t", "s 3%t"));
+  assert.ok(!shown("no such login joe:s%c3%a9", "s\xc3\xa9"));
+  assert.ok(shown("100% of s%203", "s 3%t"));
   assert.equal(withoutSecrets("-ERR s3cr3t", ["s3cr3t", ""]), "(11 octets with a password in them)");
 });
 

@@ -24,6 +24,7 @@ import {
   letIn,
   logins,
   masters,
+  oneMail,
   scripted,
   session,
   startSshGateway,
@@ -89,8 +90,7 @@ test("many sessions that begin together log in once, and so do more of them", { 
 });
 
 test("a way to the host through another program outlives the session that has logged in", { skip }, async (t) => {
-  const { accepting, port } = await scripted(t);
-  const sshd = await letIn(t);
+  const { sshd, accepting, port } = await scripted(t);
   const proxy = `ProxyCommand socat - TCP:127.0.0.1:${sshd.port}`;
   put(
     join(sshd.home, ".ssh/config"),
@@ -107,8 +107,7 @@ test("a way to the host through another program outlives the session that has lo
 });
 
 test("a client that selects more servers than are forwarded at a time", { skip }, async (t) => {
-  const { port } = await startDovecot(t, plain.slice(0, 1));
-  const sshd = await letIn(t);
+  const { sshd, port } = await oneMail(t);
   const argv = ["--ssh", HOST, "-e", "-s", "127.0.0.1:*"];
   const gateway = await startSshGateway(t, sshd, argv, { faults: /connect failed: Connection refused/ });
   const served = () => session(gateway, t, `${user}@127.0.0.1:${port}`);
@@ -127,8 +126,7 @@ test("a client that selects more servers than are forwarded at a time", { skip }
 });
 
 test("one session on standard input and output, as for inetd, has a login of its own", { skip }, async (t) => {
-  const { port } = await startDovecot(t, plain.slice(0, 1));
-  const sshd = await letIn(t);
+  const { sshd, port } = await oneMail(t);
   const env = environment(sshd, temporary(sshd));
   const child = start(process.execPath, [MAIN, "--ssh", HOST, `127.0.0.1:${port}`], { env, cwd: "/" });
   let heard = "";
@@ -144,8 +142,7 @@ test("one session on standard input and output, as for inetd, has a login of its
 });
 
 test("--check says by which way the server is reached, and leaves nothing", { skip }, async (t) => {
-  const { port } = await startDovecot(t, plain.slice(0, 1));
-  const sshd = await letIn(t);
+  const { sshd, port } = await oneMail(t);
   const { code, stdout } = await check(sshd, ["--ssh", `tester@${HOST}`, `localhost:${port}`]);
   assert.equal(code, 0, `${stdout}`);
   assert.match(

@@ -6,8 +6,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { drawn, tellDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
-import { startDovecot } from "./dovecot";
-import { plain } from "./mails";
 import { lacking, program, run } from "./programs";
 import { put } from "./scratch";
 import { user } from "./server";
@@ -16,9 +14,9 @@ import {
   check,
   HOST,
   insideMail,
-  letIn,
   logins,
   masters,
+  oneMail,
   scripted,
   session,
   startSshGateway,
@@ -31,8 +29,7 @@ const skip = lacking("dovecot", "fetchmail", "mpop", "openssl", "socat", ...sshd
 tellDraw("faults of ssh");
 
 test("a server that sshd does not permit", { skip }, async (t) => {
-  const { port } = await startDovecot(t, plain.slice(0, 1));
-  const sshd = await letIn(t, `PermitOpen 127.0.0.1:${port}\n`);
+  const { sshd, port } = await oneMail(t, (to) => `PermitOpen 127.0.0.1:${to}\n`);
   const argv = ["--ssh", HOST, "-e", "-s", "127.0.0.1:*"];
   const gateway = await startSshGateway(t, sshd, argv, { faults: /administratively prohibited/ });
   const refused = Array.from({ length: 5 }, (_, index) => session(gateway, t, `joe${index}@127.0.0.1:1`));
@@ -46,8 +43,7 @@ test("a server that sshd does not permit", { skip }, async (t) => {
 test("no login: each session has its answer and its reason, and when it is mended the next one works", {
   skip,
 }, async (t) => {
-  const { port } = await startDovecot(t, plain.slice(0, 1));
-  const sshd = await letIn(t);
+  const { sshd, port } = await oneMail(t);
   const files = ["known_hosts", "authorized_keys", "config"].map((name) => join(sshd.home, ".ssh", name));
   const [hosts, keys, config] = files as [string, string, string];
   const [kind, key] = readFileSync(join(sshd.home, ".ssh/id_ed25519.pub"), "latin1").split(" ");
@@ -87,8 +83,7 @@ test("no login: each session has its answer and its reason, and when it is mende
 test("a login that ends inside a mail: no end of the mail, one reason, and the next session works", {
   skip,
 }, async (t) => {
-  const { accepting, port } = await scripted(t);
-  const sshd = await letIn(t);
+  const { sshd, accepting, port } = await scripted(t);
   const argv = ["--ssh", HOST, `127.0.0.1:${port}`];
   const faults = /code=server-|err via /;
   const gateway = await startSshGateway(t, sshd, argv, { faults });
@@ -117,8 +112,7 @@ test("a login that ends inside a mail: no end of the mail, one reason, and the n
 });
 
 test("a login that hangs is given up, and the next session works", { skip }, async (t) => {
-  const { accepting, port } = await scripted(t);
-  const sshd = await letIn(t);
+  const { sshd, accepting, port } = await scripted(t);
   const argv = ["--ssh", HOST, "-t", "10", `127.0.0.1:${port}`];
   const gateway = await startSshGateway(t, sshd, argv, { faults: /code=server-silent|err via / });
   const client = await insideMail(t, gateway, accepting);
@@ -135,8 +129,7 @@ test("a login that hangs is given up, and the next session works", { skip }, asy
 test("what the gateway leaves: nothing at SIGTERM, the login at SIGHUP, a login that ends by itself at SIGKILL", {
   skip,
 }, async (t) => {
-  const { accepting, port } = await scripted(t);
-  const sshd = await letIn(t);
+  const { sshd, accepting, port } = await scripted(t);
   const argv = ["--ssh", HOST, `127.0.0.1:${port}`];
   const next = () => startSshGateway(t, sshd, argv, { faults: /shutdown|server-closed/ });
   const gateway = await next();

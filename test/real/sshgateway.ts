@@ -12,6 +12,8 @@ import type { Peer } from "../stage/peer";
 import { type GatewayProcess, launch, listening, MAIN, type ProcessOptions } from "../stage/process";
 import { inside } from "../stage/processes";
 import { until } from "../stage/waiting";
+import { startDovecot } from "./dovecot";
+import { plain } from "./mails";
 import { ordinary, run } from "./programs";
 import { folder } from "./scratch";
 import { inspect, password, user } from "./server";
@@ -73,11 +75,18 @@ export function logins({ said }: Sshd): number {
   return said().match(/Accepted publickey/g)?.length ?? 0;
 }
 
-/** A scripted server. */
-export async function scripted(t: TestContext): Promise<{ accepting: Accepting; port: number }> {
+/** A scripted server, and an sshd before it. */
+export async function scripted(t: TestContext): Promise<{ sshd: Sshd; accepting: Accepting; port: number }> {
   const accepting = new Accepting();
   atEnd(t, () => accepting.close());
-  return { accepting, port: await accepting.open() };
+  const port = await accepting.open();
+  return { sshd: await letIn(t), accepting, port };
+}
+
+/** A Dovecot with one mail, and an sshd before it. @param settings of sshd, for the server's port */
+export async function oneMail(t: TestContext, settings = (_port: number) => ""): Promise<{ sshd: Sshd; port: number }> {
+  const { port } = await startDovecot(t, plain.slice(0, 1));
+  return { sshd: await letIn(t, settings(port)), port };
 }
 
 /** A whole session. @returns what answers PASS */
