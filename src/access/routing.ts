@@ -30,7 +30,7 @@ import { loginAt, type MapLine, type UserMap } from "./usermap";
 export function placeOf({ host, port, tls }: ServerAddress, serverTls: TlsMode | undefined): Place {
   const mode = tls ?? serverTls ?? "none";
   const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
-  return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
+  return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode, ownTls: tls };
 }
 
 /** The parts of a login. */
@@ -135,7 +135,12 @@ export class Routing {
 }
 
 /** The route of most logins. */
-function defaultRoute(login: Login, { host, port, tls }: Place, others: readonly Place[], because: string): Route {
+function defaultRoute(
+  login: Login,
+  { host, port, tls, ownTls }: Place,
+  others: readonly Place[],
+  because: string,
+): Route {
   const { proxyUser, proxyPassword, user, secret, mechanism } = login;
   return {
     kind: "route",
@@ -147,6 +152,7 @@ function defaultRoute(login: Login, { host, port, tls }: Place, others: readonly
     host,
     port,
     tls,
+    ownTls,
     others,
     guarded: false,
     selected: false,

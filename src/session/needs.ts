@@ -21,6 +21,8 @@ export interface Place {
   readonly port: number;
   /** How TLS comes into the connection to the server. */
   readonly tls: TlsMode;
+  /** The TLS mode that is written behind the server; undefined: none is. */
+  readonly ownTls?: TlsMode | undefined;
 }
 
 /** The server and the credentials of a login; `user` and `secret` are those for the server. */
