@@ -121,7 +121,7 @@ export class Routing {
   }
 
   /** How a selected server is dialled; null: it is not permitted. */
-  #permitted(server: HostPort): (Place & Pick<Route, "guarded" | "because">) | null {
+  #permitted(server: HostPort): (Place & Pick<Route, "guarded" | "because" | "entry">) | null {
     const { tls } = this.#servers;
     if (!this.#list) {
       // Without a list any public server may be selected, on the ports of POP3.
@@ -130,7 +130,8 @@ export class Routing {
     }
     const placed = (entry: ServerEntry) => placeOf({ ...server, ...(entry.tls && { tls: entry.tls }) }, tls);
     const entry = this.#list.permitting(server.host, (one) => placed(one).port);
-    return entry && { ...placed(entry), guarded: entry.wild, because: `the entry ${showEntry(entry)} of the list` };
+    if (!entry) return null;
+    return { ...placed(entry), entry, guarded: entry.wild, because: `the entry ${showEntry(entry)} of the list` };
   }
 }
 

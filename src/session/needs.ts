@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { HostPort } from "../base/address";
 import type { Until } from "../base/until";
+import type { ServerEntry } from "../config/servers";
 import type { ServerAddress, Service, TlsMode } from "../config/settings";
 import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
@@ -40,6 +41,8 @@ export interface Route extends Place, ProxyLogin {
   readonly guarded: boolean;
   /** What has chosen the server, in words, for the dry run of --check. */
   readonly because: string;
+  /** The entry of the list that permits the server that the client has asked for; absent: none was needed. */
+  readonly entry?: ServerEntry | undefined;
 }
 
 /** The host of a route without a server: access control is to name one. No host has this name. */
