@@ -133,7 +133,6 @@ class ConfigReader {
     const row = ROWS.get(name);
     const wrong = row ? misplaced(name, row, service) : unknown(name, service);
     if (!row || wrong !== null) {
-      // A table is the fault then, not what is in it.
       this.#fault(key, wrong ?? "");
       return;
     }
