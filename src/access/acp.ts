@@ -34,7 +34,7 @@ const ANSWER_BOUND = 4096;
 export class Acp implements AccessControl {
   /**
    * @param memory has the programs of all sessions
-   * @param otherwise the TLS mode for a port that the acp answers, unless that is 995
+   * @param otherwise the TLS mode of --server-tls
    */
   constructor(
     private readonly settings: AcpSettings,

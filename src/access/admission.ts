@@ -63,7 +63,7 @@ interface NamedServer {
  * The route to the server that access control has named. It is the administrator's word: the allow list and the check of
  * addresses do not apply.
  *
- * @param otherwise the TLS mode for a port that is named without one, unless that is 995
+ * @param otherwise the TLS mode of --server-tls
  * @param because who has named it
  */
 export function routeTo(route: Route, named: NamedServer, otherwise: TlsMode, because: string): Route {
@@ -73,9 +73,16 @@ export function routeTo(route: Route, named: NamedServer, otherwise: TlsMode, be
   return { ...route, ...chosen, ...placeNamed(route, named, otherwise), others: [], because };
 }
 
-/** What is not named stays; but a mode has its own port, unless the port is one that an administrator has chosen. */
-function placeNamed(route: Route, { host = route.host, port, tls }: NamedServer, otherwise: TlsMode): Place {
-  if (port === undefined && tls === undefined) return { host, port: route.port, tls: route.tls };
+/**
+ * What is not named stays; but a mode has its own port, unless the port is one that an administrator has chosen. A port
+ * alone is one of the same server, which keeps a mode of its own.
+ */
+function placeNamed(route: Route, { host, port, tls }: NamedServer, otherwise: TlsMode): Place {
+  const to = host ?? route.host;
+  if (port === undefined && tls === undefined) {
+    return { host: to, port: route.port, tls: route.tls, ownTls: route.ownTls };
+  }
   const kept = tls !== undefined && POP3_PORTS.has(route.port) ? null : route.port;
-  return placeOf({ host, port: port ?? kept, ...(tls && { tls }) }, otherwise);
+  const mode = tls ?? (host === undefined ? route.ownTls : undefined);
+  return placeOf({ host: to, port: port ?? kept, ...(mode && { tls: mode }) }, otherwise);
 }

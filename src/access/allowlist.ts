@@ -11,16 +11,17 @@ import type { ServerEntry } from "../config/servers";
 export const POP3_PORTS: ReadonlySet<number> = new Set([POP3_PORT, POP3S_PORT]);
 
 /** An entry that is ready to match. */
-interface Matcher extends ServerEntry {
+interface Matcher {
+  readonly entry: ServerEntry;
   matches(host: string): boolean;
 }
 
 /** The entries of `-s`, ready to match. */
 export class AllowList {
-  readonly #entries: readonly Matcher[];
+  readonly #matchers: readonly Matcher[];
 
   constructor(entries: readonly ServerEntry[]) {
-    this.#entries = entries.map((entry) => ({ ...entry, matches: matcherOf(entry) }));
+    this.#matchers = entries.map((entry) => ({ entry, matches: matcherOf(entry) }));
   }
 
   /**
@@ -33,8 +34,8 @@ export class AllowList {
   permitting(host: string, portFor: (entry: ServerEntry) => number): ServerEntry | null {
     const name = bracketed(host);
     let wild: ServerEntry | null = null;
-    for (const entry of this.#entries) {
-      if ((entry.wild && wild) || !entry.matches(name)) continue;
+    for (const { entry, matches } of this.#matchers) {
+      if ((entry.wild && wild) || !matches(name)) continue;
       const port = portFor(entry);
       if (!POP3_PORTS.has(port) && entry.port !== port && entry.port !== "*") continue;
       if (!entry.wild) return entry;
@@ -45,7 +46,7 @@ export class AllowList {
 
   /** Whether an entry matches an IP address. @param address without brackets */
   lists(address: string): boolean {
-    return this.#entries.some((entry) => entry.matches(bracketed(address)));
+    return this.#matchers.some(({ matches }) => matches(bracketed(address)));
   }
 }
 

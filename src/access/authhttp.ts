@@ -32,7 +32,7 @@ export class AuthHttp implements AccessControl {
   /**
    * @param settings of which the file with headers is read
    * @param memory has the requests of all sessions
-   * @param otherwise the TLS mode for a port that the service answers, unless that is 995
+   * @param otherwise the TLS mode of --server-tls
    * @throws Error in one line, with the file, if it can't be read or used
    */
   constructor(

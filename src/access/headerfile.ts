@@ -1,9 +1,13 @@
 /** The file of --auth-http-header-file: headers, one a line, as `name: value`. */
 
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
-import { inWords } from "../base/faults";
+import type { Stats } from "node:fs";
+import { reasonOf } from "../base/faults";
+import { readRegular } from "../base/regularfile";
 import { httpHeader } from "../config/authhttp";
 import type { HttpHeader } from "../config/settings";
+
+/** The most octets of such a file. */
+const BOUND = 64 * 1024;
 
 /**
  * Reads such a file; empty lines are skipped. It has secrets, so others must not be able to read it.
@@ -24,16 +28,12 @@ export function readHeaders(file: string): readonly HttpHeader[] {
 }
 
 function secretText(file: string): string {
-  let fd: number;
+  const refuseOpen = ({ mode }: Stats) => {
+    if (mode & 0o004) throw new Error("every user can read it: chmod o-r it");
+  };
   try {
-    fd = openSync(file, "r");
+    return readRegular(file, BOUND, refuseOpen).toString();
   } catch (thrown) {
-    throw new Error(inWords(thrown as Error));
-  }
-  try {
-    if (fstatSync(fd).mode & 0o004) throw new Error(`${file}: every user can read it: chmod o-r it`);
-    return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
+    throw new Error(`${file}: ${reasonOf(thrown as Error)}`);
   }
 }

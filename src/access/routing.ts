@@ -30,7 +30,7 @@ import { loginAt, type MapLine, type UserMap } from "./usermap";
 export function placeOf({ host, port, tls }: ServerAddress, serverTls: TlsMode | undefined): Place {
   const mode = tls ?? serverTls ?? "none";
   const to = port ?? (mode === "tls" ? POP3S_PORT : POP3_PORT);
-  return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode };
+  return { host, port: to, tls: to === POP3S_PORT ? "tls" : mode, ownTls: tls };
 }
 
 /** The parts of a login. */
@@ -149,7 +149,7 @@ export class Routing {
   }
 
   /** How a selected server is dialled; null: it is not permitted. */
-  #permitted(server: HostPort): (Place & Pick<Route, "guarded" | "because">) | null {
+  #permitted(server: HostPort): (Place & Pick<Route, "guarded" | "because" | "entry">) | null {
     const { tls } = this.#servers;
     if (!this.#list) {
       // Without a list any public server may be selected, on the ports of POP3.
@@ -158,12 +158,18 @@ export class Routing {
     }
     const placed = (entry: ServerEntry) => placeOf({ ...server, ...(entry.tls && { tls: entry.tls }) }, tls);
     const entry = this.#list.permitting(server.host, (one) => placed(one).port);
-    return entry && { ...placed(entry), guarded: entry.wild, because: `the entry ${showEntry(entry)} of the list` };
+    if (!entry) return null;
+    return { ...placed(entry), entry, guarded: entry.wild, because: `the entry ${showEntry(entry)} of the list` };
   }
 }
 
 /** The route of most logins. */
-function defaultRoute(login: Login, { host, port, tls }: Place, others: readonly Place[], because: string): Route {
+function defaultRoute(
+  login: Login,
+  { host, port, tls, ownTls }: Place,
+  others: readonly Place[],
+  because: string,
+): Route {
   const { proxyUser, proxyPassword, user, secret, mechanism } = login;
   return {
     kind: "route",
@@ -175,6 +181,7 @@ function defaultRoute(login: Login, { host, port, tls }: Place, others: readonly
     host,
     port,
     tls,
+    ownTls,
     others,
     guarded: false,
     selected: false,

@@ -7,12 +7,19 @@ import { type FileHandle, open } from "node:fs/promises";
 import { reasonOf } from "../base/faults";
 import { lowered } from "../base/lowered";
 import { quote } from "../base/quote";
+import { requireRegular, TO_READ } from "../base/regularfile";
 import { serverList } from "../config/places";
 import type { ServerAddress } from "../config/settings";
 import { Patterns } from "./patterns";
 
 /** So many octets are read at a time: a few milliseconds pass until sessions have their turn. */
 const BLOCK = 64 * 1024;
+
+/** The most octets of a map: some two million lines. At a reload the old map and the new one are in memory. */
+const BOUND = 64 * 1024 * 1024;
+
+/** What editors on Windows put before a text in UTF-8. */
+const MARK = "\xef\xbb\xbf";
 
 /** The most octets of a line. */
 const LINE_BOUND = 8192;
@@ -98,7 +105,8 @@ export async function readUserMap(file: string): Promise<UserMap> {
     }
   };
   for await (const text of blocksOf(file)) {
-    for (let from = 0; from < text.length && faults.length < FAULTS; ) {
+    const begin = number === 0 && text.startsWith(MARK) ? MARK.length : 0;
+    for (let from = begin; from < text.length && faults.length < FAULTS; ) {
       const found = text.indexOf("\n", from);
       const to = found < 0 ? text.length : found;
       take(text, from, to);
@@ -113,10 +121,16 @@ export async function readUserMap(file: string): Promise<UserMap> {
 /** The content of a file in blocks of whole lines. @throws Error with the file */
 async function* blocksOf(file: string): AsyncGenerator<string> {
   try {
-    const handle = await open(file, "r");
+    const handle = await open(file, TO_READ);
     try {
-      if (!(await handle.stat()).isFile()) throw new Error("it is not a file");
+      const before = await handle.stat();
+      requireRegular(before, BOUND);
       yield* wholeLines(handle);
+      // Who writes into the file may not have written all of it yet.
+      const { size, mtimeMs } = await handle.stat();
+      if (size !== before.size || mtimeMs !== before.mtimeMs) {
+        throw new Error("it was written while it was read: write another file, and give it this name by mv");
+      }
     } finally {
       await handle.close();
     }

@@ -57,6 +57,8 @@ export class Reload {
   async run(): Promise<void> {
     const { make, acceptor, listener, notify, emit } = this.#terms;
     await this.#serving;
+    // Nobody gets new settings any more.
+    if (listener.closing) return;
     notify.reloading();
     try {
       const settings = this.#source.reread();

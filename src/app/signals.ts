@@ -2,8 +2,9 @@
 
 import { now } from "../base/clock";
 
-/** The least pause between two reloads, in milliseconds, and how many times longer than a reload it is at least. */
+/** The least and the greatest pause between two reloads, in milliseconds, and how many times longer than a reload it is. */
 const PAUSE = 100;
+const LONGEST = 5000;
 const SHARE = 9;
 
 /**
@@ -26,7 +27,7 @@ export function oneByOne(reload: () => Promise<void> | void): () => void {
           pausing = false;
           if (wanted) run();
         },
-        Math.max(PAUSE, SHARE * (now() - began)),
+        Math.min(Math.max(PAUSE, SHARE * (now() - began)), LONGEST),
       );
     };
     const done = reload();

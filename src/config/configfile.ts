@@ -6,14 +6,15 @@
  */
 
 import { dirname } from "node:path";
-import { ElementFault, longName, type OptionRow } from "./optionrows";
+import { faultOfTable, misplaced, ROWS, unknown, withoutValue } from "./filefaults";
+import { ElementFault } from "./optionrows";
 import { type Draft, defaults, type Options } from "./options";
-import { OPTIONS, SERVER } from "./optiontable";
-import { inFileWords, mentioned, nearest } from "./optionwords";
+import { inFileWords, mentioned } from "./optionwords";
+import { isSameListener } from "./places";
 import { serviceOf, settingsWith, UsageFault } from "./rules";
 import type { ServerEntry } from "./servers";
 import type { ListenAddress, Service, Settings } from "./settings";
-import { isTable, type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
+import { isTable, MOST_FAULTS, type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
 import { ConfigFault, FAULTY, trustedText } from "./trustedtext";
 
 /** The options of a configuration file. */
@@ -40,19 +41,20 @@ export type Overlay = Partial<Options>;
 export function readConfiguration(file: string, overlay: Overlay, byRoot: boolean): Configuration {
   const { text, secret } = trustedText(file, byRoot);
   const reader = new ConfigReader(dirname(file), secret);
-  const configuration = reader.read(text, overlay);
-  if (configuration) return configuration;
+  try {
+    const configuration = reader.read(text, overlay);
+    if (configuration) return configuration;
+  } catch (thrown) {
+    if (!(thrown instanceof EnoughFaults)) throw thrown;
+  }
   const inOrder = reader.faults.sort((one, other) => one.line - other.line || one.column - other.column);
-  throw new ConfigFault(
-    inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`),
-    FAULTY,
-  );
+  const lines = inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`);
+  if (lines.length === MOST_FAULTS) lines.push(`${file}: there may be more faults than these ${MOST_FAULTS}`);
+  throw new ConfigFault(lines, FAULTY);
 }
 
-const ROWS: ReadonlyMap<string, OptionRow> = new Map([SERVER, ...OPTIONS].map((row) => [longName(row), row] as const));
-
-/** The keys that a file may have. */
-const KEYS = [...ROWS].filter(([, { scope }]) => scope !== "command").map(([name]) => name);
+/** There are as many faults as are told. */
+class EnoughFaults extends Error {}
 
 /** A service while its values are collected. */
 interface ServiceDraft {
@@ -77,10 +79,10 @@ class ConfigReader {
     this.#secret = secret;
   }
 
-  /** @returns null: there are faults */
+  /** @returns null: there are faults @throws EnoughFaults */
   read(text: string, overlay: Overlay): Configuration | null {
     const { entries, tables, faults } = readToml(text);
-    this.faults.push(...faults);
+    for (const { reason, ...at } of faults) this.#fault(at, reason);
     const top: TomlEntry[] = [];
     const services = new Map<string, ServiceDraft>();
     for (const { path, at } of tables) this.#serviceAt(path, at, services);
@@ -131,7 +133,6 @@ class ConfigReader {
     const row = ROWS.get(name);
     const wrong = row ? misplaced(name, row, service) : unknown(name, service);
     if (!row || wrong !== null) {
-      // A table is the fault then, not what is in it.
       this.#fault(key, wrong ?? "");
       return;
     }
@@ -165,7 +166,8 @@ class ConfigReader {
 
   /** Two listeners at one place. A service may have all of them, or none, which a superserver then passes. */
   #refuseShared(services: ReadonlyMap<string, ServiceDraft>): void {
-    const all: { service: string; address: ListenAddress }[] = [];
+    /** By their ports. */
+    const all = new Map<number, { service: string; address: ListenAddress }[]>();
     const listening = [...services].filter(([, { draft }]) => draft.listen.length > 0).length;
     for (const [name, { draft, at }] of services) {
       const place = this.#places.get(`${name} listen`) ?? at;
@@ -181,12 +183,14 @@ class ConfigReader {
         this.#fault(about, "client-proxy is of no use beside listen: write /proxy behind the port instead");
       }
       for (const address of draft.listen) {
-        const other = all.find((one) => isSameListener(one.address, address));
+        const onPort = all.get(address.port) ?? [];
+        all.set(address.port, onPort);
+        const other = onPort.find((one) => isSameListener(one.address, address));
         if (other) {
           const who = other.service === name ? "another one" : `one of [service.${other.service}]`;
           this.#fault(place, `a listener of [service.${name}] is ${who}: give each its own interface or port`);
         }
-        all.push({ service: name, address });
+        onPort.push({ service: name, address });
       }
     }
   }
@@ -203,48 +207,9 @@ class ConfigReader {
     }
   }
 
+  /** @throws EnoughFaults */
   #fault({ line, column }: TextPlace, reason: string): void {
     this.faults.push({ line, column, reason });
+    if (this.faults.length === MOST_FAULTS) throw new EnoughFaults();
   }
-}
-
-/** Why a table is none of a service; null: it is one. */
-function faultOfTable([table = "", name = "", ...nested]: readonly string[]): string | null {
-  if (table !== "service") {
-    const meant = nearest(table, ["service"]);
-    return `there is no such table${meant ? ": did you mean [service.NAME]?" : "; a service is [service.NAME]"}`;
-  }
-  if (name === "") return "a service has a name: [service.NAME]";
-  if (nested.length > 0) return "there are no tables inside a service";
-  if (/^[A-Za-z0-9-]{1,32}$/.test(name) && !/^(?:none|starttls|tls)$/.test(name)) return null;
-  return "a service's name has letters, digits and -, at most 32, and is no TLS mode";
-}
-
-/** Why a known key can't stand there; null: it can. */
-function misplaced(name: string, { scope }: OptionRow, service: string | null): string | null {
-  if (scope === "command") {
-    const instead = name === "daemon" ? ": a service with listen makes a daemon" : "";
-    return `${name} is for the command line alone${instead}`;
-  }
-  if (scope === "process" && service !== null) return `${name} is for the whole process: put it above the first table`;
-  if (name === "listen" && service === null) return "listen belongs to a service: put it into its [service.NAME]";
-  return null;
-}
-
-function unknown(name: string, service: string | null): string {
-  const meant = nearest(name, service === null ? [...KEYS, "service"] : KEYS);
-  return `there is no such option${meant ? `: did you mean ${meant}?` : "; pop3.proxy --help lists them"}`;
-}
-
-/** What a kind of value says, without a text that it quotes: the place in the file is enough. */
-function withoutValue(message: string): string {
-  return message
-    .replace(/^(?:"(?:[^"\\]|\\.)*"|\S+) is not a server/, "this is not a server")
-    .replace(/^not a server: .*?( \(write.*)?$/, "this is not a server: give host[:port]$1")
-    .replace(/^.*?(?=port 995 always means TLS)/, "");
-}
-
-function isSameListener(one: ListenAddress, other: ListenAddress): boolean {
-  if (one.port !== other.port || one.port === 0) return false;
-  return one.host === other.host || one.host === null || other.host === null;
 }

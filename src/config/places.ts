@@ -1,7 +1,8 @@
 /** The kinds of values that name a place: a server, a listener, clamd, and what is on the way to a server. */
 
+import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
-import { bracketed, isAddress, parseHostPort, parsePort, showHostPort } from "../base/address";
+import { bracketed, isAddress, parseHost, parseHostPort, parsePort, showHostPort } from "../base/address";
 import { quote } from "../base/quote";
 import type { ClamdAddress, ListenAddress, ServerAddress, TlsMode } from "./settings";
 import { refuseClearPop3s, splitMode } from "./tlsmodes";
@@ -48,8 +49,12 @@ export function parseServer(given: string): ServerAddress {
   }
   // What stands before "@" may be a password.
   const wrong = `${quote(given.replace(/[^/]*:[^/]*@/, "***@"))} is not a server`;
-  const url = /^[a-z0-9+.-]+:\/\/(?:[^/@]*@)?([^/]*)/i.exec(given);
-  if (url) throw new Error(`${wrong} but a URL: give host[:port]${url[1] ? `, such as ${quote(url[1])}` : ""}`);
+  const url = /^[a-z0-9+.-]+:\/\/(?:[^/@]*@)?([^/@]*)(.*)/i.exec(given);
+  if (url) {
+    // More "@" behind it: a password has a slash in it.
+    const meant = url[1] && parseHostPort(url[1]) && !url[2]?.includes("@") ? `, such as ${quote(url[1])}` : "";
+    throw new Error(`${wrong} but a URL: give host[:port]${meant}`);
+  }
   if (/\/(?:ssl|stls|pop3s?|starttls|tls)$/i.test(given))
     throw new Error(`${wrong}: behind it may stand /tls, /starttls or /none`);
   if (given.includes("@")) throw new Error(`${wrong}: give host[:port] without a user`);
@@ -64,8 +69,8 @@ const LISTEN = "[interface:]port[/tls|/starttls][/proxy][=server]";
 
 /** `[interface:]port[/tls|/starttls][/proxy][=server,...]`; an IPv6 interface is written in brackets. */
 export const listenAddress: Kind<ListenAddress> = {
-  parse(given) {
-    const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(given) ?? [];
+  parse(text) {
+    const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(text) ?? [];
     const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?(\/proxy)?$/.exec(place);
     if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
     const port = parsePort(parts[3] as string, true);
@@ -73,7 +78,10 @@ export const listenAddress: Kind<ListenAddress> = {
     const tls = parts[4] === "none" ? undefined : (parts[4] as TlsMode | undefined);
     const servers = after === undefined ? undefined : serverList.parse(after);
     const proxy = parts[5] === undefined ? {} : { proxy: true };
-    return { host: parts[1] ?? parts[2] ?? null, port, ...(tls && { tls }), ...proxy, ...(servers && { servers }) };
+    const given = parts[1] ?? parts[2];
+    const host = given === undefined ? null : parseHost(given);
+    if (given !== undefined && host === null) throw new Error(`give ${LISTEN}, an interface as its address or name`);
+    return { host, port, ...(tls && { tls }), ...proxy, ...(servers && { servers }) };
   },
   show({ host, port, tls, proxy, servers }) {
     const before = host === null ? "" : `${bracketed(host)}:`;
@@ -81,6 +89,17 @@ export const listenAddress: Kind<ListenAddress> = {
     return `${before}${port}${tls === undefined || tls === "none" ? "" : `/${tls}`}${proxy ? "/proxy" : ""}${after}`;
   },
 };
+
+/** Whether only one of these listeners can be opened. A name may have an address that is not known here. */
+export function isSameListener(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  return one.host === other.host || isAnyOf(one.host, other.host) || isAnyOf(other.host, one.host);
+}
+
+/** Whether a host of a listener is all interfaces, this one among them. "::" is those of IPv4, too. */
+function isAnyOf(host: string | null, one: string | null): boolean {
+  return host === null || host === "::" || (host === "0.0.0.0" && isIPv4(one ?? ""));
+}
 
 /** A command through which a server is reached: a program, and `%h`, `%p` and `%%` in its arguments. */
 export const command: Kind<readonly string[]> = {

@@ -7,6 +7,7 @@
 /// <reference path="./smol-toml.d.ts" />
 
 import { parse, TomlError } from "smol-toml";
+import { quote } from "../base/quote";
 import { type Extent, statements } from "./tomlstatements";
 
 /** A place in a file; both numbers count from 1. */
@@ -44,6 +45,12 @@ export interface TomlDocument {
   readonly faults: readonly PlacedFault[];
 }
 
+/** The most faults that are told. What stands behind them is not read: a reload must not take long. */
+export const MOST_FAULTS = 100;
+
+/** The most names of a path that are told apart. */
+const DEEPEST = 8;
+
 /**
  * Reads a document. Never throws.
  *
@@ -52,7 +59,10 @@ export interface TomlDocument {
  */
 export function readToml(text: string, lists: readonly string[] = []): TomlDocument {
   const document = new Reading(text, lists);
-  for (const extent of statements(text)) document.read(extent);
+  for (const extent of statements(text)) {
+    if (document.faults.length >= MOST_FAULTS) break;
+    document.read(extent);
+  }
   document.readWhole();
   return document;
 }
@@ -136,7 +146,7 @@ class Reading implements TomlDocument {
   #isNew(path: readonly string[], at: TextPlace): boolean {
     const name = JSON.stringify(path);
     const first = this.#given.get(name);
-    if (first) this.#fault(at, `${path.at(-1)} is in line ${first.line} already: give it once`);
+    if (first) this.#fault(at, `${quote(path.at(-1) ?? "")} is in line ${first.line} already: give it once`);
     else this.#given.set(name, at);
     return !first;
   }
@@ -161,10 +171,11 @@ interface Leaf {
   readonly value: unknown;
 }
 
-/** The values in nested tables; an empty table is a value. */
-function leaves(table: object): Leaf[] {
+/** The values in nested tables; an empty table is a value, and so is one that is nested too deep. */
+function leaves(table: object, depth = 1): Leaf[] {
   return Object.entries(table).flatMap(([key, value]) => {
-    const nested = isTable(value) && Object.keys(value).length > 0 ? leaves(value) : [{ path: [], value }];
+    const inner = isTable(value) && Object.keys(value).length > 0 && depth < DEEPEST;
+    const nested = inner ? leaves(value, depth + 1) : [{ path: [], value }];
     return nested.map((leaf) => ({ path: [key, ...leaf.path], value: leaf.value }));
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Where the statements of a TOML file begin and endOf, those that are faulty, too: a statement that is not closed ends
+ * Where the statements of a TOML file begin and end, those that are faulty, too: a statement that is not closed ends
  * where the next one seems to begin. What is inside them is not judged here.
  */
 
@@ -8,7 +8,7 @@ export interface Extent {
   /** A key with a value, `[table]`, or `[[table]]`. */
   readonly kind: "value" | "table" | "array";
   readonly from: number;
-  /** The endOf, without the line end. */
+  /** The end, without the line end. */
   readonly to: number;
   /** Where the value begins; with neither key nor value, `from`. */
   readonly value: number;
@@ -89,7 +89,7 @@ function endOfComment(text: string, at: number): number {
   return line < 0 ? text.length : line;
 }
 
-/** The endOf of the line of `from`, without what ends the line. */
+/** The end of the line of `from`, without what ends the line. */
 function lineEnd(text: string, from: number): number {
   return trimmed(text, from, endOfComment(text, from));
 }
@@ -101,7 +101,7 @@ function trimmed(text: string, from: number, to: number): number {
   return at;
 }
 
-/** The endOf of what a sticky expression matches at this place; the place itself if it matches nothing. */
+/** The end of what a sticky expression matches at this place; the place itself if it matches nothing. */
 function endOf(expression: RegExp, text: string, at: number): number {
   expression.lastIndex = at;
   return expression.test(text) ? expression.lastIndex : at;

@@ -7,6 +7,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { isAddress, parseHost, showHostPort } from "../base/address";
 import { type Cidr, parseCidr, showCidr } from "../base/cidr";
+import { quote } from "../base/quote";
 import { MECHANISMS, type Mechanism } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
 import { STATUS_LIMIT } from "../protocol/response";
@@ -81,7 +82,7 @@ export const folder: Kind<string> = {
   ...text,
   parse(given, from = "") {
     const full = resolve(from, given);
-    if (!statSync(full, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${full} is not a directory`);
+    if (!statSync(full, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${quote(full)} is not a directory`);
     return full;
   },
 };
@@ -190,7 +191,7 @@ export const program: Kind<readonly string[]> = {
     const [first = "", ...words] = given.split(/[ \t]+/).filter(Boolean);
     if (first === "") throw new Error("give a program");
     const found = first.includes("/") ? resolve(folder, first) : first;
-    if (first.includes("/") && !isProgram(found)) throw new Error(`${found} is not a program that can be run`);
+    if (first.includes("/") && !isProgram(found)) throw new Error(`${quote(found)} is not a program that can be run`);
     return [found, ...words];
   },
   show: (value) => value.join(" "),

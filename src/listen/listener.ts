@@ -1,63 +1,58 @@
-/**
- * The listener of the daemon and of a superserver's sockets: it accepts clients within the limits, has the set of all
- * connections, and closes in an orderly way.
- */
+/** The listener of the daemon and of a superserver's sockets: it accepts clients within the limits. */
 
 import { createServer, type ListenOptions, type Socket } from "node:net";
 import { reasonOf } from "../base/faults";
 import type { TlsMode } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
-import { Failure } from "../protocol/failure";
 import type { ProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
 import type { OwnPlace } from "../upstream/own";
+import { Connections } from "./connections";
 import { SessionLimits, type TurnAway } from "./limits";
-import { arrivalWith, Headers } from "./proxied";
+import { arrivalWith } from "./proxied";
 import { addressOf, clientOf, type ListeningSocket, listening, type Served } from "./sockets";
 
 /** How many clients that are turned away may still read the reply; beyond it, a connection is closed at once. */
 const TURNED_AWAY_BOUND = 100;
 
-/** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
-const LAST_REPLIES = 100;
-
-/** Listening sockets and all connections of clients. */
+/** Listening sockets, and the way of their clients into a session. */
 export class Listener {
-  /** Resolves when all is closed, after `close`. */
-  readonly closed: Promise<void>;
   /** The gateways of all services, which share one memory. A reload replaces them. */
   gateways: readonly [Gateway, ...Gateway[]];
   /** How long sessions may go on after `close`, in milliseconds. */
   drain: number;
   readonly #limits = new SessionLimits();
-  /** The connections that wait for their PROXY header; null: there was none yet. */
-  #headers: Headers | null = null;
+  readonly #connections = new Connections();
   readonly #sockets = new Set<ListeningSocket>();
   /** Addresses that lead to this process besides those of the sockets. */
   readonly #passed: OwnPlace[] = [];
-  /**
-   * The connections that are open, or whose session still runs: a session goes on after its client has closed, while
-   * the client's commands are carried out.
-   */
-  readonly #clients = new Set<Connection>();
   #turnedAway = 0;
-  #closing = false;
-  #resolveClosed = () => {};
-  #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
 
   /** @param drain how long sessions may go on after `close`, in milliseconds */
   constructor(gateways: readonly [Gateway, ...Gateway[]], drain: number) {
     this.gateways = gateways;
     this.drain = drain;
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
+  }
+
+  /** Resolves when all is closed, after `close`. */
+  get closed(): Promise<void> {
+    return this.#connections.ended;
+  }
+
+  /** Whether `close` was called. */
+  get closing(): boolean {
+    return this.#connections.ending;
+  }
+
+  /** How many clients are connected. */
+  get clients(): number {
+    return this.#connections.clients;
   }
 
   /** The ports that it listens on. */
   get ports(): readonly number[] {
-    return [...this.#sockets].map(({ server }) => addressOf(server).port);
+    return [...this.#sockets].map(({ place }) => place.port);
   }
 
   /**
@@ -67,10 +62,15 @@ export class Listener {
    * @throws the system's error, or Error after `close`
    */
   async listen(where: ListenOptions | { readonly fd: number }, served: Served): Promise<ListeningSocket> {
-    if (this.#closing) throw new Error("the gateway ends");
+    const ends = () => new Error("the gateway ends");
+    if (this.closing) throw ends();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket, own));
-    const own: ListeningSocket = { server, ...served };
     await listening(server, where);
+    const own: ListeningSocket = { server, place: addressOf(server), ...served };
+    if (this.closing) {
+      server.close();
+      throw ends();
+    }
     // Such as EMFILE: one client could not be accepted, and the listener goes on.
     server.on("error", (error) => own.gateway.emit("accept", { code: "accept", reason: reasonOf(error) }));
     this.#sockets.add(own);
@@ -80,7 +80,7 @@ export class Listener {
 
   /** Closes a listening socket; the sessions of its clients go on. @param announced whether the log has it */
   unlisten(socket: ListeningSocket, announced = true): void {
-    const { host, port } = addressOf(socket.server);
+    const { host, port } = socket.place;
     this.#sockets.delete(socket);
     this.#tellOwn();
     socket.server.close();
@@ -94,14 +94,14 @@ export class Listener {
   }
 
   #tellOwn(): void {
-    const places = [...this.#sockets].map(({ server }) => addressOf(server));
+    const places = [...this.#sockets].map(({ place }) => place);
     this.gateways[0].memory.listeners = [...places, ...this.#passed];
   }
 
   /** Logs listening sockets. */
   announce(sockets: Iterable<ListeningSocket> = this.#sockets): void {
-    for (const { server, gateway } of sockets) {
-      const { host, port } = addressOf(server);
+    for (const { place, gateway } of sockets) {
+      const { host, port } = place;
       gateway.emit("listen", { interface: host, port });
     }
   }
@@ -109,7 +109,11 @@ export class Listener {
   /** Serves a client, to which no limit of sessions applies. Resolves when session and connection have ended. */
   serve(client: Connection, gateway: Gateway, arrival: Arrival): Promise<void> {
     return new Promise((resolve) => {
-      this.#enter(client, this.#isKnown(client, gateway) ? gateway.serve(client, arrival) : undefined, resolve);
+      this.#connections.enter(
+        client,
+        this.#isKnown(client, gateway) ? gateway.serve(client, arrival) : undefined,
+        resolve,
+      );
     });
   }
 
@@ -125,58 +129,25 @@ export class Listener {
     });
   }
 
-  /** How many clients are connected. */
-  get clients(): number {
-    return this.#clients.size;
-  }
-
   /** Resolves when there has been no client for `within` milliseconds; never after `close`. */
   untilIdle(within: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#closing) return;
-      this.#idle = { within, over: resolve };
-      this.#restartIdle();
-    });
+    return this.#connections.untilIdle(within);
   }
 
   /**
    * Closes the listening sockets and waits for the sessions; ends the sessions that still run after the drain time. A
    * second call ends all sessions at once. Resolves when all is closed.
    */
-  async close(): Promise<void> {
-    if (this.#closing) {
-      this.#endSessions();
-      return this.closed;
-    }
-    this.#closing = true;
-    clearTimeout(this.#idle?.timer);
-    this.#idle = null;
-    const timer = setTimeout(() => this.#endSessions(), this.drain);
-    for (const { server } of this.#sockets) server.close();
-    this.#resolveIfClosed();
-    await this.closed;
-    clearTimeout(timer);
-  }
-
-  /** Ends the sessions, each with a reason and a reply; then closes the connections that are still open. */
-  #endSessions(): void {
-    this.#headers?.close();
-    for (const client of this.#clients) client.fail(new Failure("nobody", "shutdown", "gateway is shutting down"));
-    setTimeout(() => {
-      for (const client of this.#clients) client.destroy();
-    }, LAST_REPLIES);
+  close(): Promise<void> {
+    if (!this.closing) for (const { server } of this.#sockets) server.close();
+    return this.#connections.end(this.drain);
   }
 
   /** Reads the PROXY header of a connection. */
   #read(socket: Socket, { service, emit }: Gateway, then: (header: ProxyHeader) => void): void {
     const { clients, limits } = service;
     const terms = { from: clients.proxyFrom, within: limits.proxyHeader, bound: limits.sessions, emit };
-    this.#headers ??= new Headers(() => {
-      this.#restartIdle();
-      this.#resolveIfClosed();
-    });
-    this.#headers.read(socket, terms, then);
-    this.#restartIdle();
+    this.#connections.readHeader(socket, terms, then);
   }
 
   #accept(socket: Socket, own: ListeningSocket): void {
@@ -199,7 +170,7 @@ export class Listener {
     const onLogin = () => this.#limits.loggedIn(client);
     const { tls, defaultServers } = arrival;
     const served = gateway.serve(client, { tls, defaultServers, header, onLogin });
-    this.#enter(client, served, () => this.#limits.leave(client));
+    this.#connections.enter(client, served, () => this.#limits.leave(client));
   }
 
   /**
@@ -224,40 +195,7 @@ export class Listener {
     }
     this.#turnedAway++;
     const told = client.say(reply)?.catch(() => {});
-    this.#enter(client, told, () => this.#turnedAway--);
+    this.#connections.enter(client, told, () => this.#turnedAway--);
     client.close();
-  }
-
-  /** Keeps a client in the set until its connection has closed and `served` has settled; calls `left` then. */
-  #enter(client: Connection, served: Promise<void> | undefined, left: () => void): void {
-    this.#clients.add(client);
-    this.#restartIdle();
-    let open = served ? 2 : 1;
-    const over = () => {
-      if (--open > 0) return;
-      this.#clients.delete(client);
-      this.#restartIdle();
-      left();
-      this.#resolveIfClosed();
-    };
-    client.onClosed = over;
-    void served?.then(over);
-  }
-
-  /** How many connections are open. */
-  get #open(): number {
-    return this.#clients.size + (this.#headers?.count ?? 0);
-  }
-
-  /** Stops the idle timer, and starts it anew if there is no client. */
-  #restartIdle(): void {
-    const idle = this.#idle;
-    if (!idle) return;
-    clearTimeout(idle.timer);
-    if (this.#open === 0) idle.timer = setTimeout(idle.over, idle.within);
-  }
-
-  #resolveIfClosed(): void {
-    if (this.#closing && this.#open === 0) this.#resolveClosed();
   }
 }

@@ -12,7 +12,7 @@ import { type ProxyHeader, parseProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
 
 /** What holds for the headers of one listener. */
-interface HeaderTerms {
+export interface HeaderTerms {
   /** Who may send headers. */
   readonly from: readonly Cidr[];
   /** The time for a header, in milliseconds. */

@@ -23,6 +23,14 @@ export interface Served {
 /** A listening socket. A reload replaces what its new clients get; running sessions keep what they began with. */
 export interface ListeningSocket extends Served {
   readonly server: Server;
+  /** Where it listens. */
+  readonly place: SocketPlace;
+}
+
+/** Where a socket listens; one in the file system has no host and no port. */
+interface SocketPlace {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** Listens. @param where a port, or a descriptor that listens already @throws the system's error */
@@ -36,8 +44,8 @@ export function listening(server: Server, where: ListenOptions | { readonly fd: 
   });
 }
 
-/** Where a server listens; a socket in the file system has no host and no port. */
-export function addressOf(server: Server): { host: string; port: number } {
+/** Where a server listens. */
+export function addressOf(server: Server): SocketPlace {
   const place = server.address();
   return typeof place === "object" && place !== null
     ? { host: place.address, port: place.port }

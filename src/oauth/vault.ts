@@ -8,9 +8,9 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { inWords } from "../base/faults";
+import { inWords, reasonOf } from "../base/faults";
 import { Recent } from "../base/recent";
+import { readRegular } from "../base/regularfile";
 import { Slots } from "../base/slots";
 import { Abort, type Until } from "../base/until";
 import type { OauthProvider, OauthSettings } from "../config/oauthsettings";
@@ -25,6 +25,9 @@ const KEYS_AT_ONCE = 2;
 
 /** The most logins that wait until a key is made. Others are put off. */
 const KEYS_WAITING = 64;
+
+/** The largest file of a key, in octets. */
+const KEY_BOUND = 64 * 1024;
 
 /** How many accounts are remembered, and how long, in milliseconds. */
 const BOUND = 10_000;
@@ -199,9 +202,12 @@ function answered(answer: RenewalAnswer): VaultAnswer {
 function withKey(provider: OauthProvider): KeyedProvider {
   if (provider.key === undefined) return provider;
   try {
-    return { ...provider, keyText: readFileSync(provider.key, "utf8") };
+    const octets = readRegular(provider.key, KEY_BOUND, (stats) => {
+      if (stats.mode & 0o004) throw new Error("every user can read it: chmod o-r it");
+    });
+    return { ...provider, keyText: octets.toString("utf8") };
   } catch (thrown) {
-    throw new Error(inWords(thrown as Error));
+    throw new Error(`${provider.key}: ${reasonOf(thrown as Error)}`);
   }
 }
 

@@ -17,6 +17,7 @@ export class Notify {
   /** One message after the other, in their order. */
   #last: Promise<void> = Promise.resolve();
   #told = false;
+  #stopping = false;
 
   /** @param failed called once, when a message can't be sent */
   constructor(environment: NodeJS.ProcessEnv, failed: (reason: string) => void) {
@@ -34,9 +35,10 @@ export class Notify {
     this.#send("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
 
-  /** The gateway ends. @param status in words */
+  /** The gateway ends. Nothing is told after that, such as by a reload that is under way. @param status in words */
   stopping(status: string): void {
     this.#send("STOPPING=1", `STATUS=${status}`);
+    this.#stopping = true;
   }
 
   /** Resolves when all messages are sent. */
@@ -46,7 +48,7 @@ export class Notify {
 
   #send(...assignments: readonly string[]): void {
     const socket = this.#socket;
-    if (socket === undefined) return;
+    if (socket === undefined || this.#stopping) return;
     this.#last = this.#last.then(async () => {
       const fault = await systemdNotify(socket, assignments);
       if (fault === null || this.#told) return;

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { HostPort } from "../base/address";
 import type { Until } from "../base/until";
+import type { ServerEntry } from "../config/servers";
 import type { ServerAddress, Service, TlsMode } from "../config/settings";
 import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
@@ -21,6 +22,8 @@ export interface Place {
   readonly port: number;
   /** How TLS comes into the connection to the server. */
   readonly tls: TlsMode;
+  /** The TLS mode that is written behind the server; undefined: none is. */
+  readonly ownTls?: TlsMode | undefined;
 }
 
 /** The server and the credentials of a login; `user` and `secret` are those for the server. */
@@ -38,6 +41,8 @@ export interface Route extends Place, ProxyLogin {
   readonly guarded: boolean;
   /** What has chosen the server, in words, for the dry run of --check. */
   readonly because: string;
+  /** The entry of the list that permits the server that the client has asked for; absent: none was needed. */
+  readonly entry?: ServerEntry | undefined;
   /** The account whose access token opens the server; absent: the client's own secret does. */
   readonly account?: TokenAccount;
   /** How the login is said to the server; absent: as the client has said it, or as the server's CAPA has it. */

@@ -1,19 +1,21 @@
 /** Reads and checks PEM files (RFC 7468) of certificates and keys. */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { reasonOf } from "../base/faults";
+import { readRegular } from "../base/regularfile";
 import type { CertificateFiles } from "../config/settings";
 
 const CERTIFICATE = /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/m;
 const KEY = /^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/m;
 const ENCRYPTED = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
+/** The most octets of a file: the authorities of a system have some 200,000. */
+const BOUND = 16 * 1024 * 1024;
 /** The first octet of DER, and of PKCS #12. */
 const DER = 0x30;
 
 /** The content of a file. @throws Error in one line, with the file */
 export function readPem(file: string): Buffer {
-  return naming(file, () => readFileSync(file));
+  return naming(file, () => readRegular(file, BOUND));
 }
 
 /** The first certificate of a chain. @throws Error in one line, with the file */

@@ -244,6 +244,7 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
     port: 1110,
     user: Buffer.from("jö").toString("latin1"),
     secret: { kind: "password", password: "" },
+    ownTls: undefined,
     selected: false,
     guarded: false,
     because: "the acp",
@@ -252,6 +253,7 @@ test("descriptor 3 says where the login goes instead, on the administrator's wor
   assert.deepEqual(await to("echo SERVER=[2001:DB8::1] >&3"), {
     ...route,
     host: "2001:db8::1",
+    ownTls: undefined,
     selected: false,
     guarded: false,
     because: "the acp",

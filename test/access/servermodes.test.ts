@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { routeTo } from "../../src/access/admission";
 import { Routing } from "../../src/access/routing";
 import { parseCommandLine } from "../../src/config/commandline";
 import { serverList } from "../../src/config/places";
@@ -46,6 +47,30 @@ test("the mode of an entry of the list holds for the servers that it lets in", (
   ] as const;
   for (const [user, expected] of rows) assert.equal(places(wishes, user), expected, user);
   assert.equal(servers.show(servers.parse(list)), list);
+});
+
+test("a server that access control names has no mode but its own; a port alone is one of the same server", () => {
+  const rows = [
+    ["mail/starttls", { port: 1110 }, "mail:1110 starttls"],
+    ["mail/tls", { port: 1995 }, "mail:1995 tls"],
+    ["mail/starttls", { port: 995 }, "mail:995 tls"],
+    ["mail:995", { port: 110 }, "mail:110 none"],
+    ["mail", { port: 1110 }, "mail:1110 none"],
+    ["mail/starttls", { host: "other" }, "other:110 starttls"],
+    ["mail/starttls", { host: "other", port: 1110 }, "other:1110 none"],
+    ["mail/starttls", { host: "other", port: 1110, tls: "tls" }, "other:1110 tls"],
+    ["mail/starttls", { tls: "tls" }, "mail:995 tls"],
+  ] as const;
+  for (const [server, named, expected] of rows) {
+    const routing = new Routing(settingsFor({ server: serverList.parse(server) }).services[0]);
+    const route = routing.route({ user: "joe", secret: { kind: "password", password: "p" } });
+    if (route.kind === "denial") assert.fail(route.code);
+    assert.equal(shown(routeTo(route, named, "none", "a test")), expected, server);
+    assert.equal(
+      shown(routeTo(route, { ...named, tls: "starttls", port: 1110 }, "none", "a test")).slice(-8),
+      "starttls",
+    );
+  }
 });
 
 test("a mode that contradicts the port, or is none, is a fault", () => {

@@ -1,7 +1,7 @@
 /** The user map of --map: what its lines mean, what is wrong with them, and what 200,000 of them cost. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
@@ -131,7 +131,24 @@ test("faults name their lines, several at once, and the file", async (t) => {
   const folder = scratch(t);
   await assert.rejects(readUserMap(join(folder, "none")), { message: `${folder}/none: there is no such file` });
   mkdirSync(join(folder, "folder"));
-  await assert.rejects(readUserMap(join(folder, "folder")), { message: `${folder}/folder: it is not a file` });
+  await assert.rejects(readUserMap(join(folder, "folder")), { message: `${folder}/folder: it is a directory` });
+});
+
+test("a map may begin with a byte order mark, and is not taken while somebody writes into it", async (t) => {
+  const map = await mapOf(t, "\uFEFFjoe mail\n");
+  assert.equal(outcome(map, "joe"), "joe>mail:110/none");
+  const file = join(scratch(t), "map");
+  writeFileSync(file, "# comment\n".repeat(50_000));
+  let writing = true;
+  const write = () => {
+    appendFileSync(file, "#");
+    if (writing) setImmediate(write);
+  };
+  write();
+  await assert.rejects(readUserMap(file), { message: /map: it was written while it was read: write another file/ });
+  writing = false;
+  truncateSync(file, 65 * 1024 * 1024);
+  await assert.rejects(readUserMap(file), { message: /map: it has more than 67108864 octets$/ });
 });
 
 /** What ? and * mean, in the plainest words. */

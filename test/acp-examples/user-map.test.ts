@@ -101,7 +101,14 @@ test("who is not in the map keeps the route as it was, its guard too; who is get
   const away = { user: "jim@example.com" };
   assert.deepEqual((await askInside(["user-map", path], away)).route, routed(away));
   const here = { user: "jim@example.org" };
-  const led = { ...routed(here), host: "new.example.org", selected: false, guarded: false, because: "the acp" };
+  const led = {
+    ...routed(here),
+    host: "new.example.org",
+    ownTls: undefined,
+    selected: false,
+    guarded: false,
+    because: "the acp",
+  };
   assert.deepEqual((await askInside(["user-map", path], here)).route, led);
   assert.deepEqual((await askInside(["user-map", file(t)], here)).route, routed(here), "an empty map");
 });

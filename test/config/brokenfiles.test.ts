@@ -85,6 +85,13 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
   [`[service.a]\n${SOUND}server = "other"`, "4:1: server is in line 3 already: give it once"],
   [`service.a.server = "mail"\n[service.a]\n${SOUND}`, "4:1: server is in line 1 already"],
   [`timeout = { seconds = 5 }\n[service.a]\n${SOUND}`, "1:1: there is no such table"],
+  [`service = {}\n[servicea]`, "1:1: a service is a table: [service.NAME]", "2:1: there is no such table"],
+  [`a${".b".repeat(50_000)} = 1\n[service.a]\n${SOUND}`, "1:1: there is no such table"],
+  [
+    `"\\u001b[2J\\n" = 1\n"\\u001b[2J\\n" = 2\n[service.a]\n${SOUND}`,
+    "1:1: there is no such option",
+    '2:1: "\\x1b[2J\\x0a" is in line 1 already: give it once',
+  ],
   [`timeout = {}\n[service.a]\n${SOUND}`, "1:11: timeout: give a whole number, without quotes, not a table"],
   // Where an option may stand.
   [`listen = ["1110"]\nserver = "mail"`, "1:1: listen belongs to a service"],
@@ -103,6 +110,10 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
     "3:10: server: this is not a server but a URL: give host[:port], such as mail",
   ],
   [
+    `[service.a]\nlisten = ["1110"]\nserver = "pop3://joe:12/${SECRET}@mail"`,
+    "3:10: server: this is not a server but a URL: give host[:port]",
+  ],
+  [
     `[service.a]\nlisten = ["1110"]\nserver = ["mail", "joe:${SECRET}@mail"]`,
     "3:19: server: this is not a server: give host[:port] without a user",
   ],
@@ -111,6 +122,9 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
     `[service.a]\nlisten = ["1110"]\nserver = "mail:995/starttls"`,
     "3:10: server: port 995 always means TLS: leave /starttls out",
   ],
+  [`[service.a]\n${SOUND}select = true\nservers = "a\\n${SECRET}:x"`, "5:11: servers: this is not a server"],
+  [`[service.a]\n${SOUND}select = true\nservers = "\\n${SECRET}:995/none"`, "5:11: servers: port 995 always"],
+  [`[service.a]\n${SOUND}acp = "/a\\u001b\\n"`, '4:7: acp: "/a\\x1b\\x0a" is not a program that can be run'],
   [`[service.a]\n${SOUND}exempt = ["10.0.0.0/8", "x/8"]`, "4:25: exempt: give addresses, or networks"],
   [
     `[service.a]\n${SOUND}client-log = "/nowhere/${SECRET.slice(0, 3)}"`,
@@ -147,6 +161,11 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
     `[service.a]\n${SOUND}[service.b]\nlisten = ["127.0.0.1:1110"]\nserver = "mail"`,
     "5:1: a listener of [service.b] is one of [service.a]",
   ],
+  [
+    '[service.a]\nlisten = ["0.0.0.0:1110", "[::1]:1111", "127.0.0.1:1112"]\nserver = "mail"\n' +
+      '[service.b]\nlisten = ["127.0.0.1:1110", "[0:0::1]:1111", "[::]:1112"]\nserver = "mail"',
+    ...Array(3).fill("5:1: a listener of [service.b] is one of [service.a]"),
+  ],
   [`[service.a]\n${SOUND}[service.b]\nserver = "mail"`, "4:1: [service.b] has no listen, and others have"],
   [`client-tls = "tls"\n[service.a]\n${SOUND}`, "1:1: client-tls is of no use beside listen"],
 ];
@@ -180,15 +199,29 @@ test("the faults of a file are told in its order, all of them", (t) => {
   );
 });
 
+test("a file with very many faults is soon read: only the first hundred are told", (t) => {
+  const file = join(scratch(t), "many.toml");
+  for (const line of ["x\n", "x = \n", "x1 = 1\n", "[a]\n", "[[a]]\n", "timeout = [\n"]) {
+    writeFileSync(file, line.repeat(1_000_000 / line.length));
+    const { lines, status } = faultsOf(file);
+    assert.deepEqual([lines.length, lines.at(-1)], [101, " there may be more faults than these 100"], line);
+    assert.equal(status, 78);
+  }
+  writeFileSync(file, `${"#".repeat(1024)}\n`.repeat(1024));
+  assert.deepEqual(faultsOf(file), { lines: [" it has more than 1048576 octets"], status: 66 });
+});
+
 test("a file that is missing, no file, not UTF-8 or open to others has an exit status of its own", (t) => {
   const folder = scratch(t);
   const file = join(folder, "gateway.toml");
   assert.deepEqual(faultsOf(file), { lines: [" there is no such file"], status: 66 });
   mkdirSync(file);
-  assert.deepEqual(faultsOf(file), { lines: [" it is not a file"], status: 66 });
+  assert.deepEqual(faultsOf(file), { lines: [" it is a directory"], status: 66 });
   const other = join(folder, "other.toml");
   writeFileSync(other, Buffer.from("# a\n# b\xff\n", "latin1"));
   assert.deepEqual(faultsOf(other), { lines: ["2:1: this line is not UTF-8: save the file as UTF-8"], status: 78 });
+  writeFileSync(other, Buffer.from("# \uFFFD\n# b\n# \xc3", "utf8").subarray(0, -1));
+  assert.deepEqual(faultsOf(other), { lines: ["3:1: this line is not UTF-8: save the file as UTF-8"], status: 78 });
   writeFileSync(other, `\uFEFF[service.a]\r\n${SOUND.replaceAll("\n", "\r\n")}`);
   assert.deepEqual(faultsOf(other).lines, []);
   chmodSync(other, 0o646);

@@ -240,7 +240,9 @@ test("client credentials and service accounts mint tokens with the gateway passw
   assert.equal(asked?.get("scope"), "mail");
   await on.authorize();
   const file = join(on.store.folder, "..", "key.json");
-  (await import("node:fs")).writeFileSync(file, JSON.stringify({ type: "service_account", private_key: pem }));
+  (await import("node:fs")).writeFileSync(file, JSON.stringify({ type: "service_account", private_key: pem }), {
+    mode: 0o600,
+  });
   tokenOf(await login(vaultOf({ flow: "service-account", key: file })));
   const assertion = `${on.provider.asked.at(-1)?.get("assertion")}`;
   const [head = "", claims = "", signature = ""] = assertion.split(".");
