@@ -118,7 +118,7 @@ describe("stderr", { concurrency: 4 }, () => {
   }, async (t) => {
     // script's own output is not read, so it soon reads no more of the terminal.
     const said = join(folder(t), "said");
-    const { child, ended } = chatter(t, { ...flood, said, wait: 100 }, `exec script -qec "'$1' '$2' '$3'" /dev/null`);
+    const { child, ended } = chatter(t, { ...surge, said, wait: 100 }, `exec script -qec "'$1' '$2' '$3'" /dev/null`);
     await until(() => existsSync(said));
     const lines = read(child.stdout as Readable);
     unharmed(await ended);
