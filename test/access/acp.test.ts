@@ -171,7 +171,7 @@ test("A3: a grandchild that keeps the pipes does not delay the verdict, and is e
   await gone(Number(readFileSync(pids, "latin1")));
 });
 
-/** How many octets this process has read, from whatever. */
+/** How many octets this process, and the children that it has waited for, have read from whatever. */
 function octetsRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "latin1"))?.[1]);
 }
@@ -184,9 +184,11 @@ test("A3: a flood of 100 MB on any descriptor is bounded, and holds up nobody fo
     const { outcome, log } = await ask(acp);
     assert.ok("reply" in outcome && /^-ERR \[/.test(outcome.reply));
     assert.ok(log.length <= 110, `${log.length} lines`);
-    // What holds up others is what the event loop reads: a MiB, and what was in the pipe in the same turn.
+    // What holds up others is what the event loop reads: a MiB, and what comes in the same turn. head and tr read no
+    // more than that, too, since their pipe is closed.
     const read = octetsRead() - readBefore;
-    assert.ok(read < 8_000_000, `${read} octets of it were read`);
+    t.diagnostic(`${read} octets`);
+    assert.ok(read < 20_000_000, `${read} octets of it were read`);
     assert.ok(process.memoryUsage().rss - before < 50_000_000);
   }
 });
