@@ -195,7 +195,7 @@ test("--check prints a file that loads to the same settings, whatever these are"
       writeFileSync(file, text);
       assert.deepEqual(readConfiguration(file, {}, false).settings, withoutHeaders(settings));
     }),
-    { numRuns: LONG ? 2000 : 80 },
+    { numRuns: LONG ? 2000 : 250 },
   );
   assert.ok(compared > (LONG ? 200 : 25), `${compared} settings were compared`);
 });
