@@ -163,7 +163,7 @@ test("random patterns agree with a plain matcher, alone and as the first of many
   const letters = fc.constantFrom("a", "b", "@", ".", "\xe9");
   const text = fc.string({ unit: letters, maxLength: 8 });
   const pattern = fc.string({ unit: fc.oneof(letters, fc.constantFrom("*", "?")), minLength: 1, maxLength: 7 });
-  const numRuns = LONG ? 20_000 : 2000;
+  const numRuns = LONG ? 20_000 : 1000;
   fc.assert(
     fc.property(fc.array(pattern, { maxLength: 12 }), text, (all, name) => {
       const patterns = new Patterns<number>();
@@ -190,10 +190,13 @@ function large(): { text: string; names: string[] } {
   return { text: `${[...lines, ...patterns].join("\n")}\n`, names };
 }
 
-/** The least of what several runs take, in microseconds of the processor: other tests have it, too. */
-async function least(runs: number, act: () => unknown): Promise<number> {
+/**
+ * The least of what several runs take, in microseconds of the processor: other tests have it, too. A run that is quick
+ * enough is the last.
+ */
+async function least(runs: number, enough: number, act: () => unknown): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < runs; run++) {
+  for (let run = 0; run < runs && best >= enough; run++) {
     const began = process.cpuUsage();
     await act();
     const { user, system } = process.cpuUsage(began);
@@ -212,20 +215,26 @@ function held(): number {
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-test("200,000 names and 1,000 patterns load in a second, need less than 60 MB, and cost a login less than 20 us", async (t) => {
+test("200,000 names and 1,000 patterns load in a second, beside sessions, need 60 MB, and cost a login 20 us", async (t) => {
   const { text, names } = large();
   const file = join(scratch(t), "large");
   writeFileSync(file, text);
   const before = held();
-  let map = await readUserMap(file);
-  const used = held() - before;
-  const loading = await least(4, async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  let map: UserMap | undefined;
+  const loading = await least(4, 1_000_000, async () => {
+    map = undefined;
+    turns = 0;
     map = await readUserMap(file);
   });
+  clearInterval(timer);
+  const used = held() - before;
   t.diagnostic(`loaded in ${Math.round(loading / 1000)} ms of CPU, ${Math.round(used)} MB`);
   assert.ok(loading < 1_000_000, `${loading} us`);
   assert.ok(used < 60, `${used} MB`);
-  assert.equal(map.size, 201_000);
+  assert.ok(turns >= 5, `${turns} turns of sessions while it loads`);
+  assert.equal(map?.size, 201_000);
   const routing = new Routing(settingsFor({ server: null, map: file }).services[0], map);
   const asked = [
     ...["x@domain999.example.net", "sales-1-x@y", "nobody@hosting.example", "nobody@nowhere.example"],
@@ -233,7 +242,7 @@ test("200,000 names and 1,000 patterns load in a second, need less than 60 MB, a
   ];
   const secret = { kind: "password", password: "p" } as const;
   const rounds = 500;
-  const spent = await least(10, () => {
+  const spent = await least(10, 20 * rounds * asked.length, () => {
     for (let i = 0; i < rounds; i++) for (const name of asked) routing.route({ user: name, secret });
   });
   const each = spent / (rounds * asked.length);
@@ -255,14 +264,4 @@ test("lines are the same wherever a block ends", async (t) => {
       assert.deepEqual([found?.line, found?.login, found?.servers[0]?.port], [index + 1, login, index + 1]);
     }
   }
-});
-
-test("sessions have their turns while a large map is read", async (t) => {
-  const file = join(scratch(t), "large");
-  writeFileSync(file, large().text);
-  let turns = 0;
-  const timer = setInterval(() => turns++, 1);
-  await readUserMap(file);
-  clearInterval(timer);
-  assert.ok(turns >= 5, `${turns} turns`);
 });

@@ -170,6 +170,7 @@ test("TLS with the server is done as sessions do it", { ...LIMITS, skip: lacking
       await peer.acceptTls({ cert, key });
       if (mode === "tls") await peer.say("+OK ready");
       await peer.line();
+      await peer.say("-ERR");
     });
   for (const mode of ["tls", "starttls"] as const) {
     const options = ["--server-tls", mode, "--server-ca", authority()];

@@ -217,7 +217,10 @@ test("a server that answers TLS to a clear dialogue, and one that wants STLS fir
     await peer.acceptTls({ cert, key });
     await peer.say("+OK");
   });
-  assert.match(await wrong("-D", `127.0.0.1:${port}`), /it answers TLS on this port, so say --server-tls tls/);
+  assert.match(
+    await wrong("-D", "--server-timeout", "3", `127.0.0.1:${port}`),
+    /it answers TLS on this port, so say --server-tls tls/,
+  );
   const capable = await startScripted(t, async (peer) => {
     await peer.say("+OK ready");
     await peer.answer("CAPA", "+OK\r\nSTLS\r\nUIDL\r\n.\r\n");

@@ -17,7 +17,7 @@ const KEPT = join(__dirname, "..", "..", "..", "test", "fuzz", "seeds.txt");
 const { POP3_FUZZ_SECONDS: seconds = LONG ? "60" : null, POP3_FUZZ_SEED: given } = process.env;
 
 /** New dialogues where no time is given for them. */
-const COUNT = 80;
+const COUNT = 40;
 
 /** So many plays at once. */
 const AT_ONCE = 6;

@@ -17,7 +17,7 @@ import { Listener } from "../../src/listen/listener";
 import { Superserver } from "../../src/listen/superserver";
 import { scratch } from "../stage/acp";
 import { certified, lacking, withCertificates } from "../stage/certificates";
-import { connectTls } from "../stage/dialogue";
+import { connectTls, quit } from "../stage/dialogue";
 import { LONG } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { launch, MAIN } from "../stage/process";
@@ -241,7 +241,13 @@ test("the sockets of systemd are those of the services that they are named after
   const gateway = activateNamed(t, fds, "in:out.none", MAIN, "-u", "root", "-d", "-f", file);
   first.server.close();
   second.server.close();
-  const greeting = async (port: number) => (await Peer.connect(port, t)).line();
+  const greeting = async (port: number) => {
+    const client = await Peer.connect(port, t);
+    const line = await client.line();
+    // A session that is open would hold up the end.
+    await quit(client);
+    return line;
+  };
   assert.deepEqual([await greeting(first.port), await greeting(second.port)], ["+OK in", "+OK out"]);
   writeFileSync(file, good.replace('= "in"', '= "new"'));
   const reload = async () => {

@@ -8,6 +8,7 @@ import { constants, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { describe, test } from "node:test";
+import { LONG } from "../stage/draws";
 import type { Report } from "./chatter";
 import { chatter } from "./child";
 import { folder, lostIn, numbersIn, until } from "./daemons";
@@ -118,7 +119,11 @@ describe("stderr", { concurrency: 4 }, () => {
   }, async (t) => {
     // script's own output is not read, so it soon reads no more of the terminal.
     const said = join(folder(t), "said");
-    const { child, ended } = chatter(t, { ...flood, said, wait: 100 }, `exec script -qec "'$1' '$2' '$3'" /dev/null`);
+    const { child, ended } = chatter(
+      t,
+      { ...(LONG ? flood : surge), said, wait: 100 },
+      `exec script -qec "'$1' '$2' '$3'" /dev/null`,
+    );
     await until(() => existsSync(said));
     const lines = read(child.stdout as Readable);
     unharmed(await ended);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { Command, masked, parseCommand, type State } from "../../src/protocol/command";
 import { nameOf } from "../../src/protocol/foreign";
 import { replies } from "../../src/protocol/replies";
+import { LONG } from "../stage/draws";
 
 /** What becomes of a line: the command as it would be written (a "*" behind it: multi-line), or the refusal. */
 function outcome(line: string, state: State = "TRANSACTION"): string {
@@ -125,7 +126,7 @@ test("I2: whatever is forwarded is a line of the table, without control octets",
         assert.match(parsed.reply, /^-ERR [ -~]+$/);
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: LONG ? 3000 : 1000 },
   );
 });
 

@@ -136,12 +136,13 @@ const others: readonly Client[] = [
   })),
 ];
 
-tellDraw("clients of a server that lists no USER");
+tellDraw("clients of servers with AUTH");
 
-const all = [...clients, ...others];
+const listed = [...drawn(clients, 4, "AUTH, USER listed"), ...drawn(others, 2, "USER listed")];
+const unlisted = [...drawn(clients, 2, "AUTH"), ...drawn(others, 1, "USER")];
 for (const [name, relay, said, by] of [
-  ["USER", null, / USER PASS\b/, all],
-  ["no USER", withoutUser, / AUTH \*\*\*/, [...drawn(clients, 3, "AUTH"), ...drawn(others, 1, "USER")]],
+  ["USER", null, / USER PASS\b/, listed],
+  ["no USER", withoutUser, / AUTH \*\*\*/, unlisted],
 ] as const) {
   test(`AUTH PLAIN to dovecot, which lists ${name}`, {
     skip: lacking("dovecot", "openssl"),

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { connectGreeted, connectStls, connectTls, logIn, quit } from "../stage/dialogue";
+import { drawn, tellDraw } from "../stage/draws";
 import type { Peer } from "../stage/peer";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
@@ -104,12 +105,14 @@ test("AUTH PLAIN behind XCLIENT", { skip }, async (t) => {
   await spoken(gateway, /^XCLIENT CAPA USER PASS /, "server>");
 });
 
+tellDraw("listeners in front of a server under TLS");
+
 test("XCLIENT under TLS", { skip: skipTls }, async (t) => {
   for (const [mode, said] of [
     ["starttls", /^CAPA STLS XCLIENT USER PASS /],
     ["tls", /^XCLIENT USER PASS /],
   ] as const) {
-    for (const listener of ["", "/starttls", "/tls"] as const) {
+    for (const listener of drawn(["", "/starttls", "/tls"] as const, 1, mode)) {
       await t.test(`to dovecot ${mode}, from the client ${listener || "none"}`, async (t) => {
         const server = await startTlsDovecot(t, certified("good"), [], { settings: [TRUSTED] });
         const to = `localhost:${mode === "tls" ? server.tlsPort : server.port}`;

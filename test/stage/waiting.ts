@@ -42,8 +42,8 @@ export async function until<Found>(
     if (now !== last) since = time;
     last = now;
     if (time - since >= PATIENCE) break;
-    // What takes long to look at is looked at less often, so that the wait does not use up the processor.
-    await pause(every + Math.min(4 * (performance.now() - looked), 250));
+    // What takes long to look at, or has not come for long, is looked at less often: waits do not use up the processor.
+    await pause(every + Math.min(4 * (performance.now() - looked) + (time - since) / 20, 250));
   }
   assert.fail(`waited in vain: ${String(typeof what === "string" ? what : what()).slice(-4000)}`);
 }

@@ -5,10 +5,10 @@ import type { Cut } from "./play";
 import { said, type Transcript } from "./transcript";
 
 /** The most cuts of one leg in the short form. */
-const BOUND = 6;
+const BOUND = 4;
 
 /** The most of them at the ends of the leg and around line ends, so that the insides of lines have their share. */
-const AT_LINE_ENDS = 4;
+const AT_LINE_ENDS = 3;
 
 /** The cuts of both legs. */
 export function cutsOf(transcript: Transcript): Cut[] {
