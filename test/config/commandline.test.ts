@@ -221,6 +221,8 @@ test("what options about TLS need of each other", () => {
     ["-D", ...pin, "--server-tls", "starttls", "mail"],
     ["-D", "-e", "--server-ca", "/ca.pem"],
     ["-D", "-a", "true", "--server-tls-min", "1.3", "mail"],
+    ["--listen", "995/tls", ...pair, "--oauth", "/oauth.toml"], // its servers have TLS
+    ["-D", "--oauth", "/oauth.toml", "--server-ca", "/ca.pem"],
   ];
   for (const argv of sound) assert.equal(parseCommandLine(argv, () => "").kind, "run", argv.join(" "));
   const faults: readonly (readonly [readonly string[], RegExp])[] = [
@@ -230,6 +232,7 @@ test("what options about TLS need of each other", () => {
     [["--listen", "995/tls", ...pair, "-e", "localhost"], /say with --server-tls/],
     [["--listen", "995/tls", ...pair, "-e", "mail:995"], /say with --server-tls/],
     [["--listen", "995/tls", ...pair, "-e", "--demo"], /say with --server-tls/],
+    [["--listen", "995/tls", ...pair, "--oauth", "/oauth.toml", "mail"], /say with --server-tls/],
     [["--client-tls", "tls", ...pair, "mail"], /say with --server-tls/],
     [["--client-tls", "tls", "localhost"], /needs --tls-cert/],
     [["--listen", "110", ...pair, "localhost"], /of no use/],
