@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { launch, MAIN } from "../stage/process";
 import { until } from "../stage/waiting";
-import { browse, CONFIDENTIAL, type Oidc, PUBLIC, SCOPE } from "./oidc";
+import { browse, CONFIDENTIAL, type Oidc, type Person, PUBLIC, SCOPE } from "./oidc";
 import { scratch } from "./scratch";
 import { user } from "./server";
 
@@ -66,11 +66,11 @@ export function toOpen(said: string): { address: string; code?: string } | null 
   return address === undefined ? null : { address };
 }
 
-/** A person who does what the gateway says, in a browser. @returns the page at the end, or the address of `ends` */
-export async function followed(said: string, login = user, ends?: (address: URL) => boolean): Promise<string> {
+/** Does in a browser what the gateway says. @returns the text of the last page, or the address of `ends` */
+export async function followed(said: string, person: Partial<Person> = {}): Promise<string> {
   const { address, code } = toOpen(said) ?? assert.fail(said);
   const filled = code === undefined ? address : `${address}?user_code=${encodeURIComponent(code)}`;
-  return browse(filled, { login, ...(ends && { ends }) });
+  return browse(filled, { login: user, ...person });
 }
 
 /** How `--authorize` has ended, and all that it has said. */
@@ -81,12 +81,16 @@ export interface Authorized {
   readonly pid: number;
 }
 
-/** Runs it, and logs in at the provider. @param lines of its standard input */
+/**
+ * Runs it, and logs in at the provider.
+ *
+ * @param lines of its standard input
+ */
 export async function authorize(
   t: TestContext,
   { file, flow }: Pick<Accounts, "file" | "flow">,
   lines: readonly string[] = [gatewayPassword, gatewayPassword],
-  options: readonly string[] = [],
+  { options = [], agrees = true }: { options?: readonly string[]; agrees?: boolean } = {},
 ): Promise<Authorized> {
   const argv = [MAIN, "--oauth", file, ...options, "--authorize", user];
   const { child, said, ended } = launch(t, process.execPath, argv, { stdio: ["pipe", "pipe", "pipe"] });
@@ -96,7 +100,7 @@ export async function authorize(
   if (flow !== "client-credentials") {
     const shown = () => toOpen(stdout) !== null || child.exitCode !== null;
     await until(shown, () => `${stdout}${said()}`);
-    if (child.exitCode === null) await followed(stdout);
+    if (child.exitCode === null) await followed(stdout, { agrees });
   }
   child.stdin?.end(lines.map((line) => `${line}\n`).join(""));
   return { status: await ended(), stdout, stderr: said(), pid: child.pid as number };

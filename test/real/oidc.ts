@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { atEnd } from "../stage/ending";
@@ -38,6 +38,8 @@ export interface Oidc {
   /** Nobody listens there any more, or somebody does again. */
   down(): Promise<void>;
   up(): Promise<void>;
+  /** No request is answered from now on. @returns ends that */
+  hold(): () => void;
 }
 
 /** What is used of the library, which has no types. */
@@ -50,7 +52,7 @@ interface Model {
 interface Library {
   readonly AccessToken: { find(token: string): Promise<Model | undefined> };
   readonly Grant: { find(id: string): Promise<Model | undefined> };
-  callback(): Parameters<typeof createServer>[1];
+  callback(): RequestListener;
   on(event: string, heard: (...about: never[]) => void): void;
 }
 type Context = { readonly oidc: { readonly params: { readonly grant_type: string } } };
@@ -64,7 +66,9 @@ export async function startOidc(t: TestContext): Promise<Oidc> {
   atEnd(t, () => closed(server));
   const issuer = `http://127.0.0.1:${port}`;
   const library = await made(issuer, () => oidc.life);
-  server.on("request", library.callback() as never);
+  const answer = library.callback();
+  let held = Promise.resolve();
+  server.on("request", (request, response) => void held.then(() => answer(request, response)));
   const tokens: Model[] = [];
   library.on("access_token.saved", (token: Model) => {
     tokens.push(token);
@@ -88,6 +92,13 @@ export async function startOidc(t: TestContext): Promise<Oidc> {
     revoke: async () => (await library.Grant.find(tokens.at(-1)?.grantId as string))?.destroy(),
     down: () => closed(server),
     up: async () => void (await listening(server, port)),
+    hold: () => {
+      let release = () => {};
+      held = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
+    },
   };
   return oidc;
 }
@@ -176,6 +187,15 @@ async function closed(server: Server): Promise<void> {
   await close;
 }
 
+/** A person at a browser. */
+export interface Person {
+  readonly login: string;
+  /** Whether the browser is not to open an address. */
+  readonly ends?: (address: URL) => boolean;
+  /** Whether the person lets the gateway have what it asks for. */
+  readonly agrees?: boolean;
+}
+
 /** How many pages a browser visits. */
 const PAGES = 20;
 
@@ -183,16 +203,13 @@ const PAGES = 20;
  * A person who logs in with a browser: follows redirects, and sends each form with what is filled in.
  *
  * @param address where to begin
- * @param ends whether the browser is not to open an address
- * @returns that address; or the text of a page without a form
+ * @returns the address that `ends` has named; or the text of a page without a form
  */
-export async function browse(
-  address: string,
-  { login, ends = () => false }: { login: string; ends?: (address: URL) => boolean },
-): Promise<string> {
+export async function browse(address: string, { login, ends = () => false, agrees = true }: Person): Promise<string> {
   const cookies = new Map<string, string>();
   let to = new URL(address);
   let form: URLSearchParams | undefined;
+  let cancelled = false;
   for (let page = 0; page < PAGES; page++) {
     if (ends(to)) return to.href;
     const headers = { cookie: [...cookies].map((pair) => pair.join("=")).join("; ") };
@@ -209,6 +226,13 @@ export async function browse(
       continue;
     }
     assert.ok(answer.ok, text);
+    const [, cancel] = /href="([^"]+\/abort)"/.exec(text) ?? [];
+    if (cancelled) return text;
+    if (cancel !== undefined && !agrees) {
+      cancelled = true;
+      to = new URL(cancel, to);
+      continue;
+    }
     const [, action, inside = ""] = /<form[^>]* action="([^"]+)"[^>]*>(.*?)<\/form>/s.exec(text) ?? [];
     if (action === undefined) return text;
     form = new URLSearchParams();
