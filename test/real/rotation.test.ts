@@ -73,7 +73,7 @@ async function expired({ oidc }: Stage): Promise<void> {
 tellDraw("numbers of logins");
 
 test("one refresh for all logins at the moment of expiry", { skip: lacking("dovecot", INETD) }, async (t) => {
-  const both = await stage(t, 2);
+  const both = await stage(t, 1);
   const { oidc, accounts } = both;
   const gateways = await Promise.all([gatewayOf(t, accounts), gatewayOf(t, accounts)]);
   // Both have a token in memory, which ends.
@@ -124,7 +124,7 @@ test("a server that takes no token at all is asked twice, and its words are pass
 });
 
 test("an authorization that was withdrawn", { skip }, async (t) => {
-  const { oidc, accounts } = await stage(t, 2);
+  const { oidc, accounts } = await stage(t, 1);
   const gateway = await gatewayOf(t, accounts);
   await logsIn(t, gateway.port);
   await oidc.revoke();
@@ -143,7 +143,7 @@ test("an authorization that was withdrawn", { skip }, async (t) => {
 });
 
 test("a provider that is down", { skip }, async (t) => {
-  const both = await stage(t, 2);
+  const both = await stage(t, 1);
   const { oidc, accounts } = both;
   const gateway = await gatewayOf(t, accounts);
   await logsIn(t, gateway.port);
