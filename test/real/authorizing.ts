@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { launch, MAIN } from "../stage/process";
 import { until } from "../stage/waiting";
-import { browse, CONFIDENTIAL, type Oidc, type Person, PUBLIC, SCOPE } from "./oidc";
+import { browse, type Person } from "./browser";
+import { CONFIDENTIAL, type Oidc, PUBLIC, SCOPE } from "./oidc";
 import { scratch } from "./scratch";
 import { user } from "./server";
 
