@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parseCommandLine } from "../src/config/commandline";
 import { readConfiguration } from "../src/config/configfile";
+import { readOauthFile } from "../src/config/oauthfile";
 import { OPTIONS } from "../src/config/optiontable";
 import { EVENTS, PROCESS_CODES } from "../src/log/events";
 import { FAILURE_CODES } from "../src/protocol/failure";
@@ -16,6 +17,7 @@ import { DENIAL_CODES } from "../src/session/needs";
 import { TOLERATED_CODES } from "../src/session/statuslines";
 import { startScripted } from "./stage/accepting";
 import { scratch } from "./stage/acp";
+import { checkInside } from "./stage/checking";
 import { connectGreeted, welcome } from "./stage/dialogue";
 import { startWith } from "./stage/gateway";
 import { brisk } from "./stage/inside";
@@ -105,6 +107,52 @@ test("the configuration files of the manual and of the README load", (t) => {
       text,
     );
   }
+});
+
+/** The files of --oauth that the pages show. */
+function oauthFiles(): string[] {
+  const blocks = PAGES.flatMap((name) =>
+    [...page(name).matchAll(/^\.nf\n(.*?)^\.fi$/gms)].map(([, block]) => `${block}`),
+  );
+  return blocks.filter((block) => block.includes("[[provider]]")).map((block) => block.replaceAll("\\\n", ""));
+}
+
+test("the files of --oauth for Google and Microsoft load, and --check takes them", async (t) => {
+  const folder = scratch(t);
+  const file = join(folder, "oauth.toml");
+  const found = [];
+  for (const text of oauthFiles()) {
+    const [store, place] = [join(folder, "accounts"), "/var/lib/pop3.proxy/accounts"];
+    assert.ok(text.includes(place), text);
+    writeFileSync(file, text.replace(place, store), { mode: 0o600 });
+    const [provider] = readOauthFile(file, false).providers;
+    assert.ok(provider);
+    const { name, flow, server, scope, endpoints } = provider;
+    found.push(name);
+    assert.equal(server.port, 995);
+    // What the providers' own pages say.
+    const hosts = Object.values(endpoints).map((url) => new URL(url).hostname);
+    if (name === "google") {
+      assert.deepEqual([flow, scope], ["code", "https://mail.google.com/"]);
+      assert.deepEqual(hosts, ["accounts.google.com", "oauth2.googleapis.com"]);
+    } else {
+      assert.deepEqual([name, flow], ["microsoft", "device"]);
+      assert.match(scope, /^https:\/\/outlook\.office\.com\/POP\.AccessAsUser\.All offline_access$/);
+      assert.deepEqual([...new Set(hosts)], ["login.microsoftonline.com"]);
+    }
+    const { sound, said } = await checkInside("-D", "--oauth", file);
+    assert.ok(sound, said);
+    assert.match(
+      said,
+      new RegExp(
+        `^oauth: provider ${name} \\(${flow}\\) for ${provider.accounts.join(", ").replaceAll(/[*.]/g, "\\$&")}$`,
+        "m",
+      ),
+    );
+    assert.match(said, /^oauth: no account is authorized: /m);
+    assert.ok(!said.includes("SECRET"));
+  }
+  assert.deepEqual([...new Set(found)].sort(), ["google", "microsoft"]);
 });
 
 test("the original's example for tcpproxy: two interfaces with two policies in one file", async (t) => {

@@ -186,6 +186,11 @@ async function pasted(login: BrowserLogin, terminal: Terminal): Promise<URL> {
     if (line === null) return new Promise(() => {});
     const text = line.trim();
     if (URL.canParse(text) && login.isResult(new URL(text))) return new URL(text);
+    if (!terminal.isTerminal) {
+      // A program whose browser is on this machine gives the gateway password alone.
+      terminal.takeBack(line);
+      return new Promise(() => {});
+    }
     if (text !== "") terminal.say("That is no address of this login: it has code= and state= in it.");
   }
 }

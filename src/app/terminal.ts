@@ -3,6 +3,9 @@
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 
+/** The key that erases what is typed of a line. */
+const ERASE = { ctrl: true, name: "u" };
+
 export class Terminal {
   /** Whether a person sees prompts, and types. */
   readonly isTerminal = process.stdin.isTTY === true;
@@ -21,11 +24,17 @@ export class Terminal {
         done();
       },
     });
-    this.#reader = createInterface({ input: stdin, output, terminal: this.isTerminal });
+    // A history would give a password back to who presses a key.
+    this.#reader = createInterface({ input: stdin, output, terminal: this.isTerminal, historySize: 0 });
     this.#reader.on("line", (line) => this.#give(line));
     this.#reader.once("close", () => {
       this.#over = true;
       this.#give(null);
+    });
+    // ^C is no signal while keys are read one by one. It ends the program, whatever that is waiting for.
+    this.#reader.on("SIGINT", () => {
+      this.close();
+      process.kill(process.pid, "SIGINT");
     });
   }
 
@@ -35,19 +44,28 @@ export class Terminal {
   }
 
   /**
-   * Asks for a line.
+   * Asks for a line. What a person has typed before the question is no answer to it.
    *
    * @param prompt shown on a terminal alone
    * @param hidden whether a terminal shows nothing of the answer
    * @returns latin1; null: there is none
    */
   async ask(prompt: string, hidden = false): Promise<string | null> {
-    if (this.isTerminal) process.stderr.write(prompt);
+    if (this.isTerminal) {
+      this.#lines.length = 0;
+      this.#reader.write(null, ERASE);
+      process.stderr.write(prompt);
+    }
     this.#hidden = hidden;
     const line = this.#lines.shift() ?? (this.#over ? null : await this.#next());
     this.#hidden = false;
     if (hidden && this.isTerminal) process.stderr.write("\n");
     return line === null ? null : Buffer.from(line).toString("latin1");
+  }
+
+  /** Takes a line of a program back, as the answer to the next question. @param line latin1 */
+  takeBack(line: string): void {
+    this.#lines.unshift(Buffer.from(line, "latin1").toString());
   }
 
   /** Asks no more; an answer that is waited for is null. */

@@ -21,7 +21,9 @@ export function faultOfTls(service: Service, modes: readonly TlsMode[]): string 
   const named = namedServers(service);
   const sure = (one: ServerAddress) => near(one) || one.tls !== undefined || one.port === POP3S_PORT;
   const elsewhere = access.selection || access.map !== undefined || access.authHttp;
-  const safe = !elsewhere && (demo || named.length > 0) && named.every(sure);
+  // The servers of --oauth have TLS, or are near (config/oauthfile.ts).
+  const fixed = demo || named.length > 0 || access.oauth !== undefined;
+  const safe = !elsewhere && fixed && named.every(sure);
   if (tls !== undefined || safe) return null;
   return "clients speak TLS, so say with --server-tls how the server is spoken to: tls, starttls, or none";
 }
@@ -32,12 +34,13 @@ export function namedServers({ listen, servers }: Service): readonly ServerAddre
 }
 
 /**
- * Whether some server may be spoken to under TLS: the default one, or one that a client or the acp chooses on port 995.
+ * Whether some server may be spoken to under TLS: the default one, one that a client or the acp chooses on port 995, or
+ * that of a provider.
  */
 function maySpeakTls(service: Service): boolean {
   const { servers, access } = service;
-  const { selection, map, acp, authHttp } = access;
-  const chosen = selection !== undefined || map !== undefined || acp !== undefined || authHttp !== undefined;
+  const { selection, map, oauth, acp, authHttp } = access;
+  const chosen = [selection, map, oauth, acp, authHttp].some((one) => one !== undefined);
   const secure = (tls: TlsMode | undefined) => (tls ?? "none") !== "none";
   const named = namedServers(service).some(({ port, tls }) => port === POP3S_PORT || secure(tls));
   return secure(servers.tls) || chosen || named;

@@ -224,11 +224,14 @@ function providerFaultOf(openid: OpenId, thrown: unknown): ProviderFault {
   }
   const unanswered = causesOf(thrown).find((one) => one instanceof Unanswered);
   if (unanswered) return new ProviderFault("unavailable", unanswered.message);
-  const { name = "", message = String(thrown), cause } = thrown as Error;
+  const { cause } = thrown as Error;
   if (cause instanceof Response) {
     const type = printable(cause.headers.get("content-type") ?? "no type");
     return new ProviderFault("unavailable", `an answer with the status ${cause.status}, and of ${type}`);
   }
+  // openid-client says what is wrong with an answer in a cause. That of JSON.parse would quote the answer.
+  const causes = causesOf(thrown).filter((one) => (one as Error).name !== "SyntaxError");
+  const { name = "", message = String(thrown) } = (causes.at(-1) ?? thrown) as Error;
   const late = causesOf(thrown).some((one) => (one as Error).name === "TimeoutError");
   if (late || name === "TimeoutError") return new ProviderFault("unavailable", "no answer in time");
   return new ProviderFault("unavailable", `no answer of OAuth: ${printable(message)}`);

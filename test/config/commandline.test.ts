@@ -199,8 +199,7 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["--metrics", "--store", "--oauth"])
-    assert.match(fault(["-D", option, "mail"]), /unknown option/);
+  for (const option of ["--metrics", "--store"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });
 
 test("what options about TLS need of each other", () => {
@@ -221,6 +220,8 @@ test("what options about TLS need of each other", () => {
     ["-D", ...pin, "--server-tls", "starttls", "mail"],
     ["-D", "-e", "--server-ca", "/ca.pem"],
     ["-D", "-a", "true", "--server-tls-min", "1.3", "mail"],
+    ["--listen", "995/tls", ...pair, "--oauth", "/oauth.toml"], // its servers have TLS
+    ["-D", "--oauth", "/oauth.toml", "--server-ca", "/ca.pem"],
   ];
   for (const argv of sound) assert.equal(parseCommandLine(argv, () => "").kind, "run", argv.join(" "));
   const faults: readonly (readonly [readonly string[], RegExp])[] = [
@@ -230,6 +231,7 @@ test("what options about TLS need of each other", () => {
     [["--listen", "995/tls", ...pair, "-e", "localhost"], /say with --server-tls/],
     [["--listen", "995/tls", ...pair, "-e", "mail:995"], /say with --server-tls/],
     [["--listen", "995/tls", ...pair, "-e", "--demo"], /say with --server-tls/],
+    [["--listen", "995/tls", ...pair, "--oauth", "/oauth.toml", "mail"], /say with --server-tls/],
     [["--client-tls", "tls", ...pair, "mail"], /say with --server-tls/],
     [["--client-tls", "tls", "localhost"], /needs --tls-cert/],
     [["--listen", "110", ...pair, "localhost"], /of no use/],
