@@ -9,6 +9,7 @@ import type {
   HttpHeader,
   ListenAddress,
   LogFormat,
+  MetricsAddress,
   Oversize,
   ServerAddress,
   TlsMode,
@@ -61,6 +62,9 @@ export interface Options {
   readonly maxPerClient: number;
   readonly maxSessions: number;
   readonly mechanisms: readonly Mechanism[];
+  readonly metrics?: MetricsAddress;
+  /** The file of the token with which sessions can be ended. */
+  readonly metricsToken?: string;
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;
