@@ -26,7 +26,8 @@ body {
 header { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; margin-bottom: 1.5rem; }
 h1 { margin: 0; font-size: 1.35rem; font-weight: 650; letter-spacing: -.015em; }
 .facts { margin: 0 0 0 auto; color: var(--soft); font-size: .8125rem; text-align: right; }
-.facts span + span::before { content: "·"; margin: 0 .5em; color: var(--line); }
+.facts span { display: inline-block; }
+.facts span + span::before { content: "·"; margin: 0 .5em; }
 .pill {
   display: inline-flex; align-items: center; gap: .45em; padding: .15rem .65rem; border-radius: 99px;
   font-size: .8125rem; font-weight: 550; white-space: nowrap;
@@ -68,10 +69,14 @@ th:first-child, td:first-child { padding-left: 1.1rem; }
 th:last-child, td:last-child { padding-right: 1.1rem; }
 tbody tr:hover { background: var(--faint); }
 .number { text-align: right; white-space: nowrap; }
-.name { overflow-wrap: anywhere; min-width: 6.5rem; }
-.id, .file { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .8125rem; }
+.name { overflow-wrap: anywhere; min-width: 9rem; }
+.place { overflow-wrap: anywhere; min-width: 11.75rem; }
+td.place.lead { min-width: 13.5rem; }
+td small { display: block; color: var(--soft); font-size: .78rem; line-height: 1.35; }
+td small:empty { display: none; }
+.id, td.file { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .8125rem; }
 .id, .when { color: var(--soft); white-space: nowrap; }
-.file { overflow-wrap: anywhere; color: var(--soft); }
+td.file { overflow-wrap: anywhere; color: var(--soft); }
 .tag { display: inline-block; padding: .05rem .45rem; border-radius: 5px; font-size: .78rem; white-space: nowrap; }
 td bdi { unicode-bidi: isolate; }
 .none { margin: 0; padding: .8rem 1.1rem 1rem; color: var(--soft); font-size: .875rem; border-top: 1px solid var(--line); }
@@ -84,7 +89,8 @@ a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-
 }
 @media (max-width: 46rem) {
   .page { padding: 1rem .75rem 2rem; }
-  .facts { margin: 0; text-align: left; flex-basis: 100%; }
+  .facts { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0; text-align: left; flex-basis: 100%; }
+  .facts span + span::before { content: none; }
   .tiles { gap: .75rem; }
   .tile { padding-top: .75rem; }
   .tile h2, .tile p { padding: 0 .85rem; }
@@ -92,12 +98,15 @@ a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-
   .chart { height: 2.75rem; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table, tbody { display: block; }
-  tr { display: grid; grid-template-columns: 1fr 1fr; gap: .1rem 1rem; padding: .7rem 1.1rem; border-top: 1px solid var(--line); }
+  tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: .15rem 1rem; padding: .75rem .85rem; border-top: 1px solid var(--line); }
+  section > h2, .none { padding-left: .85rem; padding-right: .85rem; }
   td, td:first-child, td:last-child { display: block; padding: 0; border: 0; text-align: left; }
   td[data-label]::before { content: attr(data-label) " "; color: var(--soft); font-size: .75rem; }
+  td.place, td.name, td.place.lead { min-width: 0; }
   td:empty { display: none; }
-  td.wide { grid-column: 1 / -1; }
-  td.lead { grid-column: 1 / -1; font-weight: 550; }
-  .id, .when { white-space: normal; }
+  td.wide, td.lead { flex-basis: 100%; }
+  td.lead { font-weight: 550; }
+  td small { display: inline; margin-left: .5em; font-weight: 400; }
+  .when { white-space: normal; }
 }
 `;

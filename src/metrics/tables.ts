@@ -2,7 +2,7 @@
 
 import { type Html, html } from "./html";
 import type { Status } from "./status";
-import { duration, octetsInWords, period } from "./words";
+import { duration, grouped, octetsInWords, period } from "./words";
 
 /** Days at the end of a certificate in which it is shown as a warning, and as a fault. */
 const SOON = 14;
@@ -13,39 +13,35 @@ type Column = readonly [heading: string, kind: string, labelled?: boolean];
 
 const SESSIONS: readonly Column[] = [
   ["User", "name lead"],
-  ["Client", "name"],
-  ["Server", "name"],
+  ["Client", "place"],
+  ["Server", "place"],
   ["State", ""],
-  ["Under way", ""],
   ["Age", "number", true],
   ["Mails", "number", true],
   ["From client", "number", true],
   ["To client", "number", true],
-  ["Session", "id wide"],
 ];
 
 export function sessionsSection({ sessions }: Status): Html {
   const { total, shown, states } = sessions;
-  const rest = total > shown.length ? `the oldest ${shown.length} of ${total}` : `${total}`;
+  const rest = total > shown.length ? [`the oldest ${shown.length} of ${grouped(total)}`] : [];
   const parts = Object.entries(states).filter(([, count]) => count > 0);
-  const note = [rest, ...parts.map(([state, count]) => `${count} in ${state}`)].join(", ");
+  const note = [...rest, ...parts.map(([state, count]) => `${grouped(count)} in ${state}`)].join(", ");
   const rows = shown.map((one) => [
-    one.user === "" ? html`<span class="when">not logged in</span>` : isolated(one.user),
-    html`${isolated(one.client)}${one.tls === "" ? "" : html` <span class="tag plain">${one.tls}</span>`}`,
-    isolated(one.server),
-    tag(one.state, one.state === "transaction" ? "good" : "plain"),
-    one.underWay === "" ? "" : tag(one.underWay, "busy"),
+    html`${one.user === "" ? html`<span class="when">not logged in</span>` : isolated(one.user)}<small class="id">${one.id}</small>`,
+    html`${isolated(one.client)}<small>${one.tls === "" ? "in clear" : one.tls}</small>`,
+    html`${one.server === "" ? "–" : isolated(one.server)}<small>${one.service}</small>`,
+    html`${tag(one.state, one.state === "transaction" ? "good" : "plain")} ${one.underWay === "" ? "" : tag(one.underWay, "busy")}`,
     period(one.age),
-    one.retrieved,
+    grouped(one.retrieved),
     octetsInWords(one.received),
     octetsInWords(one.sent),
-    one.service === "" ? one.id : `${one.service} ${one.id}`,
   ]);
   return section("Sessions", note, SESSIONS, rows, "No client is connected.");
 }
 
 const SERVERS: readonly Column[] = [
-  ["Server", "name lead"],
+  ["Server", "place lead"],
   ["State", ""],
   ["Connections", "number", true],
   ["Connect time, mean", "number", true],
@@ -58,10 +54,10 @@ export function serversSection({ servers, time }: Status): Html {
   const rows = servers.map(({ name, connections, connectMean, connectLast, failures, failed, down }) => [
     isolated(name),
     down ? tag("has failed", "bad") : tag("answers", "good"),
-    connections,
+    grouped(connections),
     connectMean === null ? "–" : duration(connectMean),
     connectLast === null ? "–" : duration(connectLast),
-    failures,
+    grouped(failures),
     failed
       ? html`<span class="when">${ago(failed.time, time)}</span> ${tag(failed.code, "plain")} ${isolated(failed.reason)}`
       : "",
@@ -71,10 +67,10 @@ export function serversSection({ servers, time }: Status): Html {
 }
 
 const REFUSALS: readonly Column[] = [
-  ["When", "when"],
+  ["When", "when wide"],
   ["User", "name lead"],
-  ["Client", "name"],
-  ["Server", "name"],
+  ["Client", "place"],
+  ["Server", "place"],
   ["Code", ""],
   ["Reason", "name wide"],
 ];

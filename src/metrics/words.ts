@@ -7,17 +7,27 @@ const UNITS: readonly (readonly [number, string])[] = [
   [1e3, "k"],
 ];
 
-/** A number with three digits: 1.23 M. */
+/** A number with three digits, 1.23 M, or a whole one in full: 1,234. */
 export function short(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 100_000) return grouped(value);
+  return scaled(value);
+}
+
+/** A whole number with a comma between thousands. */
+export function grouped(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ",");
+}
+
+function scaled(value: number): string {
   const [size, unit] = UNITS.find(([one]) => Math.abs(value) >= one) ?? [1, ""];
-  const scaled = value / size;
-  const digits = size === 1 && Number.isInteger(value) ? 0 : scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2;
-  return `${scaled.toFixed(digits)}${unit && ` ${unit}`}`;
+  const number = value / size;
+  const digits = (size === 1 && Number.isInteger(value)) || number >= 100 ? 0 : number >= 10 ? 1 : 2;
+  return `${number.toFixed(digits)}${unit && ` ${unit}`}`;
 }
 
 /** Octets: 1.23 MB. */
 export function octetsInWords(count: number): string {
-  const text = short(count);
+  const text = scaled(count);
   return text.includes(" ") ? `${text}B` : `${text} B`;
 }
 
