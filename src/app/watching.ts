@@ -9,7 +9,6 @@ import { History } from "../metrics/history";
 import { Metrics } from "../metrics/metrics";
 import { hashOf } from "../metrics/token";
 import { secretText } from "../process/secretfile";
-import { Failure } from "../protocol/failure";
 import { Snapshots } from "./snapshot";
 
 /** The metrics of a process. */
@@ -45,7 +44,7 @@ export class Watching {
       address: this.#settings,
       token: this.#token,
       snapshot: () => snapshots.take(),
-      end: (id) => this.#end(id),
+      end: (id) => this.#counters.end(id),
       emit: this.emit,
     });
     await this.#metrics.open();
@@ -75,12 +74,6 @@ export class Watching {
     this.#history.close();
     this.#snapshots?.close();
     await this.#metrics?.close();
-  }
-
-  #end(id: string): boolean {
-    const live = this.#counters.live.get(id);
-    live?.session.client.fail(new Failure("nobody", "ended", "ended by the administrator"));
-    return live !== undefined;
   }
 }
 

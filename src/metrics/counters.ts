@@ -94,6 +94,13 @@ export class Counters implements Counting {
     this.tallies.logins.add([needs.service.name ?? "", route?.mechanism ?? "USER", "failed"]);
   }
 
+  /** Ends a session, as if nobody were to blame. @returns false: there is none with this id */
+  end(id: string): boolean {
+    const live = this.live.get(id);
+    live?.session.client.fail(new Failure("nobody", "ended", "ended by the administrator"));
+    return live !== undefined;
+  }
+
   /** Octets from clients, and to them. */
   get octets(): { received: number; sent: number } {
     let [received, sent] = [this.#received, this.#sent];
