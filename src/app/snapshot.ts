@@ -11,7 +11,7 @@ import { addressOf, type ListeningSocket } from "../listen/sockets";
 import type { Counters, LiveSession } from "../metrics/counters";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type ProcessName } from "../metrics/families";
 import type { History } from "../metrics/history";
-import type { ServiceRow, SessionRow, SessionState, SessionsNow, Snapshot } from "../metrics/snapshot";
+import type { Sample, ServiceRow, SessionRow, SessionState, SessionsNow, Snapshot } from "../metrics/snapshot";
 import type { Count } from "../metrics/tally";
 
 /** How many sessions are shown. */
@@ -20,6 +20,9 @@ const SHOWN = 200;
 /** How often the delay of the event loop is measured, and how long one measurement counts, in milliseconds. */
 const DELAY_EVERY = 20;
 const DELAY_AGE = 60_000;
+
+/** How old the last sample of the charts is at least for a further one, in milliseconds. */
+const FRESH = 10_000;
 
 /** Where Linux lists the open descriptors. */
 const DESCRIPTORS = "/proc/self/fd";
@@ -65,7 +68,7 @@ export class Snapshots {
       servers: counters.servers.rows,
       refusals: counters.refusals,
       certificates: listener.gateways.flatMap((gateway) => gateway.certificateEnds),
-      history: history.samples,
+      history: withNow(history.samples, counters),
       waiting: memory.waiting,
       counts: countsOf(counters),
       times: timesOf(counters),
@@ -114,6 +117,12 @@ export class Snapshots {
       if (!fault) this.#openFiles = files.length - 1;
     });
   }
+}
+
+/** The samples, and what has been counted since the last one, if that is long enough ago to tell a rate. */
+function withNow(samples: readonly Sample[], counters: Counters): readonly Sample[] {
+  const last = samples.at(-1)?.time ?? 0;
+  return Date.now() - last < FRESH ? samples : [...samples, counters.sample()];
 }
 
 /** What the timer adds to its own interval, in seconds. @param delay in nanoseconds; NaN or huge: not measured yet */

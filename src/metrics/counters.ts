@@ -64,10 +64,14 @@ export class Counters implements Counting {
 
   /** Begins to count for a service: what has not happened yet is 0, so that its first time is seen as a change. */
   add(service: Service): void {
-    const { name = "" } = service;
+    const { name = "", access, scan } = service;
     this.names.add(service);
     for (const result of ["success", "denied", "failed"]) this.tallies.logins.add([name, "USER", result], 0);
     for (const one of ["unsupported", "retrieved", "deleted"] as const) this.tallies[one].add([name], 0);
+    for (const result of ["success", "failed"]) this.tallies.reloads.add([result], 0);
+    const kind = access.authHttp ? "auth_http" : access.acp ? "acp" : null;
+    if (kind) for (const result of ["granted", "denied", "failed"]) this.tallies.access.add([kind, result], 0);
+    if (scan) for (const verdict of ["clean", "infected", "failed"]) this.tallies.scans.add([verdict], 0);
   }
 
   began(session: CountedSession): void {
@@ -131,7 +135,8 @@ export class Counters implements Counting {
     if (live) live.reached = true;
     const name = this.names.of(place, route);
     this.times.connect.add([name], seconds);
-    this.servers.connected(name, seconds);
+    // So that the first failure is seen as a change.
+    if (this.servers.connected(name, seconds)) this.tallies.serverFailures.add([name, "unreachable"], 0);
   }
 
   /** No connection to a server of a route. */

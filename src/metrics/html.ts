@@ -9,11 +9,11 @@ const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 /** Octets (latin1) of a client or a server as text: UTF-8 where they are, and nothing that could deceive a reader. */
 export function readable(octets: string): string {
   const cut = octets.length > BOUND ? `${octets.slice(0, BOUND)}…` : octets;
-  const text = /^[ -~]*$/.test(cut) ? cut : decoded(octets.slice(0, BOUND)) + cut.slice(BOUND);
+  const text = /^[ -~]*$/.test(cut) ? cut : textOf(octets.slice(0, BOUND)) + cut.slice(BOUND);
   return text.replace(INVISIBLE, "\u{fffd}");
 }
 
-function decoded(octets: string): string {
+function textOf(octets: string): string {
   return new TextDecoder("utf-8").decode(Buffer.from(octets, "latin1"));
 }
 
@@ -35,12 +35,12 @@ type Piece = Html | string | number | readonly Piece[];
 /** A template of HTML: what is put into it is escaped, unless it is HTML itself. */
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
   return new Html(
-    strings.map((text, index) => (index === 0 ? text : shown(pieces[index - 1] as Piece) + text)).join(""),
+    strings.map((text, index) => (index === 0 ? text : rendered(pieces[index - 1] as Piece) + text)).join(""),
   );
 }
 
-function shown(piece: Piece): string {
+function rendered(piece: Piece): string {
   if (piece instanceof Html) return piece.text;
-  if (typeof piece === "object") return piece.map(shown).join("");
+  if (typeof piece === "object") return piece.map(rendered).join("");
   return String(piece).replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }

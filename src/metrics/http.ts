@@ -47,7 +47,7 @@ interface Kept {
   readonly made: Promise<unknown>;
 }
 
-interface Answer {
+interface PageReply {
   readonly status: number;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -120,7 +120,7 @@ export class StatusServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on("error", () => {});
-    const answer = await this.#answer(request).catch((): Answer => {
+    const answer = await this.#answer(request).catch((): PageReply => {
       return { status: 503, body: "the gateway does not say what it is doing\n" };
     });
     const { status, type = "text/plain; charset=utf-8", headers, body } = answer;
@@ -136,7 +136,7 @@ export class StatusServer {
     response.end(request.method === "HEAD" ? undefined : body);
   }
 
-  async #answer({ method = "", url = "", headers }: IncomingMessage): Promise<Answer> {
+  async #answer({ method = "", url = "", headers }: IncomingMessage): Promise<PageReply> {
     const [path = ""] = url.split("?", 1);
     const id = this.token ? SESSION.exec(path)?.[1] : undefined;
     if (id !== undefined) {
@@ -170,7 +170,7 @@ export class StatusServer {
     return made;
   }
 
-  async #end(id: string, authorization: string): Promise<Answer> {
+  async #end(id: string, authorization: string): Promise<PageReply> {
     const given = /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? "";
     if (!timingSafeEqual(hashOf(given), this.token as Buffer)) {
       const headers = { "WWW-Authenticate": 'Bearer realm="pop3.proxy"' };
@@ -183,6 +183,6 @@ export class StatusServer {
   }
 }
 
-function notAllowed(allowed: string): Answer {
+function notAllowed(allowed: string): PageReply {
   return { status: 405, headers: { Allow: allowed }, body: `the method here is ${allowed}\n` };
 }

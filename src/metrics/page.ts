@@ -79,13 +79,13 @@ function tiles({ time, sessions, history }: Snapshot): Html {
   const data = rates(history, (one) => one.sent, 1);
   const last = (points: readonly { value: number }[]) => points.at(-1)?.value ?? 0;
   const span = period((time - (history[0]?.time ?? time)) / 1000);
-  const within = history.length > 1 ? `within ${span}` : "no sample yet";
+  const highest = (value: string) => (history.length > 1 ? `most ${value} within ${span}` : "measured every 30 s");
   const now = [...count, { time, value: sessions.total }];
   return html`<div class="tiles">
-${tile("Sessions", short(sessions.total), `of ${short(sessions.limit)}`, `most ${short(most(now))} ${within}`, chart(now, time, "sessions in the last hour", "sessions", 4))}
-${tile("Logins", short(last(logins)), "a minute", `most ${short(most(logins))} ${within}`, chart(logins, time, "logins in the last hour", "logins", 4))}
-${tile("Refused logins", short(last(refused)), "a minute", `most ${short(most(refused))} ${within}`, chart(refused, time, "refused logins in the last hour", "refused", 4))}
-${tile("Data to clients", octetsInWords(last(data)), "a second", `most ${octetsInWords(most(data))} ${within}`, chart(data, time, "octets to clients in the last hour", "data", 1000))}
+${tile("Sessions", short(sessions.total), `of ${short(sessions.limit)}`, highest(short(most(now))), chart(now, time, "sessions in the last hour", "sessions", 4))}
+${tile("Logins", short(last(logins)), "a minute", highest(short(most(logins))), chart(logins, time, "logins in the last hour", "logins", 4))}
+${tile("Refused logins", short(last(refused)), "a minute", highest(short(most(refused))), chart(refused, time, "refused logins in the last hour", "refused", 4))}
+${tile("Data to clients", octetsInWords(last(data)), "a second", highest(octetsInWords(most(data))), chart(data, time, "octets to clients in the last hour", "data", 1000))}
 </div>`;
 }
 

@@ -18,13 +18,14 @@ interface Figures {
 export class ServerFigures {
   readonly #all = new Map<string, Figures>();
 
-  /** @param name of a server, as servernames.ts gives it */
-  connected(name: string, seconds: number): void {
+  /** @param name of a server, as servernames.ts gives it @returns whether it is the first time */
+  connected(name: string, seconds: number): boolean {
     const figures = this.#of(name);
     figures.connections++;
     figures.sum += seconds;
     figures.last = seconds;
     figures.down = false;
+    return figures.connections === 1;
   }
 
   failed(name: string, code: string, reason: string): void {

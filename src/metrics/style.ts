@@ -47,7 +47,8 @@ h1 { margin: 0; font-size: 1.35rem; font-weight: 650; letter-spacing: -.015em; }
 .figure { font-size: 1.65rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.25; }
 .figure small { font-size: .8125rem; font-weight: 400; letter-spacing: 0; color: var(--soft); }
 .note { font-size: .78rem; color: var(--soft); }
-.chart { display: block; width: 100%; height: 3.5rem; margin-top: .6rem; color: var(--accent); }
+.chart { display: block; width: 100%; height: 3.5rem; margin-top: auto; color: var(--accent); }
+.tile p:last-of-type { margin-bottom: .6rem; }
 .chart.refused { color: var(--bad); }
 .chart.data { color: var(--good); }
 .chart path { vector-effect: non-scaling-stroke; fill: none; }

@@ -16,7 +16,7 @@ import { statusOf } from "./status";
 const PATIENCE = 2000;
 
 /** A question to the other thread. */
-class Question<Answer> {
+class Inquiry<Answer> {
   readonly answered: Promise<Answer>;
   answer: (answer: Answer) => void = () => {};
 
@@ -32,20 +32,23 @@ class Question<Answer> {
   }
 }
 
-function serve({ host, port, token }: WorkerTerms, say: (message: FromWorker) => void): (message: ToWorker) => void {
-  let asked: Question<Snapshot> | null = null;
+function answerHttp(
+  { host, port, token }: WorkerTerms,
+  say: (message: FromWorker) => void,
+): (message: ToWorker) => void {
+  let asked: Inquiry<Snapshot> | null = null;
   let calls = 0;
-  const ends = new Map<number, Question<boolean>>();
+  const ends = new Map<number, Inquiry<boolean>>();
   const server = new StatusServer(
     {
       snapshot() {
-        asked = new Question();
+        asked = new Inquiry();
         say({ kind: "snapshot?" });
         return asked.answered;
       },
       end(id) {
         const call = ++calls;
-        const question = new Question<boolean>();
+        const question = new Inquiry<boolean>();
         ends.set(call, question);
         say({ kind: "end", call, id });
         return question.answered.finally(() => ends.delete(call));
@@ -76,6 +79,6 @@ if (parentPort) {
   const port = parentPort;
   port.on(
     "message",
-    serve(workerData as WorkerTerms, (message) => port.postMessage(message)),
+    answerHttp(workerData as WorkerTerms, (message) => port.postMessage(message)),
   );
 }

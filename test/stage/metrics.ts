@@ -41,11 +41,11 @@ export function samplesOf(text: string): Map<string, number> {
 
 /** A gateway with --metrics, and the port of these. */
 export async function startWatched(
-  t: TestContext,
+  t: TestContext | null,
   argv: readonly string[],
   options: ProcessOptions = {},
 ): Promise<{ gateway: GatewayProcess; metrics: number }> {
-  const gateway = await startProcess(["--metrics", "0", ...argv], { t, ...options });
+  const gateway = await startProcess(["--metrics", "0", ...argv], { ...(t && { t }), ...options });
   return { gateway, metrics: Number((await gateway.logged("metrics")).fields.port) };
 }
 
