@@ -7,8 +7,9 @@ import { type TestContext, test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, response } from "../stage/dialogue";
-import { startWatched } from "../stage/metrics";
+import { ask, startWatched } from "../stage/metrics";
 import { freePort } from "../stage/ports";
+import { until } from "../stage/waiting";
 import { CHROMIUM, look, startChromium } from "./chromium";
 import { lacking } from "./programs";
 
@@ -52,6 +53,11 @@ async function seen(context: BrowserContext, port: number, name: string): Promis
   return text;
 }
 
+/** Waits until the page has this text: a page may be a second old. */
+async function telling(port: number, text: string): Promise<void> {
+  await until(async () => (await ask(port, "/")).body.includes(text));
+}
+
 test("idle, busy, and with a server that is down", { skip }, async (t: TestContext) => {
   const context = await startChromium(t);
   const demo = await startDemo(t, { passwords: ["demo"] });
@@ -68,8 +74,7 @@ test("idle, busy, and with a server that is down", { skip }, async (t: TestConte
   const refused = await connectGreeted(gateway.port, t);
   await refused.ask(`USER ${EVIL}`);
   assert.match(await refused.ask("PASS wrong"), /^-ERR/);
-  // The page may be a second old.
-  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await telling(metrics, "server-denied");
   const busy = await seen(context, metrics, "busy");
   assert.equal(busy.split(EVIL).length - 1, 2, "the name stays text, of the session and of the refusal");
   assert.match(busy, /1 in transaction/);
@@ -79,6 +84,7 @@ test("idle, busy, and with a server that is down", { skip }, async (t: TestConte
   const lost = await connectGreeted(down.gateway.port, t);
   await lost.ask("USER joe");
   assert.match(await lost.ask("PASS demo"), /^-ERR \[SYS\/TEMP\]/);
+  await telling(down.metrics, "has failed");
   const fallen = await seen(context, down.metrics, "down");
   assert.match(fallen, /has failed/);
   assert.match(fallen, /connection refused, nothing listens there/);
