@@ -1,6 +1,5 @@
 /** What the gateway is doing, for --metrics. */
 
-import { readdir, readdirSync, readFileSync } from "node:fs";
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import { showServer } from "../base/address";
@@ -9,7 +8,7 @@ import { ownVersion } from "../base/version";
 import type { Gateway } from "../gateway/gateway";
 import { addressOf, type ListeningSocket } from "../listen/sockets";
 import type { Counters, LiveSession } from "../metrics/counters";
-import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type ProcessName } from "../metrics/families";
+import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName } from "../metrics/families";
 import type { History } from "../metrics/history";
 import type { Sample, ServiceRow, SessionRow, SessionState, SessionsNow, Snapshot } from "../metrics/snapshot";
 import type { Count } from "../metrics/tally";
@@ -23,9 +22,6 @@ const DELAY_AGE = 60_000;
 
 /** How old the last sample of the charts is at least for a further one, in milliseconds. */
 const FRESH = 10_000;
-
-/** Where Linux lists the open descriptors. */
-const DESCRIPTORS = "/proc/self/fd";
 
 /** What a snapshot is made of. */
 export interface Subject {
@@ -44,8 +40,6 @@ export class Snapshots {
   readonly #started = performance.timeOrigin;
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: DELAY_EVERY });
   #delaySince = now();
-  #openFiles = readdirSync(DESCRIPTORS).length - 1;
-  readonly #maxFiles = maxFiles();
 
   constructor(private readonly subject: Subject) {
     this.#delay.enable();
@@ -55,6 +49,7 @@ export class Snapshots {
   take(): Snapshot {
     const { listener, counters, history } = this.subject;
     const { memory } = listener.gateways[0];
+    const octets = counters.octets;
     const { node = "", openssl = "" } = process.versions;
     return {
       time: Date.now(),
@@ -68,9 +63,9 @@ export class Snapshots {
       servers: counters.servers.rows,
       refusals: counters.refusals,
       certificates: listener.gateways.flatMap((gateway) => gateway.certificateEnds),
-      history: withNow(history.samples, counters),
+      history: withNow(history.samples, () => counters.sample(octets)),
       waiting: memory.waiting,
-      counts: countsOf(counters),
+      counts: countsOf(counters, octets),
       times: timesOf(counters),
       process: this.#process(),
     };
@@ -80,10 +75,9 @@ export class Snapshots {
     this.#delay.disable();
   }
 
-  #process(): Record<ProcessName, number> {
+  #process(): Snapshot["process"] {
     const { user, system } = process.cpuUsage();
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, external_memory: external } = getHeapStatistics();
-    this.#countFiles();
     const delay = this.#delay;
     const lag = {
       lagMean: seconds(delay.mean),
@@ -103,40 +97,23 @@ export class Snapshots {
       heapUsed,
       heapTotal,
       external,
-      openFiles: this.#openFiles,
-      maxFiles: this.#maxFiles,
       started: this.#started / 1000,
       loopBusy: performance.eventLoopUtilization().active / 1000,
       ...lag,
     };
   }
-
-  /** Counts the open descriptors for the next snapshot, without waiting: there may be tens of thousands. */
-  #countFiles(): void {
-    readdir(DESCRIPTORS, (fault, files) => {
-      if (!fault) this.#openFiles = files.length - 1;
-    });
-  }
 }
 
 /** The samples, and what has been counted since the last one, if that is long enough ago to tell a rate. */
-function withNow(samples: readonly Sample[], counters: Counters): readonly Sample[] {
+function withNow(samples: readonly Sample[], sample: () => Sample): readonly Sample[] {
   const last = samples.at(-1)?.time ?? 0;
-  return Date.now() - last < FRESH ? samples : [...samples, counters.sample()];
+  return Date.now() - last < FRESH ? samples : [...samples, sample()];
 }
 
 /** What the timer adds to its own interval, in seconds. @param delay in nanoseconds; NaN or huge: not measured yet */
 function seconds(delay: number): number {
   const late = delay / 1e9 - DELAY_EVERY / 1000;
   return late > 0 && late < 1e6 ? late : 0;
-}
-
-function maxFiles(): number {
-  try {
-    return Number(/^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }
 
 function servicesOf({ listener }: Subject): ServiceRow[] {
@@ -180,10 +157,9 @@ function sessionRow({ session, state }: LiveSession): SessionRow {
   };
 }
 
-function countsOf(counters: Counters): Record<CounterName, readonly Count[]> {
+function countsOf(counters: Counters, { received, sent }: Counters["octets"]): Record<CounterName, readonly Count[]> {
   const names = Object.keys(COUNTERS) as CounterName[];
   const all = Object.fromEntries(names.map((name) => [name, counters.tallies[name].all]));
-  const { received, sent } = counters.octets;
   return {
     ...(all as Record<CounterName, readonly Count[]>),
     commands: Object.entries(counters.commands).map(([verb, count]) => [[verb], count] as const),

@@ -116,7 +116,7 @@ export class Counters implements Counting {
   }
 
   /** What is kept for the charts. */
-  sample(): Sample {
+  sample(octets = this.octets): Sample {
     const { logins, serverFailures } = this.tallies;
     const successes = logins.sum(([, , result]) => result === "success");
     return {
@@ -125,7 +125,7 @@ export class Counters implements Counting {
       logins: successes,
       refused: logins.sum() - successes,
       serverFailures: serverFailures.sum(),
-      ...this.octets,
+      ...octets,
     };
   }
 

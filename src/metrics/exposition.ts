@@ -1,6 +1,7 @@
 /** The page /metrics: Prometheus' text format, by prom-client. */
 
 import { Counter, Gauge, type Metric, Registry } from "prom-client";
+import { descriptors } from "./descriptors";
 import {
   BUCKETS,
   COUNTERS,
@@ -33,10 +34,11 @@ export function exposition(snapshot: Snapshot): Promise<string> {
   for (const name of Object.keys(HISTOGRAMS) as HistogramName[]) {
     registry.registerMetric(histogram(HISTOGRAMS[name], snapshot.times[name]) as unknown as Metric);
   }
+  const figures = { ...snapshot.process, ...descriptors() };
   for (const name of Object.keys(PROCESS) as ProcessName[]) {
     const family: Named = PROCESS[name];
-    if (family.name.endsWith("_total")) counterOf(family, registry).inc(snapshot.process[name]);
-    else gaugeOf(family, registry).set(snapshot.process[name]);
+    if (family.name.endsWith("_total")) counterOf(family, registry).inc(figures[name]);
+    else gaugeOf(family, registry).set(figures[name]);
   }
   setGauges(snapshot, registry);
   return registry.metrics();

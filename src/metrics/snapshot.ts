@@ -1,6 +1,7 @@
 /** What the gateway is doing, as plain data: the thread that answers HTTP gets it, and makes all pages of it. */
 
 import type { TlsMode } from "../config/settings";
+import type { DescriptorName } from "./descriptors";
 import type { CounterName, HistogramName, ProcessName } from "./families";
 import type { Count, Times } from "./tally";
 
@@ -26,7 +27,7 @@ export interface Snapshot {
   readonly waiting: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<CounterName, readonly Count[]>>;
   readonly times: Readonly<Record<HistogramName, readonly Times[]>>;
-  readonly process: Readonly<Record<ProcessName, number>>;
+  readonly process: Readonly<Record<Exclude<ProcessName, DescriptorName>, number>>;
 }
 
 /** A service, and where it listens. */

@@ -77,8 +77,6 @@ export function snapshotWith(wishes: Partial<Snapshot> = {}): Snapshot {
       heapUsed: 1,
       heapTotal: 1,
       external: 1,
-      openFiles: 1,
-      maxFiles: 1,
       started: 1,
       loopBusy: 1,
       lagMean: 0,
