@@ -36,7 +36,11 @@ export class Metrics {
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(terms: MetricsTerms) {
+  /** @param pause how long a thread that has ended stays away, in milliseconds */
+  constructor(
+    terms: MetricsTerms,
+    private readonly pause = PAUSE,
+  ) {
     this.#terms = terms;
     this.#token = terms.token;
     this.#address = terms.address;
@@ -108,7 +112,7 @@ export class Metrics {
     const again = () => {
       if (!this.#closed) this.open().catch((thrown: Error) => this.#ended(thrown));
     };
-    this.#retry = setTimeout(again, PAUSE).unref();
+    this.#retry = setTimeout(again, this.pause).unref();
   }
 }
 
