@@ -12,6 +12,7 @@ import { readConfiguration } from "../src/config/configfile";
 import { readOauthFile } from "../src/config/oauthfile";
 import { OPTIONS } from "../src/config/optiontable";
 import { EVENTS, PROCESS_CODES } from "../src/log/events";
+import { COUNTERS, GAUGES, HISTOGRAMS, PROCESS } from "../src/metrics/families";
 import { FAILURE_CODES } from "../src/protocol/failure";
 import { DENIAL_CODES } from "../src/session/needs";
 import { TOLERATED_CODES } from "../src/session/statuslines";
@@ -77,6 +78,12 @@ test("the manual has every code, each once, and no other", () => {
   const codes = ["quit", "refused", ...FAILURE_CODES, ...DENIAL_CODES, ...TOLERATED_CODES, ...PROCESS_CODES];
   assert.deepEqual(entries("Codes").sort(), codes.sort());
   assert.equal(new Set(codes).size, codes.length);
+});
+
+test("the manual has every metric with its labels, and no other", () => {
+  const families = [COUNTERS, HISTOGRAMS, GAUGES, PROCESS].flatMap((table) => Object.values(table));
+  const expected = families.map(({ name, labels }) => [name, ...labels].join(" "));
+  assert.deepEqual(entries("Metrics and Status").sort(), expected.sort());
 });
 
 test("no option is told of that does not exist", () => {

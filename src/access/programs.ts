@@ -57,6 +57,8 @@ const DRAIN = 20;
 export class Programs {
   readonly #slots = new Slots(AT_ONCE);
   readonly #groups = new Set<number>();
+  /** How many have their place and wait until a program may be started. */
+  #delayed = 0;
 
   constructor(private readonly starts = new Starts()) {}
 
@@ -70,12 +72,19 @@ export class Programs {
   async run(program: ProgramCall, until: Until): Promise<ProgramResult> {
     const give = await this.#slots.take(until);
     try {
+      this.#delayed++;
       while (this.starts.wait > 0 && !until.aborted) await pause(this.starts.wait);
+      this.#delayed--;
       if (until.aborted) throw until.reason;
       return await this.#run(program, until);
     } finally {
       give();
     }
+  }
+
+  /** How many programs wait for their start. */
+  get waiting(): number {
+    return this.#slots.waiting + this.#delayed;
   }
 
   /** Kills all process groups. */

@@ -80,6 +80,11 @@ export class Requests {
     }
   }
 
+  /** How many requests wait for their turn. */
+  get waiting(): number {
+    return this.#slots.waiting;
+  }
+
   /** Closes the connections that are kept. */
   close(): void {
     this.#http?.destroy();

@@ -95,6 +95,13 @@ export class Throttle {
     return (await this.#turn(line, pair, limits.turn, until)) ? this.#begun(line, pair, limits) : null;
   }
 
+  /** How many attempts wait for their turn. */
+  get waiting(): number {
+    let count = 0;
+    for (const { waiting } of this.#lines.values()) count += waiting.size;
+    return count;
+  }
+
   /** Whether the attempt has its turn. @param within how long it waits @throws the reason of `until` */
   #turn(line: Line, pair: string, within: number, until: Until): Promise<boolean> {
     return new Promise((resolve, reject) => {

@@ -27,6 +27,7 @@ import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privi
 import { requireSockets } from "../upstream/sshmaster";
 import { checkAccess } from "./authcheck";
 import { dryRun } from "./dryrun";
+import { checkMetrics, metricsLines, tokenFiles } from "./metricscheck";
 import { checkOauth } from "./oauthcheck";
 import { checkServer } from "./servercheck";
 import { clientLog, listedNames, listeners, scanner } from "./servicecheck";
@@ -81,6 +82,7 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
   const steps: Step[] = [
     ...services.map((one): Step => ["listeners", () => listeners(one), one]),
     ["pidfile", () => pidfile(settings)],
+    ["metrics", () => checkMetrics(settings)],
     ...services.map((one): Step => ["files", () => filesOf(one, made), one]),
     ["user", () => becomeUser(settings, made)],
     ["warnings", () => warnings(settings, made, byRoot, file)],
@@ -144,6 +146,7 @@ function summary(settings: Settings, file: string | undefined): string[] {
       const about = service.name === undefined ? "" : `${service.name}: `;
       return summaryOf(service).map((line) => `${about}${line}`);
     }),
+    ...metricsLines(settings),
     `runs as ${isRoot() ? own.user : "the user that starts it"}`,
     `log: ${logWay(settings.log, startOf(settings)).words}`,
   ];
@@ -230,7 +233,7 @@ async function warnings(settings: Settings, made: Made, byRoot: boolean, file?: 
   if (!first) return [];
   const { process: own } = settings;
   const log = await logWarning(settings.log, startOf(settings));
-  const started = { byRoot, user: own.user, daemon: isDaemon(settings), log, file };
+  const started = { byRoot, user: own.user, daemon: isDaemon(settings), log, file, reread: tokenFiles(settings) };
   // That a folder can't be written is a fault here.
   const told = startWarnings([first, ...others], started).filter(
     ({ event }) => event !== "clientLogUnusable" && event !== "scanDoubtful",

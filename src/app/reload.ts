@@ -11,6 +11,7 @@ import type { Listener } from "../listen/listener";
 import type { Emit } from "../log/events";
 import type { Notify } from "../process/notify";
 import { requireSockets } from "../upstream/sshmaster";
+import type { Watching } from "./watching";
 
 /** What a reload needs of the process. */
 interface ReloadTerms {
@@ -21,13 +22,15 @@ interface ReloadTerms {
   readonly listener: Listener;
   readonly notify: Notify;
   readonly emit: Emit;
+  /** null: there are no metrics. */
+  readonly watching: Watching | null;
 }
 
 /** Settings of the process that are read at the start alone, by their keys in the file. */
 function fixedOf({ process: own, log }: Settings): Record<string, unknown> {
-  const { user, pidfile, foreground } = own;
+  const { user, pidfile, foreground, metrics } = own;
   const { debug, brief, syslog, facility, format } = log;
-  return { user, pidfile, foreground, debug, brief, syslog, facility, "log-format": format };
+  return { user, pidfile, foreground, metrics, debug, brief, syslog, facility, "log-format": format };
 }
 
 /** Reads the settings again. */
@@ -55,7 +58,7 @@ export class Reload {
 
   /** Never rejects. */
   async run(): Promise<void> {
-    const { make, acceptor, listener, notify, emit } = this.#terms;
+    const { make, acceptor, listener, notify, emit, watching } = this.#terms;
     await this.#serving;
     // Nobody gets new settings any more.
     if (listener.closing) return;
@@ -63,7 +66,9 @@ export class Reload {
     try {
       const settings = this.#source.reread();
       if (settings.services.some(({ servers }) => servers.ssh !== undefined)) requireSockets();
+      const renewed = watching?.reread();
       await acceptor.replace(await make(settings));
+      renewed?.();
       listener.drain = settings.process.drain;
       emit("reload", {});
       this.#warnOfFixed(settings);

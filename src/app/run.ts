@@ -24,6 +24,7 @@ import { requireSockets } from "../upstream/sshmaster";
 import { Reload, servingWords, warnOf } from "./reload";
 import { endOnSignal, reloadOnSignal } from "./signals";
 import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
+import { Watching } from "./watching";
 
 /** Where settings come from. */
 export interface SettingsSource {
@@ -51,6 +52,8 @@ interface Acceptor {
   readonly ports?: readonly number[];
   /** Whether a superserver has passed a listening socket. */
   readonly listens?: boolean;
+  /** Whether the process of a superserver stays when there is no client. */
+  readonly stays?: boolean;
 }
 
 /** What `run` needs of the process that has started the gateway. */
@@ -114,37 +117,46 @@ interface Serving {
  * @param undo gets the steps that close all, in the order of opening
  * @throws Error or UsageFault; the steps in `undo` are to be run then, too
  */
-async function prepare(source: SettingsSource, emit: Emit, undo: Undo[]): Promise<Serving> {
+async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise<Serving> {
   const { settings, file } = source;
-  const { process: own, log } = settings;
+  const { process: own } = settings;
   const memory = new Memory();
   undo.push(() => memory.close());
+  const watching = own.metrics ? new Watching(own.metrics, memory, log) : null;
+  undo.push(() => watching?.close());
+  const emit = watching?.emit ?? log;
   const demos = new Demos(undo);
   const make = async ({ services }: Settings) =>
-    makeGateways(await demos.withServers(services), memory, emit, log.debug);
+    makeGateways(await demos.withServers(services), memory, emit, settings.log.debug);
   const listener = new Listener(await make(settings), own.drain);
   const daemon = isDaemon(settings);
   const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
+  if (watching && !daemon && !acceptor.stays) {
+    throw new UsageFault("--metrics needs a process that stays: -D, --listen, or sockets of systemd");
+  }
   const byRoot = isRoot();
   const dropRoot = byRoot ? rootDropper(own.user) : () => {};
   if (byRoot && usesSsh(settings)) requireHome(own.user);
   const notify = new Notify(process.env, (reason) => emit("notifyFailed", { code: "notify", reason }));
   // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process. The pidfile
   // comes after this: whoever finds the process id in it may send the signal.
-  const files = file !== undefined || listener.gateways.some((gateway) => gateway.files.length > 0);
-  const reload = new Reload(source, { make, acceptor, listener, notify, emit });
+  const files =
+    watching !== null || file !== undefined || listener.gateways.some((gateway) => gateway.files.length > 0);
+  const reload = new Reload(source, { make, acceptor, listener, notify, emit, watching });
   reloadOnSignal(daemon || files ? () => reload.run() : undefined);
   const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
   if (pidfile) undo.push(() => pidfile.remove());
   if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
+  await watching?.open(listener);
   if (usesSsh(settings)) requireSockets();
   pidfile?.write();
   endOnSignal((signal) => {
     emit("end", { signal });
     notify.stopping(`ends, with ${listener.clients} clients`);
     void acceptor.close();
+    watching?.draining();
   });
   undo.push(() => notify.sent());
   return {
@@ -152,8 +164,15 @@ async function prepare(source: SettingsSource, emit: Emit, undo: Undo[]): Promis
     async warnings(start) {
       const listens = daemon || acceptor.listens === true;
       // A session of inetd has no time to try, and the same line for each session would help nobody.
-      const doubts = listens ? await logWarning(log, start) : null;
-      return startWarnings(listener.gateways, { byRoot, user: own.user, daemon: listens, log: doubts, file });
+      const doubts = listens ? await logWarning(settings.log, start) : null;
+      return startWarnings(listener.gateways, {
+        byRoot,
+        user: own.user,
+        daemon: listens,
+        log: doubts,
+        file,
+        reread: watching?.files,
+      });
     },
     announce(warnings) {
       for (const { event, gateway, code, reason } of warnings) (gateway?.emit ?? emit)(event, { code, reason });

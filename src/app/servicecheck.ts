@@ -18,13 +18,17 @@ const LINE_BOUND = 512;
 /** Tries to listen on each interface, on any port: the port itself may be in use by the daemon with these settings. */
 export async function listeners({ listen }: Service): Promise<string[]> {
   for (const { host } of listen) {
-    if (host === null) continue;
-    const server = createServer();
-    const address = isAddress(host) ? host : ((await systemResolve(host))[0] as string);
-    await once(server.listen(0, address), "listening");
-    server.close();
+    if (host !== null) await triedListener(host);
   }
   return [];
+}
+
+/** Listens on an interface, on any port, for a moment. @throws the system's error */
+export async function triedListener(host: string): Promise<void> {
+  const server = createServer();
+  const address = isAddress(host) ? host : ((await systemResolve(host))[0] as string);
+  await once(server.listen(0, address), "listening");
+  server.close();
 }
 
 /** Looks up the names of the list that have no wildcards. */

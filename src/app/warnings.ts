@@ -32,12 +32,14 @@ interface Started {
   readonly log: Warning | null;
   /** The configuration file. */
   readonly file?: string | undefined;
+  /** Files of the process that a reload reads again. */
+  readonly reread?: readonly string[] | undefined;
 }
 
 /** All warnings of a start. Call it with the rights that sessions will have. */
 export function startWarnings(
   gateways: readonly [Gateway, ...Gateway[]],
-  { byRoot, user, daemon, log, file }: Started,
+  { byRoot, user, daemon, log, file, reread = [] }: Started,
 ): readonly StartWarning[] {
   const root = byRoot ? rootWarning(user) : null;
   const [first, ...others] = gateways;
@@ -46,7 +48,7 @@ export function startWarnings(
     ...(log ? [{ event: "logDoubtful", ...log } as const] : []),
     ...(root ? [{ event: "root", ...root } as const] : []),
     ...(few ? [{ event: "fewDescriptors", ...few } as const] : []),
-    ...(file === undefined ? [] : unreadableOf([file])),
+    ...unreadableOf([...(file === undefined ? [] : [file]), ...reread]),
     ...gateways.flatMap((gateway) => serviceWarnings(gateway, daemon).map((warning) => ({ ...warning, gateway }))),
   ];
 }

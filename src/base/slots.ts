@@ -25,6 +25,11 @@ export class Slots {
     return () => this.#give();
   }
 
+  /** How many wait for a place. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   #turn(until: Until): Promise<void> {
     return new Promise((resolve, reject) => {
       const gone = () => {

@@ -6,10 +6,18 @@ import { join } from "node:path";
 /** "VERSION, Node VERSION, OpenSSL VERSION". */
 export function version(): string {
   const { node, openssl } = process.versions;
-  return `${own()}, Node ${node}, OpenSSL ${openssl}`;
+  return `${ownVersion()}, Node ${node}, OpenSSL ${openssl}`;
 }
 
-function own(): string {
+/** The version of this package alone. */
+export function ownVersion(): string {
+  known ??= read();
+  return known;
+}
+
+let known: string | undefined;
+
+function read(): string {
   // From the pack, from dist/base, and from build/src/base.
   const folders = ["..", "../..", "../../.."].map((up) => join(__dirname, up));
   const [folder = ""] = folders.filter((one) => existsSync(join(one, "package.json")));

@@ -108,7 +108,8 @@ class ConfigReader {
     const [first, ...others] = made;
     if (!first || this.faults.length > 0) return null;
     const options = new Map([...services].map(([name, { draft }]) => [name, draft] as const));
-    const settings = settingsWith(own, [first, ...others]);
+    const settings = this.#settingsOf(own, [first, ...others]);
+    if (!settings) return null;
     return { own, services: options, settings, entryLines: this.#entryLines };
   }
 
@@ -192,6 +193,17 @@ class ConfigReader {
         }
         onPort.push({ service: name, address });
       }
+    }
+  }
+
+  #settingsOf(own: Options, services: Settings["services"]): Settings | null {
+    try {
+      return settingsWith(own, services);
+    } catch (thrown) {
+      if (!(thrown instanceof UsageFault)) throw thrown;
+      const [place] = mentioned(thrown.message).flatMap((key) => this.#places.get(` ${key}`) ?? []);
+      this.#fault(place ?? { line: 1, column: 1 }, inFileWords(thrown.message));
+      return null;
     }
   }
 

@@ -9,6 +9,7 @@ import type {
   HttpHeader,
   ListenAddress,
   LogFormat,
+  MetricsAddress,
   Oversize,
   ServerAddress,
   TlsMode,
@@ -66,6 +67,9 @@ export interface Options {
   readonly mechanisms: readonly Mechanism[];
   /** The file of accounts that log in with tokens. */
   readonly oauth?: string;
+  readonly metrics?: MetricsAddress;
+  /** The file of the token with which sessions can be ended. */
+  readonly metricsToken?: string;
   readonly pidfile?: string;
   readonly pipelining: boolean;
   readonly prefix: string;

@@ -5,7 +5,7 @@
 
 import { accessControl, httpHeader } from "./authhttp";
 import { each, flag, group, type OptionRow, of, secret, value } from "./optionrows";
-import { clamd, command, listenAddress, serverList, sshHost } from "./places";
+import { clamd, command, listenAddress, metricsAddress, serverList, sshHost } from "./places";
 import { TLS_MODES } from "./tlsmodes";
 import {
   address,
@@ -162,6 +162,22 @@ export const OPTIONS: readonly OptionRow[] = [
     of("process", value("--syslog <address>", "syslog", syslog, "log to udp://host[:port] or tcp://host[:port]")),
     of("process", value("--facility <name>", "facility", facility, "the syslog facility")),
     of("process", value("--log-format <format>", "logFormat", oneOf(LOG_FORMATS), "text, or json: one object a line")),
+  ),
+  ...group(
+    "Metrics:",
+    of(
+      "process",
+      value(
+        "--metrics <[interface:]port>",
+        "metrics",
+        metricsAddress,
+        "metrics, a status page and /health by HTTP (without an interface: 127.0.0.1)",
+      ),
+    ),
+    of(
+      "process",
+      value("--metrics-token <file>", "metricsToken", path, "a file with a token: who has it may end sessions there"),
+    ),
   ),
 ];
 

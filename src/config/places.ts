@@ -4,7 +4,7 @@ import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { bracketed, isAddress, parseHost, parseHostPort, parsePort, showHostPort } from "../base/address";
 import { quote } from "../base/quote";
-import type { ClamdAddress, ListenAddress, ServerAddress, TlsMode } from "./settings";
+import type { ClamdAddress, ListenAddress, MetricsAddress, ServerAddress, TlsMode } from "./settings";
 import { refuseClearPop3s, splitMode } from "./tlsmodes";
 import { type Kind, program, text } from "./values";
 
@@ -100,6 +100,20 @@ export function isSameListener(one: ListenAddress, other: ListenAddress): boolea
 function isAnyOf(host: string | null, one: string | null): boolean {
   return host === null || host === "::" || (host === "0.0.0.0" && isIPv4(one ?? ""));
 }
+/** Where metrics are served if no interface is given: not outside of this machine. */
+const LOOPBACK = "127.0.0.1";
+
+/** `[interface:]port`; an IPv6 interface is written in brackets. */
+export const metricsAddress: Kind<MetricsAddress> = {
+  parse(given) {
+    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)$/.exec(given);
+    if (!parts) throw new Error("give [interface:]port, an IPv6 interface in brackets");
+    const port = parsePort(parts[3] as string, true);
+    if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
+    return { host: parts[1] ?? parts[2] ?? LOOPBACK, port };
+  },
+  show: ({ host, port }) => showHostPort(host, port),
+};
 
 /** A command through which a server is reached: a program, and `%h`, `%p` and `%%` in its arguments. */
 export const command: Kind<readonly string[]> = {

@@ -12,6 +12,7 @@ import {
   type ClientSettings,
   FIXED_LIMITS,
   LEAST_QUIT,
+  type MetricsSettings,
   type ScanSettings,
   type ServerSettings,
   type Service,
@@ -35,10 +36,16 @@ export function settingsOf(options: Options): Settings {
 export function settingsWith(options: Options, services: Settings["services"]): Settings {
   const { user, foreground, pidfile, drain, debug, brief, syslog, facility, logFormat: format } = options;
   return {
-    process: { user, foreground, pidfile, drain },
+    process: { user, foreground, pidfile, drain, metrics: metricsOf(options) },
     log: { debug, brief, syslog, facility, format },
     services,
   };
+}
+
+function metricsOf({ metrics, metricsToken: tokenFile }: Options): MetricsSettings | undefined {
+  if (metrics) return { ...metrics, tokenFile };
+  if (tokenFile !== undefined) throw new UsageFault("--metrics-token needs --metrics");
+  return undefined;
 }
 
 /** Whether the settings have listeners; else a superserver passes the clients. */

@@ -46,6 +46,22 @@ interface ProcessSettings {
   readonly pidfile?: string | undefined;
   /** How long sessions may go on after SIGTERM or SIGINT. */
   readonly drain: number;
+  /** Metrics and the status page; absent: there are none. */
+  readonly metrics?: MetricsSettings | undefined;
+}
+
+/** Where metrics and the status page are served. */
+export interface MetricsAddress {
+  /** The interface's address or name. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** Metrics and the status page. */
+export interface MetricsSettings extends MetricsAddress {
+  /** The file of the token with which sessions can be ended; absent: nobody can end one. */
+  readonly tokenFile?: string | undefined;
 }
 
 /** The log. */

@@ -120,6 +120,16 @@ export class Connection extends Watched implements Source, Sink {
     return socket.encrypted ? (socket.getCipher?.()?.name ?? "") : "";
   }
 
+  /** How many octets have come from the peer: those under TLS, once it is spoken. */
+  get received(): number {
+    return (this.#stream as Partial<TLSSocket>).bytesRead ?? 0;
+  }
+
+  /** How many octets were written to the peer; as `received`. */
+  get sent(): number {
+    return (this.#stream as Partial<TLSSocket>).bytesWritten ?? 0;
+  }
+
   /** Called with each line that `line` reads, that `say` writes, or that goes before a relayed body. */
   set trace(trace: Trace) {
     this.#trace = trace;

@@ -24,6 +24,7 @@ import type { OauthSettings } from "../config/oauthsettings";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
+import type { Counters } from "../metrics/counters";
 import { isRoot } from "../process/privileges";
 import type { Capabilities } from "../protocol/capability";
 import { type Credentials, secretsOf } from "../protocol/credentials";
@@ -45,6 +46,7 @@ import {
 } from "../session/needs";
 import { serve } from "../session/serve";
 import { ClientTls } from "../tls/clients";
+import type { CertificateEnd } from "../tls/dates";
 import { ServerTls } from "../tls/servers";
 import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
 import type { Memory } from "./memory";
@@ -100,6 +102,8 @@ export class Gateway implements Needs {
     { map = null, oauth = null }: NamedFiles = {},
   ) {
     const { clients, servers, name } = service;
+    const { counters } = memory;
+    counters?.add(service);
     const emit: Emit =
       name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
     this.emit = emit;
@@ -108,6 +112,7 @@ export class Gateway implements Needs {
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
+    if (this.#clientTls && counters) this.#clientTls.onSocket = (tls) => counters.handshake("client", tls);
     // Files that the settings name are read now, before root is dropped.
     if ((servers.tls ?? "none") !== "none" || servers.ca !== undefined || servers.certificate) this.#tls();
   }
@@ -122,11 +127,20 @@ export class Gateway implements Needs {
     return [...(this.#clientTls?.warnings ?? []), ...(this.#serverTls?.warnings ?? [])];
   }
 
+  /** When the gateway's own certificates end. */
+  get certificateEnds(): readonly CertificateEnd[] {
+    return [...(this.#clientTls?.ends ?? []), ...(this.#serverTls?.ends ?? [])];
+  }
+
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
     const { map, oauth, authHttp } = this.service.access;
     const named = [map, oauth, authHttp?.headerFile].filter((file) => file !== undefined);
     return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...named];
+  }
+
+  get counting(): Counters | null {
+    return this.memory.counters;
   }
 
   /** Serves a client that has connected. Never rejects. */
@@ -146,7 +160,9 @@ export class Gateway implements Needs {
   }
 
   admit(who: Caller, route: Route, until: Until): Route | Promise<Route | Denial> {
-    return this.#control ? this.#control.admit(route, askedAbout(who), until) : route;
+    if (!this.#control) return route;
+    const decision = this.#control.admit(route, askedAbout(who), until);
+    return this.counting?.admitting(this.service.access.authHttp ? "auth_http" : "acp", decision) ?? decision;
   }
 
   withToken(who: TokenOrigin, route: Route, until: Until, refused?: string): Route | Promise<Route | Denial> {
@@ -185,6 +201,7 @@ export class Gateway implements Needs {
     const { servers, limits } = this.service;
     const { memory } = this;
     const origin = { session: who.id };
+    const { counters } = memory;
     const terms: DialTerms = {
       servers,
       limits,
@@ -196,6 +213,10 @@ export class Gateway implements Needs {
       tls: () => this.#tls(),
       commands: () => memory.commands,
       ssh: (host) => memory.ssh(host),
+      ...(counters && {
+        connected: (place, seconds) => counters.connected(who.id, place, route, seconds),
+        unreached: (place, thrown) => counters.unreached(place, route, thrown),
+      }),
       // A command may tell the dialogue, as `socat -v` does.
       said: (line) => this.emit("viaSaid", { said: withoutSecrets(line, secretsOf(route)) }, origin),
       ended: (status) => this.emit("viaEnded", { status }, origin),
@@ -231,8 +252,12 @@ export class Gateway implements Needs {
   }
 
   #tls(): ServerTls {
-    this.#serverTls ??= new ServerTls(this.service.servers);
-    return this.#serverTls;
+    if (this.#serverTls) return this.#serverTls;
+    const { counters } = this.memory;
+    const made = new ServerTls(this.service.servers);
+    if (counters) made.onSocket = (tls) => counters.handshake("server", tls);
+    this.#serverTls = made;
+    return made;
   }
 }
 

@@ -8,6 +8,7 @@ import { Throttle } from "../access/throttle";
 import { type HostPort, POP3_PORT, showHostPort } from "../base/address";
 import { Recent } from "../base/recent";
 import type { Slots } from "../base/slots";
+import type { Counters } from "../metrics/counters";
 import { Renewals } from "../oauth/renewals";
 import { VaultMemory } from "../oauth/vault";
 import { Starts } from "../process/children";
@@ -29,6 +30,8 @@ export class Memory {
   listeners: readonly OwnPlace[] = [];
   readonly throttle = new Throttle();
   readonly #pipelining = new Recent<boolean>(PIPELINING_BOUND, PIPELINING_AGE);
+  /** Counts what the process does, for --metrics; null: nobody does. */
+  counters: Counters | null = null;
   #starts: Starts | null = null;
   #programs: Programs | null = null;
   #requests: Requests | null = null;
@@ -95,6 +98,17 @@ export class Memory {
   get addresses(): KnownAddresses {
     this.#addresses ??= new KnownAddresses();
     return this.#addresses;
+  }
+
+  /** How much waits for its turn to start, by what it is. */
+  get waiting(): Readonly<Record<string, number>> {
+    return {
+      login: this.throttle.waiting,
+      acp: this.#programs?.waiting ?? 0,
+      auth_http: this.#requests?.waiting ?? 0,
+      lookup: this.#lookups?.waiting ?? 0,
+      scan: this.#scans?.waiting ?? 0,
+    };
   }
 
   /** As `Needs.pipelines`. */

@@ -50,6 +50,16 @@ export class Listener {
     return this.#connections.clients;
   }
 
+  /** Whether clients are accepted. */
+  get accepting(): boolean {
+    return !this.closing && this.#sockets.size > 0;
+  }
+
+  /** The sockets that listen. */
+  get sockets(): Iterable<ListeningSocket> {
+    return this.#sockets;
+  }
+
   /** The ports that it listens on. */
   get ports(): readonly number[] {
     return [...this.#sockets].map(({ place }) => place.port);

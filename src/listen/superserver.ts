@@ -152,6 +152,11 @@ export class Superserver {
     return this.#passed.some(({ kind }) => kind === "listener");
   }
 
+  /** Whether the process stays: systemd's sockets are kept, and inetd gets its own back. */
+  get stays(): boolean {
+    return this.#passed.some(({ kind, activated }) => kind === "listener" && activated);
+  }
+
   /** As `Listener.close`. */
   close(): Promise<void> {
     return this.#listener.close();

@@ -8,12 +8,12 @@
  */
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { inWords, reasonOf } from "../base/faults";
+import { inWords } from "../base/faults";
 import { Recent } from "../base/recent";
-import { readRegular } from "../base/regularfile";
 import { Slots } from "../base/slots";
 import { Abort, type Until } from "../base/until";
 import type { OauthProvider, OauthSettings } from "../config/oauthsettings";
+import { secretText } from "../process/secretfile";
 import type { KeyedProvider } from "./provider";
 import { type AccessToken, type AccountRecord, deriveKey, unseal } from "./record";
 import { fingerprint, isAlive, type RenewalAnswer } from "./renewal";
@@ -25,9 +25,6 @@ const KEYS_AT_ONCE = 2;
 
 /** The most logins that wait until a key is made. Others are put off. */
 const KEYS_WAITING = 64;
-
-/** The largest file of a key, in octets. */
-const KEY_BOUND = 64 * 1024;
 
 /** How many accounts are remembered, and how long, in milliseconds. */
 const BOUND = 10_000;
@@ -200,15 +197,7 @@ function answered(answer: RenewalAnswer): VaultAnswer {
 
 /** A provider with its key, which is read before root is dropped. @throws Error in one line, with the file */
 function withKey(provider: OauthProvider): KeyedProvider {
-  if (provider.key === undefined) return provider;
-  try {
-    const octets = readRegular(provider.key, KEY_BOUND, (stats) => {
-      if (stats.mode & 0o004) throw new Error("every user can read it: chmod o-r it");
-    });
-    return { ...provider, keyText: octets.toString("utf8") };
-  } catch (thrown) {
-    throw new Error(`${provider.key}: ${reasonOf(thrown as Error)}`);
-  }
+  return provider.key === undefined ? provider : { ...provider, keyText: secretText(provider.key) };
 }
 
 /** Waits for an answer that others may wait for, too. @throws the reason of `until` */

@@ -14,7 +14,7 @@ import { type BuildOptions, build, type OnLoadArgs, type OnLoadResult } from "es
 import { createDemoServer } from "../demo/server";
 import { late } from "./late";
 import { licenses } from "./licenses";
-import { cacheFile, readPack, runPack, scriptFile } from "./script";
+import { cacheFile, readPack, runPack, scriptFile, workerFile } from "./script";
 
 /** The argument by which the child knows that it is to make the cache. */
 const REHEARSAL = "rehearsal";
@@ -30,6 +30,7 @@ const FOLDER = join(__dirname, "..");
 const MAIN = join(FOLDER, "main.js");
 const PACKED = scriptFile(FOLDER);
 const CACHE = cacheFile(FOLDER);
+const WORKER = workerFile(FOLDER);
 
 const BUNDLE = {
   bundle: true,
@@ -42,6 +43,7 @@ const BUNDLE = {
 async function makePack(): Promise<void> {
   rmSync(CACHE, { force: true });
   await pack();
+  await packWorker();
   try {
     await rehearsed();
     if (readPack(FOLDER).cachedDataRejected !== false) throw new Error("V8 does not take it");
@@ -81,6 +83,20 @@ async function pack(): Promise<void> {
   const script = readFileSync(`${PACKED}.new`, "utf8");
   writeFileSync(`${PACKED}.new`, licenses(Object.keys(metafile.inputs)) + script);
   put(PACKED);
+}
+
+/** Makes the script of the HTTP thread, which is read with --metrics only. */
+async function packWorker(): Promise<void> {
+  const { metafile } = await build({
+    ...BUNDLE,
+    metafile: true,
+    minifySyntax: true,
+    entryPoints: [join(FOLDER, "metrics", "worker.js")],
+    outfile: `${WORKER}.new`,
+  });
+  const script = readFileSync(`${WORKER}.new`, "utf8");
+  writeFileSync(`${WORKER}.new`, licenses(Object.keys(metafile.inputs)) + script);
+  put(WORKER);
 }
 
 /** Makes the imports of the program's own modules late; packages are left as they are. */

@@ -14,6 +14,11 @@ export function scriptFile(folder: string): string {
   return join(folder, "packed.js");
 }
 
+/** The file of the thread that answers HTTP for --metrics, with the packages that it needs. @param folder as for `scriptFile` */
+export function workerFile(folder: string): string {
+  return join(folder, "metricsworker.js");
+}
+
 /** The file of V8's code cache of the script. @param folder as for `scriptFile` */
 export function cacheFile(folder: string): string {
   return join(folder, "packed.cache");

@@ -30,6 +30,7 @@ export const FAILURE_CODES = [
   "out-of-turn",
   "scanner",
   "shutdown",
+  "ended",
   "internal",
 ] as const;
 

@@ -6,6 +6,7 @@
  */
 
 import { hostname } from "node:os";
+import { now } from "../base/clock";
 import { inWords, reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
 import type { Until } from "../base/until";
@@ -32,6 +33,11 @@ export function scanSlots(): Slots {
   return new Slots(AT_ONCE);
 }
 
+/** Counts scans. */
+interface ScanCounter {
+  scanned(verdict: "clean" | "infected" | "oversize" | "failed", seconds: number): void;
+}
+
 /** The scanner of one service. */
 export class ClamdScanner implements Scanner {
   readonly #clamd: Clamd;
@@ -39,7 +45,7 @@ export class ClamdScanner implements Scanner {
   constructor(
     private readonly settings: ScanSettings,
     private readonly limits: Limits,
-    private readonly memory: { readonly scans: Slots },
+    private readonly memory: { readonly scans: Slots; readonly counters?: ScanCounter | null },
     private readonly emit: Emit,
   ) {
     this.#clamd = new Clamd(settings.clamd, limits);
@@ -67,6 +73,7 @@ export class ClamdScanner implements Scanner {
       scans: this.memory.scans,
       clamd: this.#clamd,
       emit: this.emit,
+      counter: this.memory.counters ?? null,
     });
   }
 }
@@ -79,6 +86,8 @@ interface Means {
   readonly scans: Slots;
   readonly clamd: Clamd;
   readonly emit: Emit;
+  /** null: nobody counts. */
+  readonly counter: ScanCounter | null;
 }
 
 /** One mail in its spool. */
@@ -106,15 +115,19 @@ class SpooledScan implements Scan {
   }
 
   async verdict(until: Until): Promise<Verdict> {
-    const { clamd } = this.means;
+    const { clamd, counter } = this.means;
     const { spool } = this;
     await spool.emptied();
     if (spool.fault) return refused("spool", `spool: ${inWords(spool.fault)}`, replies.noSpool);
     let answer: ClamdAnswer;
+    const began = now();
+    const count = (verdict: "failed" | ClamdAnswer["kind"]) => counter?.scanned(verdict, (now() - began) / 1000);
     try {
       answer = await this.#scanned(until);
+      count(answer.kind);
     } catch (thrown) {
       until.throwIfAborted();
+      count("failed");
       return refused("scanner", faultOf(clamd, thrown), replies.scannerUnavailable);
     }
     if (answer.kind === "clean") return { kind: "clean" };

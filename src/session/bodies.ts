@@ -93,10 +93,12 @@ export class Bodies {
   async pass(command: Command, status: string): Promise<boolean> {
     const { scanner } = this.session.needs;
     this.mail = MAIL.has(command.verb);
+    this.session.underWay = command;
     if (this.mail && this.#client.hungUp) throw peerClosed("client");
     const got = this.mail && scanner ? await this.#scanned(scanner, command, status) : await this.#relayed(status);
     if (this.mail && this.#client.hungUp) throw peerClosed("client");
     this.mail = false;
+    this.session.underWay = null;
     return got;
   }
 

@@ -65,7 +65,7 @@ async function attemptLogin(
   if (answered.kind === "denial" && isTokenRefused(answered, route)) {
     // The first wait ended with the server's connection, which has taken its place.
     const again = untilOver(client);
-    route = await needs.withToken(session, admitted, again, tokenOf(route));
+    route = await needs.withToken(session, admitted, again, bearerOf(route));
     if (route.kind === "denial") return deny(session, attempt, loginFields(admitted), route);
     answered = await enter(session, attempt, route, again);
   }
@@ -126,7 +126,7 @@ function whyDenied({ challenge }: Session, { account, way }: Route): string {
   return `server refuses the token of provider ${account.provider}${said}: ${hint}`;
 }
 
-function tokenOf({ secret }: Route): string | undefined {
+function bearerOf({ secret }: Route): string | undefined {
   return secret.kind === "token" ? secret.token : undefined;
 }
 

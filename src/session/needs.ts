@@ -12,6 +12,7 @@ import type { ServerAddress, Service, TlsMode } from "../config/settings";
 import type { Connection, Sink } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Capabilities } from "../protocol/capability";
+import type { Command } from "../protocol/command";
 import type { Credentials, Mechanism, ProxyLogin } from "../protocol/credentials";
 import type { ProxyHeader } from "../protocol/proxyheader";
 
@@ -186,6 +187,30 @@ export interface Visitor {
   readonly arrival: Arrival;
 }
 
+/** A session, as it is counted and shown by --metrics. */
+export interface CountedSession extends Visitor {
+  /** When it began, by the clock of clock.ts. */
+  readonly began: number;
+  readonly needs: Pick<Needs, "service">;
+  readonly route: Route | null;
+  /** TLS between the client and the gateway: its version; "": none. */
+  readonly clientTls: string;
+  readonly retrieved: number;
+  readonly deleted: number;
+  /** The multi-line response that is on its way, by its command; null: none that takes time. */
+  readonly underWay: Command | null;
+}
+
+/** Counts what sessions do, for --metrics. */
+export interface Counting {
+  began(session: CountedSession): void;
+  /** The client has given its credentials. */
+  attempts(session: CountedSession): void;
+  /** A client has given a permitted command. */
+  command(verb: string): void;
+  ended(session: CountedSession): void;
+}
+
 /** Who wants a connection to a server; without a client, nobody does but --check. */
 export type DialOrigin = Pick<Visitor, "id" | "clientAddress"> & Partial<Pick<Visitor, "client" | "arrival">>;
 
@@ -197,6 +222,8 @@ export interface Needs {
   readonly emit: Emit;
   /** Scans the mails; null: nobody does. */
   readonly scanner: Scanner | null;
+  /** Absent or null: nobody counts. */
+  readonly counting?: Counting | null;
   /**
    * Waits until this client may attempt to log in as this user: refused logins delay further ones.
    *

@@ -19,12 +19,14 @@ import { loginFields, QUIT, Session, type SessionEnd } from "./session";
  */
 export async function serve(client: Connection, needs: Needs, arrival: Arrival): Promise<void> {
   const session = new Session(client, needs, arrival);
+  needs.counting?.began(session);
   let end = QUIT;
   let patience: number | undefined;
   try {
     client.deadline = session.began + needs.service.limits.login;
     await greet(session);
     const credentials = await authorization(session);
+    if (credentials) needs.counting?.attempts(session);
     if (credentials) end = await serveLogin(session, credentials);
     patience = client.patience;
   } catch (thrown) {
@@ -32,6 +34,7 @@ export async function serve(client: Connection, needs: Needs, arrival: Arrival):
   } finally {
     client.close(patience);
     emitClose(session, end);
+    needs.counting?.ended(session);
   }
 }
 

@@ -11,7 +11,7 @@ import type { EndCode } from "../protocol/failure";
 import { withoutSecrets } from "../protocol/quotation";
 import { isXclient } from "../protocol/xclient";
 import { tlsVersionOf } from "./clienttls";
-import type { Arrival, Needs, Route, Visitor } from "./needs";
+import type { Arrival, CountedSession, Needs, Route } from "./needs";
 import { StatusLines } from "./statuslines";
 import { Unsupported } from "./unsupported";
 
@@ -34,7 +34,7 @@ let counter = 0;
 const START = `${Math.floor(Date.now() / 1000).toString(36)}${process.pid.toString(36)}`;
 
 /** One session of a client. */
-export class Session implements Visitor {
+export class Session implements CountedSession {
   /** Unique among all processes of one machine. */
   readonly id = `${START}.${(++counter).toString(36)}`;
   /** When the session began, by the clock of clock.ts. */
@@ -58,6 +58,8 @@ export class Session implements Visitor {
   owed = false;
   /** Whether a multi-line response is being sent: an -ERR would become a part of a mail. */
   insideResponse = false;
+  /** Part of CountedSession. */
+  underWay: Command | null = null;
   /** Whether the client has tried to log in, or something was refused. */
   used = false;
   /** Messages that were retrieved in full, for the closing line. */
@@ -143,7 +145,9 @@ export class Session implements Visitor {
     const { input } = this.client;
     if (line === OVERLONG) return this.unsupported.overlong(input.ahead);
     this.#opened ??= this.#permitted();
-    return this.unsupported.parse(line, state, this.#opened, input.lineOctets);
+    const parsed = this.unsupported.parse(line, state, this.#opened, input.lineOctets);
+    if (parsed.kind === "command") this.needs.counting?.command(parsed.verb);
+    return parsed;
   }
 
   /** The optional commands that are permitted. */

@@ -14,7 +14,7 @@ import {
 } from "node:tls";
 import type { Warning } from "../base/warning";
 import type { ClientSettings, TlsVersion } from "../config/settings";
-import { dateWarnings } from "./dates";
+import { type CertificateEnd, certificateEnd, dateWarnings } from "./dates";
 import { tlsReason } from "./faults";
 import { matching, naming, readPem } from "./pem";
 import { versionOptions } from "./versions";
@@ -42,6 +42,8 @@ interface Pair {
 export class ClientTls {
   readonly #settings: ClientSettings;
   readonly #pairs: readonly Pair[];
+  /** Called with each socket, whose handshake is still to come. */
+  onSocket: ((tls: TLSSocket) => void) | null = null;
 
   /** @throws Error in one line, with the file, if a file can't be read or used */
   constructor(settings: ClientSettings) {
@@ -55,6 +57,11 @@ export class ClientTls {
       const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
       return `${this.#settings.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
     });
+  }
+
+  /** When the certificates end. */
+  get ends(): CertificateEnd[] {
+    return this.#pairs.map(({ leaf }, index) => certificateEnd(this.#settings.certificates[index]?.cert ?? "", leaf));
   }
 
   /** The warnings for the start: certificates that are not valid now, or not much longer, and old TLS versions. */
@@ -80,6 +87,7 @@ export class ClientTls {
       requestCert: false,
       rejectUnauthorized: false,
     });
+    this.onSocket?.(tls);
     // Those who report the fault show its reason, as with OpenSSL's own faults.
     return tls.prependOnceListener("error", (fault) => Object.assign(fault, { reason: tlsReason(fault) }));
   }

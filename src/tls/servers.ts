@@ -15,7 +15,7 @@ import type { SystemFault } from "../base/faults";
 import { Recent } from "../base/recent";
 import type { Warning } from "../base/warning";
 import type { ServerSettings } from "../config/settings";
-import { dateWarnings } from "./dates";
+import { type CertificateEnd, certificateEnd, dateWarnings } from "./dates";
 import { notPinned, pinOf, serverReason } from "./faults";
 import { certificateIn, matching, naming, readPem } from "./pem";
 import { serverVersionOptions } from "./versions";
@@ -53,6 +53,8 @@ export class ServerTls {
   /** The client certificate. */
   readonly #certificate: { readonly file: string; readonly leaf: X509Certificate } | null = null;
   #made: SecureContext | null = null;
+  /** Called with each socket, whose handshake is still to come. */
+  onSocket: ((tls: TLSSocket) => void) | null = null;
 
   /** @throws Error in one line, with the file, if a file can't be read or used */
   constructor({ ca, pins, certificate, tlsMin }: Pick<ServerSettings, "ca" | "pins" | "certificate" | "tlsMin">) {
@@ -79,6 +81,11 @@ export class ServerTls {
   /** The files that were read, without the system's authorities. */
   get files(): readonly string[] {
     return this.#files;
+  }
+
+  /** When the client certificate ends; empty: there is none. */
+  get ends(): CertificateEnd[] {
+    return this.#certificate ? [certificateEnd(this.#certificate.file, this.#certificate.leaf)] : [];
   }
 
   /** The warnings for the start: a client certificate that is not valid now, or not much longer. */
@@ -134,6 +141,7 @@ export class ServerTls {
     tls.on("session", (session) => {
       if (Date.now() < until) this.#sessions.set(name, { session, until });
     });
+    this.onSocket?.(tls);
     return tls;
   }
 

@@ -5,6 +5,7 @@
 
 import type { Duplex } from "node:stream";
 import { isAddress, parseHost, showHostPort } from "../base/address";
+import { now } from "../base/clock";
 import { reasonOf } from "../base/faults";
 import type { Until } from "../base/until";
 import type { Limits, ServerSettings } from "../config/settings";
@@ -38,6 +39,9 @@ export interface DialTerms {
   commands(): Commands;
   /** The login of ssh at a host, for --ssh. */
   ssh(host: string): Ssh;
+  /** Called when a server is connected to, after so many seconds; and when it can't be. Absent: nobody counts. */
+  connected?(place: Place, seconds: number): void;
+  unreached?(place: Place, thrown: unknown): void;
   /** Called with what such a command says on stderr, and how it ends. */
   said(line: string): void;
   ended(how: string): void;
@@ -88,8 +92,19 @@ function allFailed(failed: readonly FailedAddress[]): Failure {
   return new Failure("server", "unreachable", message, replies.serverUnreachable);
 }
 
+/** Connects to one server, as `dialOne`, and tells who counts. */
+function dialPlace(...wanted: Parameters<typeof dialOne>): Promise<Dialled | Denial> {
+  const [place, , , terms] = wanted;
+  const dialled = dialOne(...wanted);
+  if (!terms.unreached) return dialled;
+  return dialled.catch((thrown) => {
+    terms.unreached?.(place, thrown);
+    throw thrown;
+  });
+}
+
 /** Connects to one server. @param progress called when a part of it is done, and the rest may take its time again */
-async function dialPlace(
+async function dialOne(
   place: Place,
   route: Route,
   client: string,
@@ -107,7 +122,10 @@ async function dialPlace(
   const { source4, source6 } = servers;
   const tls = place.tls === "tls" ? { by: terms.tls(), server: { host, port } } : null;
   const to = { addresses, port, timeout: limits.server, source4, source6, tls, known, progress, header: terms.header };
-  return { kind: "dialled", server: await dialTcp(to, until), place };
+  const began = now();
+  const server = await dialTcp(to, until);
+  terms.connected?.(place, (now() - began) / 1000);
+  return { kind: "dialled", server, place };
 }
 
 /** An address of a server, and why it may not be dialled. */
@@ -154,6 +172,7 @@ export async function judgedAddresses(
  */
 async function dialVia(place: Place, terms: DialTerms, until: Until): Promise<Dialled> {
   const { servers, limits, said, ended } = terms;
+  const began = now();
   const { host, port } = place;
   const tls = (raw: Duplex) => terms.tls().over(raw, { host, port });
   const call = { place, timeout: limits.server, tls, header: terms.header, said, ended };
@@ -161,5 +180,6 @@ async function dialVia(place: Place, terms: DialTerms, until: Until): Promise<Di
     servers.ssh === undefined
       ? await terms.commands().dial({ ...call, argv: servers.via as readonly string[] }, until)
       : await terms.ssh(servers.ssh).dial(call, until);
+  terms.connected?.(place, (now() - began) / 1000);
   return { kind: "dialled", server, place };
 }

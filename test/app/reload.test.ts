@@ -23,6 +23,7 @@ test("a reload waits until the gateway serves; one that ends reads nothing any m
       make: async () => [gateway],
       acceptor: { replace: async () => void log.push("replaced") },
       listener,
+      watching: null,
       notify: new Notify({}, () => assert.fail()),
       emit: (name) => void log.push(name),
     },

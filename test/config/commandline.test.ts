@@ -199,7 +199,19 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["--metrics", "--store"]) assert.match(fault(["-D", option, "mail"]), /unknown option/);
+  assert.match(fault(["-D", "--store", "mail"]), /unknown option/);
+});
+
+test("metrics are on this machine only, unless an interface is given", () => {
+  const metrics = (...argv: string[]) => settings(`-D ${argv.join(" ")} mail`).process.metrics;
+  assert.equal(metrics(), undefined);
+  assert.deepEqual(metrics("--metrics", "9110"), { host: "127.0.0.1", port: 9110, tokenFile: undefined });
+  const token = ["--metrics-token", "/token"];
+  assert.deepEqual(metrics("--metrics", "[::]:0", ...token), { host: "::", port: 0, tokenFile: "/token" });
+  assert.match(fault(["-D", ...token, "mail"]), /--metrics-token needs --metrics/);
+  for (const wrong of ["", "x", "70000", "::1:9110", "a:b", "9110/tls", "http://127.0.0.1:9110/"]) {
+    assert.match(fault(["-D", "--metrics", wrong, "mail"]), /^--metrics .*give /);
+  }
 });
 
 test("what options about TLS need of each other", () => {

@@ -80,6 +80,8 @@ const TEXTS: Record<string, fc.Arbitrary<string>> = {
   "max-sessions": count,
   "max-per-client": count,
   exempt: list(fc.constantFrom("10.0.0.0/8", "192.0.2.1", "2001:db8::/32")),
+  metrics: fc.constantFrom("9110", "0.0.0.0:0", "[::1]:9110", "localhost:9110"),
+  "metrics-token": name,
   syslog: fc.constantFrom("udp://127.0.0.1", "tcp://[::1]:601"),
   facility: fc.constantFrom("mail", "local7"),
   "log-format": fc.constantFrom("text", "json"),

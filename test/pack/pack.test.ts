@@ -114,3 +114,10 @@ test("a build by tsc alone runs what it has made", () => {
   writeFileSync(join(folder, "app/program.js"), "exports.main = () => console.log('file by file');");
   assert.equal(run(folder, "main.js").said, "file by file\n");
 });
+
+test("what --metrics alone needs is in a script of its own, which no other start reads", () => {
+  const { folder } = makeOnce();
+  const [packed, thread] = ["packed.js", "metricsworker.js"].map((file) => readFileSync(join(folder, file), "latin1"));
+  assert.match(thread ?? "", /With prom-client in it/);
+  assert.doesNotMatch(packed ?? "", /prom-client|prefers-color-scheme|node:http"\).*createServer/);
+});

@@ -17,6 +17,7 @@ installed=(
   util-linux python3-certbot
   libclamav12
   haproxy nginx libnginx-mod-mail libnginx-mod-stream
+  chromium
 )
 
 # Only unpacked, never configured.
@@ -27,6 +28,7 @@ unpacked=(
   certbot pebble python3-seccomp
   postfix exim4-daemon-light exim4-config
   clamav-daemon
+  prometheus
 )
 
 cache=${POP3_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pop3.proxy-test}

@@ -11,6 +11,7 @@ import { Daemon } from "../../src/listen/daemon";
 import { Listener } from "../../src/listen/listener";
 import { type Emit, EVENTS, given } from "../../src/log/events";
 import { line } from "../../src/log/line";
+import type { Counters } from "../../src/metrics/counters";
 import type { Resolve } from "../../src/upstream/lookup";
 import { atEnd } from "./ending";
 import { CERT_FILE, KEY_FILE } from "./localhost";
@@ -27,6 +28,8 @@ export const BRISK = { refusal: 20, refusalMost: 20, stall: 0 };
 export interface StartOptions extends Ending {
   /** How names are looked up. */
   readonly resolve?: Resolve;
+  /** What counts what it does; absent: nothing does. */
+  readonly counters?: Counters;
 }
 
 export class TestGateway extends Running {
@@ -35,10 +38,15 @@ export class TestGateway extends Running {
   #served: Promise<void> | null = null;
 
   /** @param maps the user maps of the services, in their order */
-  constructor({ services, log, process: own }: Settings, resolve?: Resolve, maps: readonly (UserMap | null)[] = []) {
+  constructor(
+    { services, log, process: own }: Settings,
+    { resolve, counters }: StartOptions = {},
+    maps: readonly (UserMap | null)[] = [],
+  ) {
     super();
     this.memory = new Memory(resolve);
-    const emit: Emit = (name, told, origin) => {
+    this.memory.counters = counters ?? null;
+    const keep: Emit = (name, told, origin) => {
       const { level, event } = EVENTS[name];
       const fields = given(told);
       this.log.push({
@@ -48,6 +56,7 @@ export class TestGateway extends Running {
         line: `- ${level} ${line(name, fields, origin)}\n`,
       });
     };
+    const emit = counters?.hearing(keep) ?? keep;
     const [first, ...others] = services.map((service, index) => {
       return new Gateway(service, this.memory, emit, log.debug, {
         map: maps[index] ?? null,
@@ -93,11 +102,11 @@ export function startGateway(server: number, wishes: Wishes = {}, options: Start
 }
 
 /** Starts a gateway with exactly these settings. */
-export async function startWith(settings: Settings, { t, resolve }: StartOptions = {}): Promise<TestGateway> {
+export async function startWith(settings: Settings, options: StartOptions = {}): Promise<TestGateway> {
   const read = settings.services.map(async ({ access: { map } }) => (map === undefined ? null : readUserMap(map)));
-  const gateway = new TestGateway(settings, resolve, await Promise.all(read));
+  const gateway = new TestGateway(settings, options, await Promise.all(read));
   await gateway.open();
-  if (t) atEnd(t, gateway.close);
+  if (options.t) atEnd(options.t, gateway.close);
   return gateway;
 }
 

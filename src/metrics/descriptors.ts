@@ -1,0 +1,21 @@
+/**
+ * How many descriptors the process has open, and may have. The HTTP thread counts them: with ten thousand sessions that
+ * takes some milliseconds.
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+import type { ProcessName } from "./families";
+
+/** The names of what is counted here. */
+export type DescriptorName = Extract<ProcessName, "openFiles" | "maxFiles">;
+
+/** Both numbers; 0 where the system does not tell. */
+export function descriptors(): Record<DescriptorName, number> {
+  try {
+    const limits = readFileSync("/proc/self/limits", "latin1");
+    const maxFiles = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0);
+    return { openFiles: readdirSync("/proc/self/fd").length - 1, maxFiles };
+  } catch {
+    return { openFiles: 0, maxFiles: 0 };
+  }
+}
