@@ -27,12 +27,15 @@ const UNITS: readonly Unit[] = [
     name: "pop3.proxy.service",
     changes: [
       [
-        /^# The gateway on the ports .*\n# no listen\. /,
+        /^(?:# .*\n)+/,
         "# The gateway on the ports that pop3.proxy.socket and pop3.proxy-tls.socket open, whichever of them run; its\n" +
-          "# configuration file has no listen. ",
+          "# configuration file has no listen. pop3.proxy-recipes(7) says why each of the restrictions is there and what has\n" +
+          "# to be added for some options, such as ReadWritePaths= for a client log.\n",
       ],
       // It would open port 110 for those who have enabled port 995 alone.
       [/^Sockets=.*\n/m, ""],
+      // Since Debian 13, /bin/kill belongs to a package that a machine need not have.
+      ["/bin/kill -HUP $MAINPID", "/bin/sh -c 'kill -HUP $$$$MAINPID'"],
       ["/usr/local/bin/pop3.proxy -f /etc/pop3.proxy/gateway.toml", "/usr/bin/pop3.proxy -f /etc/pop3.proxy.toml"],
     ],
   },

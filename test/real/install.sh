@@ -81,7 +81,9 @@ bootstrap() {
   [ ! -d "$1" ] || return 0
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
   "${root[@]}" debootstrap --variant=minbase --include="$3" "$2" "$scratch/root" "$mirror" >/dev/null
-  "${root[@]}" find "$scratch/root/var/cache/apt/archives" -name "*.deb" -delete
+  # What makes copies slow.
+  "${root[@]}" find "$scratch/root/var/cache/apt/archives" "$scratch/root/var/lib/apt/lists" "$scratch/root/usr/share/locale" \
+    -type f -delete
   "${root[@]}" mv "$scratch/root" "$1"
 }
 bootstrap "$machine" "$(. /etc/os-release && echo "$VERSION_CODENAME")" man-db,ca-certificates,libstdc++6
