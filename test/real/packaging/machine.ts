@@ -14,6 +14,9 @@ import { program, run, start, stop } from "../programs";
 /** The environment of a machine's processes. */
 const PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** What the first process alone has besides, which tells systemd where it is. */
+const MARK = "container=private";
+
 /**
  * In the machine's namespaces: $0 is its root directory, the rest are the words of the first process. systemd wants the
  * root directory to be a mount that is shared, and a /dev that is whole.
@@ -37,7 +40,7 @@ pivot_root . old
 umount -l /old
 rmdir /old
 mount --make-rshared /
-exec env -i container=private ${PATH} "$@"`;
+exec env -i ${MARK} ${PATH} "$@"`;
 
 /** A machine that runs. */
 export interface Machine {
@@ -71,12 +74,11 @@ export async function startMachine(t: TestContext, root: string, words: readonly
       () => `control groups of ${group} are left`,
     );
   });
-  const first = () => childOf(child.pid as number);
-  await until(
-    () => isSet(first()) || child.exitCode !== null,
+  const pid = await until(
+    () => childrenOf(child.pid as number).find(isFirst) ?? child.exitCode !== null,
     () => said,
   );
-  const pid = first() ?? assert.fail(said);
+  if (typeof pid !== "number") assert.fail(said);
   return {
     pid,
     ended,
@@ -94,24 +96,22 @@ let machines = 0;
 
 const MOUNT_GROUPS = "mount -t cgroup2 cgroup2 /mnt/groups";
 
-/** The process that another one has started; null: there is none. */
-function childOf(parent: number): number | null {
-  const found = readdirSync("/proc").find((name) => {
-    if (!/^[0-9]+$/.test(name)) return false;
+/** The processes that another one has started. */
+function childrenOf(parent: number): number[] {
+  const processes = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+  return processes.map(Number).filter((pid) => {
     try {
-      return new RegExp(`^PPid:\\t${parent}$`, "m").test(readFileSync(`/proc/${name}/status`, "latin1"));
+      return new RegExp(`^PPid:\\t${parent}$`, "m").test(readFileSync(`/proc/${pid}/status`, "latin1"));
     } catch {
       return false;
     }
   });
-  return found === undefined ? null : Number(found);
 }
 
-/** Whether a process has done with SETTING. */
-function isSet(pid: number | null): boolean {
+/** Whether a process is the first of a machine, behind all that makes one. */
+function isFirst(pid: number): boolean {
   try {
-    const [command = ""] = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
-    return command !== "" && command !== "sh" && command !== program("unshare");
+    return readFileSync(`/proc/${pid}/environ`, "latin1").startsWith(MARK);
   } catch {
     return false;
   }
