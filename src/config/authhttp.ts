@@ -16,6 +16,7 @@ const FORM = "http://host[:port]/path, https://host[:port]/path, or unix:/socket
 
 /** A program and its arguments, or the URL of a service. */
 export const accessControl: Kind<readonly string[] | AuthHttpUrl> = {
+  choices: "file",
   parse: (given, folder) => (/^(?:https?:|unix:)/i.test(given) ? parseUrl(given) : program.parse(given, folder)),
   show: (value) => ("host" in value ? showUrl(value) : program.show(value)),
 };

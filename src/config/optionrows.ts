@@ -1,7 +1,7 @@
 /** The kinds of rows of the table of options: how an option is written on the command line and in a file. */
 
 import { type Draft, defaults, type Options } from "./options";
-import type { Kind } from "./values";
+import type { Choices, Kind } from "./values";
 
 /** To whom an option belongs: the process, each service, or the command line alone. Others stand in a file, too. */
 export type Scope = "process" | "service" | "command";
@@ -39,6 +39,12 @@ export interface OptionRow {
   readonly shown?: string;
   /** Whether the value may be a secret: no message has it, and only a file that others can't read. */
   readonly secret?: true;
+  /** What the value may be; absent: there is none, or only the user knows. */
+  readonly choices?: Choices;
+  /** Whether the value may be several of the choices, with commas between. */
+  readonly list?: true;
+  /** Whether the option may be given several times. */
+  readonly repeats?: true;
   /** What the option does, each time it is given. @throws Error that says what to give instead */
   readonly set: (draft: Draft, text: string) => void;
   readonly file: FileForm;
@@ -73,7 +79,15 @@ export function value<K extends Key>(
   const set = (draft: Draft, text: string, folder?: string) => {
     draft[key] = kind.parse(text, folder) as Draft[K];
   };
-  return { flags, key, help, ...(shown !== "" && { shown }), set, file: formOf(key, kind, set) };
+  const file = formOf(key, kind, set);
+  return { flags, key, help, ...(shown !== "" && { shown }), ...choicesOf(kind), set, file };
+}
+
+function choicesOf({
+  choices,
+  literal,
+}: Pick<Kind<unknown>, "choices" | "literal">): Pick<OptionRow, "choices" | "list"> {
+  return { ...(choices && { choices }), ...(literal === "list" && { list: true }) };
 }
 
 /** The form of an option with a value, or with a list that the command line has with commas. */
@@ -133,6 +147,8 @@ export function each<K extends "authHttpHeaders" | "listen" | "serverPins" | "so
     flags,
     key,
     help,
+    ...choicesOf(kind),
+    repeats: true,
     set: (draft, text) => put(draft, [...list(draft), kind.parse(text)]),
     file: {
       expects: TEXTS,

@@ -40,6 +40,7 @@ export const OPTIONS: readonly OptionRow[] = [
       flags: "-D, --daemon",
       key: "daemon",
       help: "stand alone on port 110; given twice: on [interface:]port, the first operand",
+      repeats: true,
       set: (draft) => {
         draft.daemon++;
       },

@@ -10,6 +10,7 @@ import { type Kind, program, text } from "./values";
 
 /** Where clamd listens: `host:port`, or the path of a socket. */
 export const clamd: Kind<ClamdAddress> = {
+  choices: "file",
   parse(given, folder = "") {
     if (given.includes("/") && !given.includes("://")) return { path: resolve(folder, given) };
     const { host, port = null } = parseHostPort(given) ?? {};

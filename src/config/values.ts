@@ -15,8 +15,13 @@ import { parseServers, type ServerEntry } from "./servers";
 import type { LogFormat, Oversize, TlsVersion } from "./settings";
 import { facilities, parseFacility, parseSyslogAddress, type SyslogTarget } from "./syslog";
 
+/** What a value may be, for a shell that completes it: one of these words, or a file, a folder or a user of the system. */
+export type Choices = readonly string[] | "file" | "folder" | "user";
+
 /** A kind of value of options. */
 export interface Kind<Value> {
+  /** Absent: only the user knows. With `literal` "list" a value may have several. */
+  readonly choices?: Choices;
   /** What it is in a configuration file; absent: a text. A list is an array of texts, or one text with commas. */
   readonly literal?: "integer" | "list";
   /** @param folder where relative paths begin; absent: the current one @throws Error that says what to give instead */
@@ -66,11 +71,12 @@ export const octets: Kind<string> = {
 };
 
 /** The name of a user, or `uid[:gid]`; only the system knows whether there is one. */
-export const user: Kind<string> = text;
+export const user: Kind<string> = { ...text, choices: "user" };
 
 /** A path; a relative one is meant from where the command was typed, or from the folder of the configuration file. */
 export const path: Kind<string> = {
   ...text,
+  choices: "file",
   parse(given, folder = "") {
     if (given === "") throw new Error("give the name of a file");
     return resolve(folder, given);
@@ -80,6 +86,7 @@ export const path: Kind<string> = {
 /** A folder that exists. */
 export const folder: Kind<string> = {
   ...text,
+  choices: "folder",
   parse(given, from = "") {
     const full = resolve(from, given);
     if (!statSync(full, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${quote(full)} is not a directory`);
@@ -113,6 +120,7 @@ export const networks: Kind<readonly Cidr[]> = {
 /** A version of the PROXY protocol. */
 export const proxyVersion: Kind<1 | 2> = {
   literal: "integer",
+  choices: ["1", "2"],
   parse(given) {
     if (given !== "1" && given !== "2") throw new Error("give 1 or 2");
     return given === "1" ? 1 : 2;
@@ -126,6 +134,7 @@ export const OVERSIZE: readonly Oversize[] = ["refuse", "notify"];
 /** Comma-separated mechanisms of AUTH, in any case; empty entries are skipped. */
 export const mechanisms: Kind<readonly Mechanism[]> = {
   literal: "list",
+  choices: MECHANISMS,
   parse(given) {
     const names = given.split(",").map((name) => name.trim().toUpperCase());
     const known = MECHANISMS.filter((mechanism) => names.includes(mechanism));
@@ -150,6 +159,7 @@ export const pin: Kind<string> = {
 /** One of these words. */
 export function oneOf<Choice extends string>(choices: readonly Choice[]): Kind<Choice> {
   return {
+    choices,
     parse(given) {
       const choice = choices.find((one) => one === given);
       if (choice === undefined) throw new Error(`give one of ${choices.join(", ")}`);
@@ -181,12 +191,14 @@ export const syslog: Kind<SyslogTarget> = {
 
 /** The number of a syslog facility, by its name. */
 export const facility: Kind<number> = {
+  choices: [...facilities.keys()],
   parse: parseFacility,
   show: (value) => [...facilities].find(([, of]) => of === value)?.[0] ?? String(value),
 };
 
 /** A program and its arguments; a relative path is meant as that of a file. */
 export const program: Kind<readonly string[]> = {
+  choices: "file",
   parse(given, folder = "") {
     const [first = "", ...words] = given.split(/[ \t]+/).filter(Boolean);
     if (first === "") throw new Error("give a program");

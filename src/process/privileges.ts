@@ -27,6 +27,10 @@ const ROOT = 0;
 /** The greatest id; to setuid(2) and its like, the id above it means "do not change". */
 const GREATEST_ID = 0xffff_fffe;
 
+/** Why no process of this Node changes its user, and what to do. */
+const IMMUTABLE =
+  "this build of Node does not let root become another user (io_uring, CVE-2024-22017): start the gateway as that user";
+
 /** The calls of POSIX: in Node's types some are optional, and initgroups is missing. */
 const posix = process as Required<NodeJS.Process> & { initgroups(user: string, group: number): void };
 
@@ -123,6 +127,8 @@ function infoOf(user: string | number): UserInfo<string> | null {
     posix.seteuid(user);
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException;
+    // Debian's Node, with a libuv that is not its own; others with UV_USE_IO_URING=1.
+    if (code === "ERR_INVALID_STATE") fail(`can't become ${user}: ${IMMUTABLE}`);
     return code === "ERR_UNKNOWN_CREDENTIAL" ? null : fail(`can't look up ${user}: ${message}`);
   }
   try {

@@ -18,6 +18,7 @@ installed=(
   libclamav12
   haproxy nginx libnginx-mod-mail libnginx-mod-stream
   chromium
+  lintian buildah zsh fish
 )
 
 # Only unpacked, never configured.
@@ -43,7 +44,9 @@ for package in "${unpacked[@]}"; do
 done
 # The root directory of a machine that has nothing but its manual pages' reader and what Node needs.
 machine=$cache/machine
-[ $((${#missing[@]} + ${#absent[@]})) -gt 0 ] || [ ! -d "$machine" ] || exit 0
+# One that has all that our Debian package and image need, of a Debian whose Node is new enough.
+trixie=$cache/trixie
+[ $((${#missing[@]} + ${#absent[@]})) -gt 0 ] || [ ! -d "$machine" ] || [ ! -d "$trixie" ] || exit 0
 
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
@@ -75,10 +78,15 @@ for package in "${absent[@]}"; do
   mv "$scratch/$package" "$cache/$package"
 done
 
-if [ ! -d "$machine" ]; then
+# Makes a root directory. $1: where; $2: the suite; $3: packages.
+bootstrap() {
+  [ ! -d "$1" ] || return 0
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
-  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  "${root[@]}" debootstrap --variant=minbase --include=man-db,ca-certificates,libstdc++6 \
-    "$suite" "$scratch/machine" "$mirror" >/dev/null
-  "${root[@]}" mv "$scratch/machine" "$machine"
-fi
+  "${root[@]}" debootstrap --variant=minbase --include="$3" "$2" "$scratch/root" "$mirror" >/dev/null
+  # What makes copies slow.
+  "${root[@]}" find "$scratch/root/var/cache/apt/archives" "$scratch/root/var/lib/apt/lists" "$scratch/root/usr/share/locale" \
+    -type f -delete
+  "${root[@]}" mv "$scratch/root" "$1"
+}
+bootstrap "$machine" "$(. /etc/os-release && echo "$VERSION_CODENAME")" man-db,ca-certificates,libstdc++6
+bootstrap "$trixie" trixie ca-certificates,nodejs,systemd,tini
