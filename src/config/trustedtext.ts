@@ -1,7 +1,7 @@
-/** The text of a configuration file that nobody but the administrator can write. */
+/** The text of files of the administrator: those that nobody else can write, and those that not all may read. */
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
-import { reasonOf } from "../base/faults";
+import { inWords, reasonOf } from "../base/faults";
 
 /** Exit statuses of sysexits.h: EX_NOINPUT, EX_NOPERM, EX_CONFIG. */
 const MISSING = 66;
@@ -85,4 +85,20 @@ function refuseUntrusted(file: string, stats: Stats, byRoot: boolean): void {
   if (!byRoot) return;
   if (stats.uid !== 0) throw fault("root starts the gateway, and another user owns the file: chown it to root");
   if (stats.mode & 0o020 && stats.gid !== 0) throw fault("a group can write it: chmod g-w it");
+}
+
+/** The text of a file with a secret. @throws Error in one line, with the file, if others can read it */
+export function secretText(file: string): string {
+  let fd: number;
+  try {
+    fd = openSync(file, "r");
+  } catch (thrown) {
+    throw new Error(inWords(thrown as Error));
+  }
+  try {
+    if (fstatSync(fd).mode & 0o004) throw new Error(`${file}: every user can read it: chmod o-r it`);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -183,7 +183,7 @@ test("what a provider may say, and what it means", async (t) => {
         "HTML",
         { status: 200, body: "<html>", headers: { "content-type": "text/html" } },
         "unavailable",
-        /content-type/,
+        /status 200, and of text.html/,
       ],
       ["HTML of an error", { status: 502, body: "<html>" }, "unavailable", /./],
       ["no JSON", { status: 200, body: "{" }, "unavailable", /no answer of OAuth/],
@@ -240,7 +240,9 @@ test("client credentials and service accounts mint tokens with the gateway passw
   assert.equal(asked?.get("scope"), "mail");
   await on.authorize();
   const file = join(on.store.folder, "..", "key.json");
-  (await import("node:fs")).writeFileSync(file, JSON.stringify({ type: "service_account", private_key: pem }));
+  (await import("node:fs")).writeFileSync(file, JSON.stringify({ type: "service_account", private_key: pem }), {
+    mode: 0o600,
+  });
   tokenOf(await login(vaultOf({ flow: "service-account", key: file })));
   const assertion = `${on.provider.asked.at(-1)?.get("assertion")}`;
   const [head = "", claims = "", signature = ""] = assertion.split(".");
