@@ -199,7 +199,7 @@ test("A2, I16, L9, S6: usage faults say in one line what is wrong", () => {
 });
 
 test("options that do not exist yet are refused, not ignored", () => {
-  for (const option of ["--metrics", "--store", "--oauth"])
+  for (const option of ["--metrics", "--store", "--popauth"])
     assert.match(fault(["-D", option, "mail"]), /unknown option/);
 });
 

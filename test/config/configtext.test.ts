@@ -46,6 +46,7 @@ const TEXTS: Record<string, fc.Arbitrary<string>> = {
       .map((parts) => parts.join("")),
   ),
   map: name,
+  oauth: name,
   delimiters: fc.constantFrom("@", "%@", "\\^", '"@'),
   acp: fc.constantFrom("/bin/sh", "/bin/sh -c 'exit'", 'true "x"', "https://[::1]:8443/a?b", "unix:/run/auth:/mail"),
   "auth-http-header": fc.constantFrom(`X-Key: ${SECRET}`, `Authorization: Basic ${SECRET}`),
