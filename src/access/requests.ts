@@ -12,11 +12,10 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SecureContext } from "node:tls";
-import { reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
 import type { Until } from "../base/until";
 import type { AuthHttpUrl } from "../config/settings";
-import { tlsReason } from "../tls/faults";
+import { httpReason } from "../tls/httpreason";
 import { systemContext } from "../tls/servers";
 import { SharedLookup } from "./sharedlookup";
 
@@ -120,7 +119,7 @@ export class Requests {
       until.addEventListener("abort", aborted);
       request.on("error", (fault: NodeJS.ErrnoException) => {
         if (kept && !answered && request.reusedSocket && STALE.has(fault.code ?? "")) settle("stale");
-        else none(httpFault(fault));
+        else none(httpReason(fault));
       });
       request.once("response", (answer) => {
         answered = true;
@@ -177,14 +176,5 @@ function bounded(answer: IncomingMessage, settle: (outcome: HttpAnswer) => void)
     limit(octets);
   });
   answer.once("end", () => settle({ kind: "answer", status, headers }));
-  answer.once("error", (fault) => settle({ kind: "none", why: httpFault(fault) }));
-}
-
-/** A fault of a request in words. */
-function httpFault(fault: NodeJS.ErrnoException & { reason?: string }): string {
-  const { code = "", message } = fault;
-  if (code.startsWith("HPE_"))
-    return code === "HPE_HEADER_OVERFLOW" ? "a head of too many octets" : "no answer of HTTP";
-  if (message === "socket hang up") return "the connection was closed";
-  return fault.reason === undefined ? reasonOf(fault) : tlsReason(fault);
+  answer.once("error", (fault) => settle({ kind: "none", why: httpReason(fault) }));
 }

@@ -3,19 +3,20 @@
  * out. Started by root, it becomes the user that sessions run as, to whom the files then belong.
  */
 
-import { chownSync, mkdirSync, statSync } from "node:fs";
+import { lchownSync, mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { inWords } from "../base/faults";
+import { dirname } from "node:path";
+import { reasonOf } from "../base/faults";
 import { quote } from "../base/quote";
 import type { Request } from "../config/commandline";
 import { readOauthFile } from "../config/oauthfile";
 import type { OauthProvider } from "../config/oauthsettings";
 import { Memory } from "../gateway/memory";
 import { TokenLogins } from "../gateway/tokens";
-import { type BrowserLogin, Provider } from "../oauth/provider";
+import { accessTokenOf, type BrowserLogin, Provider } from "../oauth/provider";
 import { newKey, seal, type Tokens } from "../oauth/record";
-import { accountName, Store } from "../oauth/store";
+import { accountName, Store, textOf } from "../oauth/store";
 import { lock } from "../process/lock";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { WORD_LIMIT } from "../protocol/command";
@@ -68,14 +69,16 @@ async function authorize(request: StoreRequest, terminal: Terminal): Promise<voi
   }
   const { vault } = logins;
   const { folder } = vault.store;
-  becomeOwner(request, folder);
+  becomeOwner(request, vault.store);
+  // A store that takes no file is found out before a person has logged in.
+  await alone(folder, account, async () => (await vault.store.reserve(account)).cancel());
   const tokens = await tokensFor(await Provider.open(vault.keyed(provider.name)), provider, account, terminal);
   const password = await newPassword(terminal);
   const authorized = new Date().toISOString();
   const state = { account, provider: provider.name, authorized, ...(tokens.access && { renewed: authorized }) };
   const record = seal(state, await newKey(password), tokens);
   await alone(folder, account, async () => (await vault.store.reserve(account)).commit(record));
-  terminal.say(`${account} is authorized: mail programs log in with this name and the gateway password.`);
+  terminal.say(`${textOf(account)} is authorized: mail programs log in with this name and the gateway password.`);
 }
 
 async function forget(request: StoreRequest, terminal: Terminal): Promise<void> {
@@ -84,41 +87,42 @@ async function forget(request: StoreRequest, terminal: Terminal): Promise<void> 
   becomeOwner(request);
   let found = false;
   for (const [folder, store] of stores) {
-    if (statSync(folder, { throwIfNoEntry: false }) === undefined) continue;
+    if (!store.exists) continue;
     await alone(folder, account, async () => {
       found = (await store.forget(account)) || found;
     });
   }
   if (!found) throw new NotAuthorized(`${quote(account)} is not authorized: pop3.proxy --check lists who is`);
-  terminal.say(`${account} is forgotten. The provider still lists the gateway until you remove it there.`);
+  terminal.say(`${textOf(account)} is forgotten. The provider still lists the gateway until you remove it there.`);
 }
 
-/** Becomes the user that sessions run as. @param folder is made if it is not there, and others must not see into it */
-function becomeOwner({ settings }: StoreRequest, folder?: string): void {
+/** Becomes the user that sessions run as. @param store whose folder is made if it is not there */
+function becomeOwner({ settings }: StoreRequest, store?: Store): void {
   const { user } = settings.process;
   const owner = isRoot() ? accountOf(user) : null;
-  if (folder !== undefined && statSync(folder, { throwIfNoEntry: false }) === undefined) {
-    try {
-      mkdirSync(folder, { mode: 0o700 });
-    } catch (thrown) {
-      throw new NotAuthorized(inWords(thrown as Error));
-    }
-    if (owner) chownSync(folder, owner.uid, owner.gid);
+  if (store?.exists === false) {
+    makeFolder(store.folder);
+    // Whoever can write the folder above may put a link there meanwhile, which is not followed.
+    if (owner) lchownSync(store.folder, owner.uid, owner.gid);
   }
   if (owner && owner.uid !== 0) dropPrivileges(user);
-  if (folder !== undefined && (statSync(folder).mode & 0o077) !== 0) {
-    throw new NotAuthorized(`${folder}: others can see into it: chmod 700 it`);
+  const fault = store?.fault ?? null;
+  if (fault !== null) throw new NotAuthorized(fault);
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (thrown) {
+    const missing = (thrown as NodeJS.ErrnoException).code === "ENOENT";
+    const why = missing ? `make the folder ${dirname(folder)} first` : reasonOf(thrown as Error);
+    throw new NotAuthorized(`${folder}: it can't be made: ${why}`);
   }
 }
 
 /** Runs something while no other process changes the account. */
 async function alone(folder: string, account: string, run: () => Promise<void>): Promise<void> {
-  try {
-    process.chdir(folder);
-  } catch (thrown) {
-    throw new NotAuthorized(inWords(thrown as Error));
-  }
-  const release = await lock(Store.fileOf(account), LOCK_PATIENCE);
+  const release = await lock(folder, Store.fileOf(account), LOCK_PATIENCE);
   if (!release) throw new NotAuthorized(`another process has ${quote(account)} for too long: try again`);
   try {
     await run();
@@ -136,13 +140,13 @@ async function tokensFor(
 ): Promise<Tokens> {
   if (flow === "device") {
     const { address, code, done } = await open.device();
-    terminal.say(`Open ${address} in any browser, give the code ${code}, and log in as ${account}.`);
+    terminal.say(`Open ${address} in any browser, give the code ${code}, and log in as ${textOf(account)}.`);
     terminal.say("Waiting for the login ...");
     return done(new AbortController().signal);
   }
   if (flow === "code") return inBrowser(open, account, terminal);
   // The provider issues tokens to the gateway itself: one shows that it does.
-  await open.renew(account, {});
+  accessTokenOf(await open.renew(account, {}));
   return {};
 }
 
@@ -155,7 +159,7 @@ async function inBrowser(open: Provider, account: string, terminal: Terminal): P
   const redirect = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   try {
     const login = await open.browser(redirect, account);
-    terminal.say(`Open this address in a browser, and log in as ${account}:\n\n  ${login.address}\n`);
+    terminal.say(`Open this address in a browser, and log in as ${textOf(account)}:\n\n  ${login.address}\n`);
     terminal.say("Waiting for the browser. If it is on another machine, it ends at a page that it can't open:");
     const result = await Promise.race([arrived(server, redirect, login), pasted(login, terminal), tooLate()]);
     terminal.skip();
@@ -220,5 +224,7 @@ async function newPassword(terminal: Terminal): Promise<string> {
 function faultOfPassword(password: string): string | null {
   if (password.length < PASSWORD_LEAST) return `Give at least ${PASSWORD_LEAST} characters.`;
   if (password.length > WORD_LIMIT) return `Give at most ${WORD_LIMIT} octets.`;
+  // What the terminal does not encode in UTF-8 has become this character, and could not be told apart.
+  if (password.includes("\xef\xbf\xbd")) return "Give it in UTF-8.";
   return hasControl(password) ? "Give no control characters." : null;
 }

@@ -1,6 +1,7 @@
 /** What --check finds out of --oauth: the providers, the store, and the state of each account. */
 
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
+import { quote } from "../base/quote";
 import type { Gateway } from "../gateway/gateway";
 import { Provider } from "../oauth/provider";
 import type { AccountState } from "../oauth/record";
@@ -17,14 +18,14 @@ export async function checkOauth(gateway: Gateway | null): Promise<string[]> {
   if (!vault) return [];
   const { store, settings } = vault;
   const lines = settings.providers.map(({ name, flow, accounts }) => {
-    return `oauth: provider ${name} (${flow}) for ${accounts.join(", ")}`;
+    return `oauth: provider ${name} (${flow}) for ${accounts.map((one) => quote(one)).join(", ")}`;
   });
-  if (statSync(store.folder, { throwIfNoEntry: false }) === undefined) {
+  if (!store.exists) {
     return [...lines, `oauth: no account is authorized: ${store.folder} is made by the first --authorize`];
   }
+  const { fault } = store;
+  if (fault !== null) throw new Error(fault);
   accessSync(store.folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  if ((statSync(store.folder).mode & 0o077) !== 0)
-    throw new Error(`${store.folder}: others can see into it: chmod 700 it`);
   const known = new Set(settings.providers.map(({ name }) => name));
   for (const one of await store.list()) {
     if ("fault" in one) throw new Error(one.fault);
@@ -53,5 +54,5 @@ function shownAccount({ account, provider, authorized, renewed, refused }: Accou
     ...(known.has(provider) ? [] : ["there is no such provider any more"]),
   ];
   const state = `authorized ${authorized}${renewed === undefined ? "" : `, last token ${renewed}`}`;
-  return `oauth: account ${account} of ${provider}: ${[state, ...doubts].join("; ")}`;
+  return `oauth: account ${quote(account)} of ${provider}: ${[state, ...doubts].join("; ")}`;
 }

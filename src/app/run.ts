@@ -7,7 +7,7 @@ import { inWords } from "../base/faults";
 import { isDaemon, UsageFault } from "../config/rules";
 import type { Service, Settings } from "../config/settings";
 import { startDemo } from "../demo/demo";
-import { makeGateways } from "../gateway/gateway";
+import { makeGateways } from "../gateway/make";
 import { Memory } from "../gateway/memory";
 import { Daemon } from "../listen/daemon";
 import { Listener } from "../listen/listener";

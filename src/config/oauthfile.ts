@@ -4,16 +4,23 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { isLoopback, POP3S_PORT } from "../base/address";
+import { lowered } from "../base/lowered";
 import type { TokenMechanism } from "../protocol/credentials";
 import type { OauthFlow, OauthProvider, OauthSettings } from "./oauthsettings";
+import { choiceOf, notEmpty, providerName, secureServer, secureUrl } from "./oauthvalues";
 import { nearest } from "./optionwords";
-import { parseServer } from "./places";
 import type { ServerAddress } from "./settings";
 import { type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
+import { Table } from "./tomltable";
 import { ConfigFault, FAULTY, trustedText } from "./trustedtext";
 
-const FLOWS: readonly OauthFlow[] = ["code", "device", "client-credentials", "service-account"];
+/** The flows by their names in the file. */
+const FLOWS: { readonly [Flow in OauthFlow]: Flow } = {
+  code: "code",
+  device: "device",
+  "client-credentials": "client-credentials",
+  "service-account": "service-account",
+};
 
 /** The mechanisms by their names in the file. */
 const MECHANISMS: Readonly<Record<string, TokenMechanism>> = { xoauth2: "XOAUTH2", oauthbearer: "OAUTHBEARER" };
@@ -57,65 +64,6 @@ export function readOauthFile(file: string, byRoot: boolean): OauthSettings {
     inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`),
     FAULTY,
   );
-}
-
-/** The entries of one table. */
-class Table {
-  readonly #entries = new Map<string, TomlEntry>();
-
-  constructor(
-    readonly at: TextPlace,
-    private readonly fault: (at: TextPlace, reason: string) => void,
-  ) {}
-
-  add(key: string, entry: TomlEntry): void {
-    this.#entries.set(key, entry);
-  }
-
-  has(key: string): boolean {
-    return this.#entries.has(key);
-  }
-
-  /** A text that `parse` takes. @returns undefined: it is not there, or a fault has been told */
-  value<Value>(key: string, parse: (text: string) => Value): Value | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    const { value, at } = entry;
-    if (typeof value !== "string") {
-      this.fault(at, `${key}: give a text in quotes`);
-      return undefined;
-    }
-    try {
-      return parse(value);
-    } catch (thrown) {
-      this.fault(at, `${key}: ${(thrown as Error).message}`);
-      return undefined;
-    }
-  }
-
-  /** As `value`, of a key that must be there. */
-  needed<Value>(key: string, parse: (text: string) => Value): Value | undefined {
-    if (!this.#entries.has(key)) this.fault(this.at, `${key} is missing`);
-    return this.value(key, parse);
-  }
-
-  /** A text, or an array of texts. */
-  texts(key: string): readonly string[] | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) {
-      this.fault(this.at, `${key} is missing`);
-      return undefined;
-    }
-    const list = Array.isArray(entry.value) ? entry.value : [entry.value];
-    if (list.length > 0 && list.every((one) => typeof one === "string" && one !== "")) return list;
-    this.fault(entry.at, `${key}: give a text in quotes, or an array of such`);
-    return undefined;
-  }
-
-  /** Tells a fault at a key, or at the table if the key is not there. */
-  refuse(key: string, reason: string): void {
-    this.fault(this.#entries.get(key)?.key ?? this.at, reason);
-  }
 }
 
 class OauthReader {
@@ -168,10 +116,10 @@ class OauthReader {
   #providerOf(table: Table): OauthProvider | null {
     const before = this.faults.length;
     const name = table.needed("name", providerName);
-    const accounts = table.texts("accounts")?.map((one) => one.toLowerCase());
+    const accounts = table.texts("accounts")?.map((one) => lowered(Buffer.from(one).toString("latin1")));
     const server = table.needed("server", secureServer);
     const mechanism = table.value("mechanism", choiceOf(MECHANISMS)) ?? "XOAUTH2";
-    const flow = table.needed("flow", (given) => choiceOf(Object.fromEntries(FLOWS.map((one) => [one, one])))(given));
+    const flow = table.needed("flow", choiceOf<OauthFlow>(FLOWS));
     const clientId = table.needed("client-id", notEmpty);
     const clientSecret = table.value("client-secret", notEmpty);
     const key = table.value("key", (given) => resolve(dirname(this.#file), notEmpty(given)));
@@ -247,42 +195,4 @@ function refuseProof(table: Table, flow: OauthFlow): void {
 function unknownKey(name: string, names: readonly string[]): string {
   const meant = nearest(name, names);
   return `there is no such key${meant === null ? "" : `: did you mean ${meant}?`}`;
-}
-
-function notEmpty(given: string): string {
-  if (given === "" || /[\x00-\x1f\x7f]/.test(given)) throw new Error("give a text without control characters");
-  return given;
-}
-
-function providerName(given: string): string {
-  if (!/^[A-Za-z0-9._-]{1,32}$/.test(given)) throw new Error("give letters, digits, -, . and _, at most 32");
-  return given;
-}
-
-function choiceOf<Value>(choices: Readonly<Record<string, Value>>): (given: string) => Value {
-  return (given) => {
-    if (Object.hasOwn(choices, given)) return choices[given] as Value;
-    throw new Error(`give one of ${Object.keys(choices).join(", ")}`);
-  };
-}
-
-/** A token opens the mailbox, so it goes through TLS, or stays on this machine. */
-function secureServer(given: string): ServerAddress {
-  let server: ServerAddress;
-  try {
-    server = parseServer(given);
-  } catch {
-    throw new Error("give a server, as host[:port][/tls|/starttls]");
-  }
-  const secure = server.port === POP3S_PORT || (server.tls ?? "none") !== "none" || isLoopback(server.host);
-  if (!secure) throw new Error("a token needs TLS: give port 995, or /tls or /starttls behind the server");
-  return server;
-}
-
-function secureUrl(given: string): string {
-  if (!URL.canParse(given)) throw new Error("give a URL, such as https://login.example.org/token");
-  const { protocol, hostname, username, hash, href } = new URL(given);
-  if (username !== "" || hash !== "") throw new Error("give a URL without a user and without #");
-  if (protocol === "https:" || (protocol === "http:" && isLoopback(hostname.replace(/^\[|\]$/g, "")))) return href;
-  throw new Error("give a URL with https; http is for this machine's own addresses alone");
 }

@@ -21,7 +21,7 @@ export type OauthFlow = "code" | "device" | "client-credentials" | "service-acco
 /** Who issues tokens for some accounts. */
 export interface OauthProvider {
   readonly name: string;
-  /** Patterns of accounts, in lower case. */
+  /** Patterns of accounts (latin1), in lower case. */
   readonly accounts: readonly string[];
   /** Where the accounts are. */
   readonly server: ServerAddress;

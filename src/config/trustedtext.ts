@@ -1,4 +1,4 @@
-/** The text of a configuration file that nobody but the administrator can write. */
+/** The text of files of the administrator: those that nobody else can write, and those that not all may read. */
 
 import type { Stats } from "node:fs";
 import { reasonOf } from "../base/faults";

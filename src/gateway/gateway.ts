@@ -13,19 +13,17 @@ import { recordClient } from "../access/clientlog";
 import type { HttpAnswer } from "../access/requests";
 import { Routing, type SplitLogin } from "../access/routing";
 import { unthrottled } from "../access/throttle";
-import { readUserMap, type UserMap } from "../access/usermap";
+import type { UserMap } from "../access/usermap";
 import { type HostPort, showServer } from "../base/address";
 import { isWithin } from "../base/cidr";
 import { inWords } from "../base/faults";
 import { Abort, type Until } from "../base/until";
 import type { Warning } from "../base/warning";
-import { readOauthFile } from "../config/oauthfile";
 import type { OauthSettings } from "../config/oauthsettings";
 import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Counters } from "../metrics/counters";
-import { isRoot } from "../process/privileges";
 import type { Capabilities } from "../protocol/capability";
 import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
@@ -266,33 +264,4 @@ function controlOf({ access, servers }: Service, memory: Memory, emit: Emit): Ac
   const otherwise = servers.tls ?? "none";
   if (access.authHttp) return new AuthHttp(access.authHttp, otherwise, memory, emit);
   return access.acp ? new Acp(access.acp, otherwise, memory, emit) : null;
-}
-
-/**
- * Makes a gateway for each service. A user map that several services have is read once. Sessions have their turns while
- * maps are read. The file of --oauth must be root's where root makes the gateways.
- *
- * @param trace whether the dialogue is traced
- * @throws Error in one line, with the file, if a file can't be read or used
- */
-export async function makeGateways(
-  services: readonly [Service, ...Service[]],
-  memory: Memory,
-  emit: Emit,
-  trace: boolean,
-): Promise<readonly [Gateway, ...Gateway[]]> {
-  const maps = new Map<string, UserMap>();
-  for (const { access } of services) {
-    if (access.map !== undefined && !maps.has(access.map)) maps.set(access.map, await readUserMap(access.map));
-  }
-  const make = (service: Service) => {
-    const { map, oauth } = service.access;
-    const named = {
-      map: maps.get(map ?? "") ?? null,
-      oauth: oauth === undefined ? null : readOauthFile(oauth, isRoot()),
-    };
-    return new Gateway(service, memory, emit, trace, named);
-  };
-  const [first, ...others] = services;
-  return [make(first), ...others.map(make)];
 }

@@ -47,9 +47,9 @@ export class TokenLogins implements Accounts {
     const provider = this.#providerNamed(account?.provider);
     // A client that has brought a token of its own needs no other.
     if (!account || !provider || secret.kind === "token") return route;
-    const { host, port } = placeOf(provider.server, undefined);
-    if (route.host !== host || route.port !== port) {
-      const reason = `access control answers another server, and a token is for ${provider.name} alone`;
+    const { host, port, tls } = placeOf(provider.server, undefined);
+    if (route.host !== host || route.port !== port || route.tls !== tls) {
+      const reason = `access control answers another server or other TLS, and a token is for ${provider.name} alone`;
       return { ...denial("acp-answer", reason, replies.misconfigured), temporary: true };
     }
     const login = { account: account.name, provider: provider.name, password: secret.password };
@@ -77,7 +77,7 @@ export class TokenLogins implements Accounts {
   }
 
   #denialOf({ fault, why }: NoToken, account: string, { name }: OauthProvider): Denial {
-    const { file, store } = this.vault.settings;
+    const { file } = this.vault.settings;
     const authorize = `pop3.proxy --oauth ${file} --authorize ${quote(account)}`;
     switch (fault) {
       case "unauthorized": {
@@ -98,7 +98,7 @@ export class TokenLogins implements Accounts {
       case "unavailable":
         return denial("oauth-provider", `provider ${name} can't be asked: ${why}`, replies.providerUnavailable);
       case "store":
-        return denial("oauth-store", `store ${store}: ${why}`, replies.storeUnavailable);
+        return denial("oauth-store", `no token: ${why}`, replies.storeUnavailable);
       case "busy":
         return denial("login-delay", why, replies.loginDelay);
     }

@@ -8,6 +8,7 @@ import { request as httpsRequest } from "node:https";
 import type { SystemFault } from "../base/faults";
 import { httpReason } from "../tls/httpreason";
 import { systemContext } from "../tls/servers";
+import { plainAnswer } from "./answers";
 
 type CustomFetchOptions = import("openid-client", { with: { "resolution-mode": "import" }}).CustomFetchOptions;
 
@@ -24,20 +25,28 @@ export async function httpFetch(url: string, options: CustomFetchOptions): Promi
   const to = new URL(url);
   const sent = body === undefined || body === null ? "" : String(body);
   const length = sent === "" ? {} : { "content-length": String(Buffer.byteLength(sent)) };
-  const common = { method, headers: { ...headers, ...length }, agent: false as const, ...(signal && { signal }) };
+  // Without this a server may compress its answer (RFC 9110, 12.5.3).
+  const own = { "accept-encoding": "identity", ...length };
+  const common = { method, headers: { ...headers, ...own }, agent: false as const, ...(signal && { signal }) };
   const request =
     to.protocol === "https:"
       ? httpsRequest(to, { ...common, secureContext: systemContext() } as Parameters<typeof httpsRequest>[1])
       : httpRequest(to, common);
   return new Promise((resolve, reject) => {
-    request.once("error", (fault: SystemFault) => reject(signal?.aborted ? signal.reason : unanswered(fault)));
-    request.once("response", (answer) => collected(answer).then(resolve, reject));
+    const failed = (fault: Error) => reject(signal?.aborted ? signal.reason : fault);
+    request.once("error", (fault: SystemFault) => failed(unanswered(fault)));
+    request.once("response", (answer) => collected(answer, sent).then(resolve, failed));
+    // Node tells an answer of another protocol by this event alone.
+    request.once("upgrade", (_, socket) => {
+      socket.destroy();
+      failed(new Unanswered("an answer of another protocol"));
+    });
     request.end(sent);
   });
 }
 
-/** A whole answer. */
-async function collected(answer: IncomingMessage): Promise<Response> {
+/** A whole answer. @param sent the body of the request */
+async function collected(answer: IncomingMessage, sent: string): Promise<Response> {
   const chunks: Buffer[] = [];
   let octets = 0;
   try {
@@ -52,23 +61,10 @@ async function collected(answer: IncomingMessage): Promise<Response> {
   if (octets > ANSWER_BOUND) throw new Unanswered(`an answer of more than ${ANSWER_BOUND} octets`);
   const { statusCode: status = 0 } = answer;
   if (status >= 300 && status < 400) throw new Unanswered("it answers with a redirect, which is not followed");
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(answer.headers)) headers.set(name, [value].flat().join(", "));
-  return new Response(status === 204 ? null : withoutIdToken(Buffer.concat(chunks)), { status, headers });
-}
-
-/**
- * The ID token of OpenID Connect is of no use here. With a clock that is wrong its check would fail, when a provider
- * that rotates refresh tokens has made the old one worthless.
- */
-function withoutIdToken(body: Buffer): Buffer | string {
-  if (!body.includes('"id_token"')) return body;
-  try {
-    const { id_token, ...rest } = JSON.parse(body.toString("utf8"));
-    return JSON.stringify(rest);
-  } catch {
-    return body;
-  }
+  const { status: told, body } = plainAnswer({ status, body: Buffer.concat(chunks) }, sent);
+  // Nothing else of the head counts; a challenge in it would hide the error that the body names.
+  const headers = { "content-type": answer.headers["content-type"] ?? "" };
+  return new Response(told === 204 ? null : body, { status: told, headers });
 }
 
 function unanswered(fault: SystemFault): Unanswered {

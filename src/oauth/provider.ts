@@ -7,9 +7,10 @@ import { isLoopback } from "../base/address";
 import { now } from "../base/clock";
 import type { OauthProvider } from "../config/oauthsettings";
 import { assertionOf } from "./assertion";
-import { httpFetch, Unanswered } from "./httpfetch";
-import { ProviderFault } from "./providerfault";
-import type { Tokens } from "./record";
+import { httpFetch } from "./httpfetch";
+import { faultsOf, type OpenId, ProviderFault, printable } from "./providerfault";
+import type { AccessToken, Tokens } from "./record";
+import { textOf } from "./store";
 
 /** How long one request may take, in seconds. */
 const PATIENCE = 30;
@@ -20,19 +21,20 @@ const MARGIN = 60;
 /** How long an access token holds if the provider does not say it, in seconds. */
 const USUAL_LIFE = 3600;
 
+/** How long an access token, or the code of a device, holds at most, in seconds: timers and dates take no more. */
+const LONGEST_LIFE = 24 * 3600;
+
 /** A token as RFC 6750, 2.1 has it: no other octets get into the dialogue with a server. */
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /** The longest token, in octets: with base64 and the name, a line of AUTH takes it. */
 const TOKEN_BOUND = 8192;
 
-/** The longest text of a provider that is told, in characters. */
-const TEXT_BOUND = 300;
-
-/** The OAuth library, which is a module of ECMAScript. */
-type OpenId = typeof import("openid-client", { with: { "resolution-mode": "import" }});
 type OpenIdConfiguration = InstanceType<OpenId["Configuration"]>;
 type ServerMetadata = ConstructorParameters<OpenId["Configuration"]>[0];
+
+/** Why an access token is no use. */
+export const NOT_USABLE = "it issues no usable token";
 
 /** A provider with the text of its key, if it has one. */
 export interface KeyedProvider extends OauthProvider {
@@ -74,7 +76,12 @@ export class Provider {
     return faultsOf(openid, async () => new Provider(openid, await configurationOf(openid, provider), provider));
   }
 
-  /** New tokens without a person. @param tokens of before @throws ProviderFault */
+  /**
+   * New tokens without a person, without an access token if that is not usable.
+   *
+   * @param tokens of before
+   * @throws ProviderFault
+   */
   async renew(account: string, tokens: Tokens): Promise<Tokens> {
     const { flow, scope } = this.#provider;
     const { openid, config } = { openid: this.#openid, config: this.#config };
@@ -83,7 +90,7 @@ export class Provider {
       if (flow === "service-account") {
         const grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         const to = config.serverMetadata().token_endpoint ?? "";
-        const assertion = assertionOf(this.#provider, account, to);
+        const assertion = assertionOf(this.#provider, textOf(account), to);
         return tokensOf(await openid.genericGrantRequest(config, grant, { assertion }), {});
       }
       if (tokens.refresh === undefined) throw new ProviderFault("expired", "no refresh token is stored");
@@ -97,10 +104,10 @@ export class Provider {
     const { openid, config } = { openid: this.#openid, config: this.#config };
     const { scope } = this.#provider;
     const begun = await faultsOf(openid, () => openid.initiateDeviceAuthorization(config, { scope }));
-    const ends = now() + begun.expires_in * 1000;
+    const ends = now() + Math.min(begun.expires_in, LONGEST_LIFE) * 1000;
     const poll = (signal: AbortSignal) =>
       faultsOf(openid, async () =>
-        withRefresh(tokensOf(await openid.pollDeviceAuthorizationGrant(config, begun, {}, { signal }), {})),
+        lasting(tokensOf(await openid.pollDeviceAuthorizationGrant(config, begun, {}, { signal }), {})),
       );
     const done = async (signal: AbortSignal): Promise<Tokens> => {
       for (;;) {
@@ -130,17 +137,20 @@ export class Provider {
       state,
       code_challenge: await openid.calculatePKCECodeChallenge(verifier),
       code_challenge_method: "S256",
-      login_hint: account,
+      login_hint: textOf(account),
       // With both, Google issues a refresh token each time; others ignore the first.
       access_type: "offline",
       prompt: "consent",
     };
     const address = openid.buildAuthorizationUrl(config, parameters).href;
     const isResult = (result: URL) => result.searchParams.get("state") === state;
-    const done = (result: URL) =>
+    const done = (given: URL) =>
       faultsOf(openid, async () => {
+        const result = new URL(given);
+        // Without an issuer in the file there is nothing to compare it with: Google's token endpoint is elsewhere.
+        if (this.#provider.endpoints.issuer === undefined) result.searchParams.delete("iss");
         const checks = { pkceCodeVerifier: verifier, expectedState: state };
-        return withRefresh(tokensOf(await openid.authorizationCodeGrant(config, result, checks), {}));
+        return lasting(tokensOf(await openid.authorizationCodeGrant(config, result, checks), {}));
       });
     return { address, isResult, done };
   }
@@ -176,77 +186,31 @@ interface Issued {
   readonly refresh_token?: string | undefined;
 }
 
-/** The tokens of an answer. @param before of which the refresh token stays, unless there is a new one */
+/**
+ * The tokens of an answer. Without a usable access token there may be a new refresh token, which is to be kept.
+ *
+ * @param before of which the refresh token stays, unless there is a new one
+ */
 function tokensOf({ access_token: token, expires_in, refresh_token }: Issued, before: Tokens): Tokens {
-  if (!BEARER.test(token) || token.length > TOKEN_BOUND)
-    throw new ProviderFault("refused", "it issues no usable token");
   const refresh = refresh_token ?? before.refresh;
-  const life = expires_in !== undefined && expires_in > 0 ? expires_in : USUAL_LIFE;
-  const access = { token, until: Date.now() + (life - Math.min(MARGIN, life / 2)) * 1000 };
-  return { access, ...(refresh !== undefined && { refresh }) };
+  const life = Math.min(expires_in ?? USUAL_LIFE, LONGEST_LIFE);
+  const until = Date.now() + (life - Math.min(MARGIN, life / 2)) * 1000;
+  const usable = BEARER.test(token) && token.length <= TOKEN_BOUND;
+  return { ...(usable && { access: { token, until } }), ...(refresh !== undefined && { refresh }) };
 }
 
-/** @throws ProviderFault if there is no refresh token: the gateway could log in for an hour, and then no more */
-function withRefresh(tokens: Tokens): Tokens {
+/** @throws ProviderFault if there is no access token */
+export function accessTokenOf({ access }: Tokens): AccessToken {
+  if (access) return access;
+  throw new ProviderFault("refused", NOT_USABLE);
+}
+
+/** What a person has granted. @throws ProviderFault if it is of no use, or without a refresh token soon of none */
+function lasting(tokens: Tokens): Tokens {
+  accessTokenOf(tokens);
   if (tokens.refresh !== undefined) return tokens;
   const hint = "add what asks for one to the scope, such as offline_access";
   throw new ProviderFault("refused", `it issues no refresh token: ${hint}`);
-}
-
-/** Calls a function of openid-client. @throws ProviderFault instead of what it throws */
-async function faultsOf<Result>(openid: OpenId, call: () => Promise<Result>): Promise<Result> {
-  try {
-    return await call();
-  } catch (thrown) {
-    throw providerFaultOf(openid, thrown);
-  }
-}
-
-/** Codes of RFC 6749, 5.2 and RFC 8628, 3.5 that end what a person has granted, or would have. */
-const EXPIRED = new Set([
-  "invalid_grant",
-  "access_denied",
-  "expired_token",
-  "interaction_required",
-  "consent_required",
-]);
-
-/** Codes that say that the provider can't do it now (RFC 6749, 4.1.2.1). */
-const UNAVAILABLE = new Set(["temporarily_unavailable", "server_error", "slow_down"]);
-
-function providerFaultOf(openid: OpenId, thrown: unknown): ProviderFault {
-  if (thrown instanceof ProviderFault) return thrown;
-  if (thrown instanceof openid.ResponseBodyError || thrown instanceof openid.AuthorizationResponseError) {
-    const { error, error_description: description } = thrown;
-    const words = description === undefined ? printable(error) : `${printable(error)}, ${printable(description)}`;
-    const busy = UNAVAILABLE.has(error) || ("status" in thrown && thrown.status >= 500);
-    return new ProviderFault(busy ? "unavailable" : EXPIRED.has(error) ? "expired" : "refused", words);
-  }
-  const unanswered = causesOf(thrown).find((one) => one instanceof Unanswered);
-  if (unanswered) return new ProviderFault("unavailable", unanswered.message);
-  const { cause } = thrown as Error;
-  if (cause instanceof Response) {
-    const type = printable(cause.headers.get("content-type") ?? "no type");
-    return new ProviderFault("unavailable", `an answer with the status ${cause.status}, and of ${type}`);
-  }
-  // openid-client says what is wrong with an answer in a cause. That of JSON.parse would quote the answer.
-  const causes = causesOf(thrown).filter((one) => (one as Error).name !== "SyntaxError");
-  const { name = "", message = String(thrown) } = (causes.at(-1) ?? thrown) as Error;
-  const late = causesOf(thrown).some((one) => (one as Error).name === "TimeoutError");
-  if (late || name === "TimeoutError") return new ProviderFault("unavailable", "no answer in time");
-  return new ProviderFault("unavailable", `no answer of OAuth: ${printable(message)}`);
-}
-
-/** A thrown value and its causes. */
-function causesOf(thrown: unknown): unknown[] {
-  const found: unknown[] = [];
-  for (let one = thrown; one instanceof Error && found.length < 5; one = one.cause) found.push(one);
-  return found;
-}
-
-/** A text of a provider, for a log or a terminal. */
-function printable(text: string): string {
-  return text.replace(/[^ -~]+/g, " ").slice(0, TEXT_BOUND);
 }
 
 function shownAddress(address: string): string {

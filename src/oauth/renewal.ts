@@ -7,9 +7,10 @@
  */
 
 import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { inWords } from "../base/faults";
 import { lock } from "../process/lock";
-import { type KeyedProvider, Provider } from "./provider";
+import { type KeyedProvider, NOT_USABLE, Provider } from "./provider";
 import { ProviderFault } from "./providerfault";
 import { type AccessToken, type AccountRecord, seal, type Tokens, unseal } from "./record";
 import { Store } from "./store";
@@ -19,6 +20,9 @@ export const RENEWAL_MARK = "POP3_PROXY_RENEWAL";
 
 /** How long the process waits while another one renews the same account, in milliseconds. */
 const LOCK_PATIENCE = 60_000;
+
+/** The longest life of the process, in milliseconds: the lock, discovery and one request take 30 s less. */
+const LIFE = LOCK_PATIENCE + 90_000;
 
 /** What is to be renewed. */
 export interface RenewalRequest {
@@ -38,6 +42,9 @@ export type RenewalAnswer =
   /** `unstored`: the tokens are good, but why they could not be stored. */
   | { readonly kind: "token"; readonly access: AccessToken; readonly unstored?: string }
   | { readonly kind: "none"; readonly fault: "expired" | "refused" | "unavailable" | "store"; readonly why: string };
+
+const UNUSABLE: RenewalAnswer = { kind: "none", fault: "refused", why: NOT_USABLE };
+const LATE: RenewalAnswer = { kind: "none", fault: "unavailable", why: "no answer in time" };
 
 /** Whether this process is to renew tokens. */
 export function isRenewal(): boolean {
@@ -61,7 +68,8 @@ export async function renewFromInput(): Promise<void> {
   process.stdout.on("error", () => {});
   let answer: RenewalAnswer;
   try {
-    answer = await renewed(JSON.parse(await input()));
+    // Whatever does not end would keep the account locked.
+    answer = await Promise.race([renewed(JSON.parse(await input())), pause(LIFE, LATE)]);
   } catch (thrown) {
     answer = { kind: "none", fault: "store", why: inWords(thrown as Error) };
   }
@@ -78,9 +86,7 @@ async function input(): Promise<string> {
 async function renewed(request: RenewalRequest): Promise<RenewalAnswer> {
   const { account } = request;
   const store = new Store(request.store);
-  // Paths of sockets are short (process/lock.ts).
-  process.chdir(request.store);
-  const release = await lock(Store.fileOf(account), LOCK_PATIENCE);
+  const release = await lock(store.folder, Store.fileOf(account), LOCK_PATIENCE);
   if (!release) return { kind: "none", fault: "unavailable", why: "another process has been renewing for too long" };
   try {
     return await renewedAlone(store, request);
@@ -112,13 +118,17 @@ async function renewedAlone(store: Store, request: RenewalRequest): Promise<Rene
     await (told ? reserved.commit(told).catch(() => {}) : reserved.cancel());
     return { kind: "none", fault: kind, why: message };
   }
+  const { access: issued } = after;
+  if (!issued && after.refresh === before.refresh) {
+    await reserved.cancel();
+    return UNUSABLE;
+  }
   const { refused: _, ...state } = stateOf(record);
   const unstored = await reserved.commit(seal({ ...state, renewed: new Date().toISOString() }, key, after)).then(
     () => null,
     (thrown: Error) => thrown.message,
   );
-  const token = after.access as AccessToken;
-  return { kind: "token", access: token, ...(unstored !== null && { unstored }) };
+  return issued ? { kind: "token", access: issued, ...(unstored !== null && { unstored }) } : UNUSABLE;
 }
 
 /** What a record says without its tokens. */

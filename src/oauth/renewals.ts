@@ -47,17 +47,26 @@ export class Renewals {
   /** The process goes on when `late` ends: the new token must be stored. */
   #run(request: RenewalRequest, late: Abort): Promise<RenewalAnswer> {
     const env = { ...inheritedEnvironment(), [RENEWAL_MARK]: "1" };
-    const start = () =>
-      spawn(process.execPath, [programFile()], { env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
-    const child: ChildProcess = this.starts.now(start);
+    const program = programFile();
+    // The gateway's own folder may be gone.
+    const options = { cwd: "/", env, detached: true } as const;
+    const start = () => spawn(process.execPath, [program], { ...options, stdio: ["pipe", "pipe", "ignore"] });
     return new Promise((resolve, reject) => {
+      const unstarted = (fault: Error) => reject(new Error(`${process.execPath} does not start: ${reasonOf(fault)}`));
+      let child: ChildProcess;
+      try {
+        child = this.starts.now(start);
+      } catch (thrown) {
+        return unstarted(thrown as Error);
+      }
       let answer = "";
-      const given = () => {
+      const given = (status: number | null, signal: string | null) => {
         late.removeEventListener("abort", stop);
         try {
           resolve(JSON.parse(answer));
         } catch {
-          reject(new Error("the renewal has ended without an answer"));
+          const how = signal ?? `exit status ${status}`;
+          reject(new Error(`the process of the renewal has ended without an answer, with ${how}`));
         }
       };
       const stop = () => {
@@ -66,7 +75,7 @@ export class Renewals {
         reject(late.reason as Error);
       };
       late.addEventListener("abort", stop);
-      child.once("error", reject);
+      child.once("error", unstarted);
       child.once("close", given);
       child.stdin?.on("error", () => {}).end(JSON.stringify(request));
       child.stdout?.on("data", (chunk: Buffer) => {
@@ -76,8 +85,10 @@ export class Renewals {
   }
 }
 
-/** The gateway's own program: in the pack it is beside this code, else above it. */
+/** The gateway's own program: in the pack it is beside this code, else above it. @throws Error in one line */
 function programFile(): string {
-  const [file = ""] = [".", ".."].map((up) => join(__dirname, up, "main.js")).filter((one) => existsSync(one));
+  const file = [".", ".."].map((up) => join(__dirname, up, "main.js")).find((one) => existsSync(one));
+  // Node without a program would run what it reads.
+  if (file === undefined) throw new Error(`${__dirname}: the gateway's own program is not there any more`);
   return file;
 }

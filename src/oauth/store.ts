@@ -7,7 +7,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, statSync } from "node:fs";
 import { type FileHandle, open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { inWords } from "../base/faults";
@@ -20,11 +20,16 @@ const SPACE = 32 * 1024;
 /** What follows the name of a file. */
 const ENDING = ".account";
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFDIR, S_IFMT } = constants;
 
 /** The name by which an account is known: the case of its ASCII letters does not count. */
 export function accountName(user: string): string {
   return lowered(user);
+}
+
+/** The name as a text, for a person or a provider: an account has octets (latin1), which are UTF-8 as a rule. */
+export function fileText(account: string): string {
+  return Buffer.from(account, "latin1").toString("utf8");
 }
 
 /** A file of the store that is about to be replaced. */
@@ -42,6 +47,21 @@ export class Store {
   /** The name of an account's file, without its ending: names of accounts may have any octets, and any length. */
   static fileOf(account: string): string {
     return createHash("sha256").update(accountName(account), "latin1").digest("hex").slice(0, 40);
+  }
+
+  /** Whether the folder is there. */
+  get exists(): boolean {
+    return statSync(this.folder, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Why the folder is none for the user of this process; null: it is one. @throws Error with the folder */
+  get fault(): string | null {
+    const { mode, uid } = statSync(this.folder);
+    if ((mode & S_IFMT) !== S_IFDIR) return `${this.folder}: it is not a folder`;
+    if (uid !== process.getuid?.()) {
+      return `${this.folder}: it belongs to another user: chown it to the user of -u, with all in it`;
+    }
+    return (mode & 0o077) === 0 ? null : `${this.folder}: others can see into it: chmod 700 it`;
   }
 
   /** @returns null: there is no such account @throws Error in one line */
@@ -82,7 +102,7 @@ export class Store {
     };
     try {
       await file.chmod(0o600);
-      await file.write(Buffer.alloc(SPACE, " "), 0, SPACE, 0);
+      await writeOctets(file, Buffer.alloc(SPACE, " "));
       await file.sync();
     } catch (thrown) {
       await cancel();
@@ -91,7 +111,7 @@ export class Store {
     const commit = async (record: AccountRecord) => {
       try {
         const text = Buffer.from(`${JSON.stringify(record)}\n`, "utf8");
-        await file.write(text, 0, text.length, 0);
+        await writeOctets(file, text);
         await file.truncate(text.length);
         await file.sync();
         await file.close();
@@ -147,6 +167,11 @@ export class Store {
     const remains = names.filter((one) => one.startsWith(`.${name}.`) && !one.endsWith(".lock"));
     for (const one of remains) await unlink(join(this.folder, one)).catch(() => {});
   }
+}
+
+/** Writes a file from its beginning. The system may write a part, as when the disk gets full. @throws its fault */
+async function writeOctets(file: FileHandle, octets: Buffer): Promise<void> {
+  for (let at = 0; at < octets.length; ) at += (await file.write(octets, at, octets.length - at, at)).bytesWritten;
 }
 
 /** Makes a rename last. Some file systems do not know fsync of a folder. */

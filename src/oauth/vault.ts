@@ -10,21 +10,15 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { inWords } from "../base/faults";
 import { Recent } from "../base/recent";
-import { Slots } from "../base/slots";
-import { Abort, type Until } from "../base/until";
+import type { Until } from "../base/until";
 import type { OauthProvider, OauthSettings } from "../config/oauthsettings";
 import { secretText } from "../process/secretfile";
+import { Keys } from "./keys";
 import type { KeyedProvider } from "./provider";
-import { type AccessToken, type AccountRecord, deriveKey, unseal } from "./record";
+import { type AccessToken, type AccountRecord, unseal } from "./record";
 import { fingerprint, isAlive, type RenewalAnswer } from "./renewal";
 import type { Renewals } from "./renewals";
 import { accountName, Store } from "./store";
-
-/** The most keys that are made at once: each takes 32 MiB, and a thread of libuv. */
-const KEYS_AT_ONCE = 2;
-
-/** The most logins that wait until a key is made. Others are put off. */
-const KEYS_WAITING = 64;
 
 /** How many accounts are remembered, and how long, in milliseconds. */
 const BOUND = 10_000;
@@ -42,9 +36,8 @@ interface KnownAccount {
 export class VaultMemory {
   readonly known = new Recent<KnownAccount>(BOUND, AGE);
   readonly flights = new Map<string, Promise<VaultAnswer>>();
-  readonly keys = new Slots(KEYS_AT_ONCE);
+  readonly keys = new Keys();
   readonly secret = randomBytes(32);
-  keysWanted = 0;
 
   constructor(readonly renewals: Renewals) {}
 }
@@ -153,13 +146,8 @@ export class Vault {
   /** Opens the account with the password, and renews its token if need be. */
   async #opened(id: string, login: OauthLogin, record: AccountRecord, hash: Buffer): Promise<VaultAnswer> {
     const { memory } = this;
-    if (memory.keysWanted >= KEYS_WAITING) return { kind: "none", fault: "busy", why: "too many logins at once" };
-    memory.keysWanted++;
-    const give = await memory.keys.take(new Abort());
-    const key = await deriveKey(login.password, record.salt).finally(() => {
-      give();
-      memory.keysWanted--;
-    });
+    const key = await memory.keys.make(id, login.password, record.salt);
+    if (!key) return { kind: "none", fault: "busy", why: "too many passwords at once are to be tried" };
     const tokens = unseal(record, key);
     if (!tokens) return WRONG;
     const { access } = tokens;

@@ -12,25 +12,32 @@ import { once } from "node:events";
 import { readdir, stat, unlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { inWords } from "../base/faults";
+import { reasonOf } from "../base/faults";
 
 /** The first and the longest time between two attempts, in milliseconds; the first is doubled each time. */
 const FIRST_WAIT = 10;
 const LONGEST_WAIT = 500;
 
 /**
- * Waits for the lock. The names of sockets are short, and so are their paths only in the current folder: that must be
- * the one with the sockets.
+ * Waits for the lock. The path of a socket has at most some 100 octets, so the folder becomes the current one.
  *
+ * @param folder of the sockets
  * @param name of the lock
  * @param within how long to wait, in milliseconds
  * @returns ends the lock; null: another process has it
- * @throws Error in one line if a socket can't be made
+ * @throws Error in one line, with the folder, if a socket can't be made
  */
-export async function lock(name: string, within: number): Promise<(() => Promise<void>) | null> {
+export async function lock(folder: string, name: string, within: number): Promise<(() => Promise<void>) | null> {
+  try {
+    process.chdir(folder);
+  } catch (thrown) {
+    throw new Error(`${folder}: ${reasonOf(thrown as Error)}`);
+  }
   const ends = performance.now() + within;
   for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
-    const release = await tryLock(name);
+    const release = await tryLock(name).catch((thrown: Error) => {
+      throw new Error(`${folder}: it can't have the socket of a lock: ${reasonOf(thrown)}`);
+    });
     if (release) return release;
     if (performance.now() > ends) return null;
     await pause(wait * Math.random());
@@ -42,11 +49,7 @@ async function tryLock(name: string): Promise<(() => Promise<void>) | null> {
   // First only a look, so that those who wait do not keep each other from it.
   if (await othersHold(name, own)) return null;
   const server = createServer((socket) => socket.destroy()).listen(own);
-  try {
-    await once(server, "listening");
-  } catch (thrown) {
-    throw new Error(inWords(thrown as Error));
-  }
+  await once(server, "listening");
   const release = async () => {
     await unlink(own).catch(() => {});
     server.close();

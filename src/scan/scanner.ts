@@ -16,7 +16,7 @@ import type { Emit } from "../log/events";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
 import { lastLineLength, Unstuffing } from "../protocol/unstuffing";
-import type { Scan, ScannedMail, Scanner, Verdict } from "../session/needs";
+import type { Scan, ScannedMail, Scanner, Verdict } from "../session/scans";
 import { Clamd, type ClamdAnswer } from "./clamd";
 import { notice } from "./notice";
 import { keep } from "./quarantine";

@@ -11,7 +11,8 @@ import { Failure } from "../protocol/failure";
 import { endOfWhole, MultilineEnd } from "../protocol/multiline";
 import { replies } from "../protocol/replies";
 import { KeepAlive } from "./keepalive";
-import type { Route, Scan, Scanner, Verdict } from "./needs";
+import type { Route } from "./needs";
+import type { Scan, Scanner, Verdict } from "./scans";
 import { loginFields, type Session } from "./session";
 import type { StatusLines } from "./statuslines";
 

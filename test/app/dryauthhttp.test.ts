@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { dryRun } from "../../src/app/dryrun";
 import { parseCommandLine } from "../../src/config/commandline";
-import { makeGateways } from "../../src/gateway/gateway";
+import { makeGateways } from "../../src/gateway/make";
 import { Memory } from "../../src/gateway/memory";
 import { scratch } from "../stage/acp";
 

@@ -214,3 +214,8 @@ test("a file with a secret is for its readers alone; one without may be read by 
   assert.deepEqual(faults(t, one(), 0o644), []);
   assert.match(faults(t, one(), 0o646)[0] ?? "", /every user can write it: chmod o-w it/);
 });
+
+test("patterns match the octets of names, whose ASCII letters have no case", (t) => {
+  const [provider] = read(t, one({ accounts: 'accounts = ["Jos\u00c9@Example.org"]' })).providers;
+  assert.deepEqual(provider?.accounts, ["jos\xc3\x89@example.org"]);
+});

@@ -137,6 +137,11 @@ test("access control is asked, and may answer another user, but no other server"
   await on.authorize(ACCOUNT, alive(on.provider));
   assert.equal(await login(t, other), "-ERR [SYS/PERM] gateway is not set up for this");
   assert.equal(on.server.responses.length, 0);
+  // Nor other TLS: it might be none.
+  const inClear = script(t, "echo SERVERTLS=starttls >&3");
+  const [third, there] = await gate(t, { acp: inClear });
+  await there.authorize(ACCOUNT, alive(there.provider));
+  assert.equal(await login(t, third), "-ERR [SYS/PERM] gateway is not set up for this");
 });
 
 test("a client that brings a token of its own uses that", async (t) => {

@@ -2,7 +2,17 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AccountRecord, newKey, seal, unseal } from "../../src/oauth/record";
@@ -123,4 +133,34 @@ test("B29: a full disk is found out before the provider is asked, and what was r
   await assert.rejects(store.reserve("joe@example.org"), /the disk is full/);
   assert.deepEqual(await store.read("joe@example.org"), next);
   assert.notDeepEqual(before, next);
+});
+
+test("B29: a write that the system cuts short, as when the disk gets full, is gone on with", async (t) => {
+  const store = new Store(scratch(t));
+  const { FileHandle } = { FileHandle: Object.getPrototypeOf(await open(store.folder)) };
+  const write = FileHandle.write as (...given: unknown[]) => Promise<unknown>;
+  t.mock.method(FileHandle, "write", function (this: unknown, octets: Buffer, at: number, length: number, to: number) {
+    return write.call(this, octets, at, Math.min(length, 1000), to);
+  });
+  const whole = seal({ account: "joe", provider: "fake", authorized: "" }, await key, { refresh: "x".repeat(5000) });
+  const reserved = await store.reserve("joe");
+  const [reservation = ""] = readdirSync(store.folder);
+  assert.equal(statSync(join(store.folder, reservation)).size, 32 * 1024);
+  await reserved.commit(whole);
+  assert.deepEqual(await store.read("joe"), whole);
+});
+
+test("a store that others can see into, or that is no folder, or another user's, is none", async (t) => {
+  const store = new Store(join(scratch(t), "store"));
+  mkdirSync(store.folder, { mode: 0o700 });
+  assert.equal(store.fault, null);
+  chmodSync(store.folder, 0o720);
+  assert.match(`${store.fault}`, /others can see into it: chmod 700/);
+  const file = join(store.folder, "file");
+  writeFileSync(file, "");
+  assert.match(`${new Store(file).fault}`, /file: it is not a folder/);
+  assert.equal(new Store(join(store.folder, "gone")).exists, false);
+  if (process.getuid?.() !== 0) return t.diagnostic("another user's: needs root");
+  chownSync(store.folder, 65534, 65534);
+  assert.match(`${store.fault}`, /belongs to another user: chown/);
 });

@@ -183,7 +183,7 @@ test("what a provider may say, and what it means", async (t) => {
         "HTML",
         { status: 200, body: "<html>", headers: { "content-type": "text/html" } },
         "unavailable",
-        /status 200, and of text/,
+        /status 200, and of text.html/,
       ],
       ["HTML of an error", { status: 502, body: "<html>" }, "unavailable", /./],
       ["no JSON", { status: 200, body: "{" }, "unavailable", /no answer of OAuth/],

@@ -7,6 +7,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { lock } from "../../src/process/lock";
 import { scratch } from "../real/scratch";
 import { LONG } from "../stage/draws";
 import { atEnd } from "../stage/ending";
@@ -25,7 +26,7 @@ function start(t: TestContext, folder: string, script: string): ChildProcess {
 }
 
 /** Says "held" when it has the lock, and keeps it. */
-const HOLD = 'lock("name", 30000).then(() => { console.log("held"); setInterval(() => {}, 1000); });';
+const HOLD = 'lock(".", "name", 30000).then(() => { console.log("held"); setInterval(() => {}, 1000); });';
 
 test("many processes have it one after the other", async (t) => {
   const folder = scratch(t);
@@ -34,7 +35,7 @@ test("many processes have it one after the other", async (t) => {
     const fs = require("node:fs");
     (async () => {
       for (let count = 0; count < 5; count++) {
-        const release = await lock("name", 30000);
+        const release = await lock(".", "name", 30000);
         if (!release) throw new Error("late");
         fs.writeFileSync("busy", "", { flag: "wx" });
         await new Promise((done) => setTimeout(done, Math.random() * 4));
@@ -61,13 +62,20 @@ test("the end of its process ends it, also by kill -9, and another name is anoth
   waiting.stdout?.on("data", (chunk) => {
     told += chunk;
   });
-  const other = start(t, folder, 'lock("other name", 0).then((held) => process.exit(held ? 0 : 1))');
+  const other = start(t, folder, 'lock(".", "other name", 0).then((held) => process.exit(held ? 0 : 1))');
   assert.deepEqual(await once(other, "exit"), [0, null]);
-  const late = start(t, folder, 'lock("name", 100).then((held) => process.exit(held ? 0 : 1))');
+  const late = start(t, folder, 'lock(".", "name", 100).then((held) => process.exit(held ? 0 : 1))');
   assert.deepEqual(await once(late, "exit"), [1, null], "who does not wait for long does not get it");
   assert.equal(told, "");
   holder.kill("SIGKILL");
   await until(() => told === "held\n", "the lock");
+});
+
+test("a folder that can't have sockets is told", async (t) => {
+  const before = process.cwd();
+  t.after(() => process.chdir(before));
+  await assert.rejects(lock("/nowhere", "name", 0), { message: "/nowhere: there is no such file" });
+  await assert.rejects(lock("/proc", "name", 0), /^Error: \/proc: it can't have the socket of a lock: \w/);
 });
 
 test("sockets that nobody listens on, and other files, are in nobody's way", async (t) => {
@@ -81,7 +89,7 @@ test("sockets that nobody listens on, and other files, are in nobody's way", asy
   writeFileSync(join(folder, "some.account"), "");
   const server = createServer().listen(join(folder, ".another.lock"));
   await once(server, "listening");
-  const child = start(t, folder, 'lock("name", 5000).then(async (r) => { await r(); process.exit(0); })');
+  const child = start(t, folder, 'lock(".", "name", 5000).then(async (r) => { await r(); process.exit(0); })');
   assert.deepEqual(await once(child, "exit"), [0, null]);
   server.close();
   assert.ok(!readdirSync(folder).some((name) => name.startsWith(".name.")));
