@@ -16,7 +16,7 @@ import { Memory } from "../gateway/memory";
 import { TokenLogins } from "../gateway/tokens";
 import { accessTokenOf, type BrowserLogin, Provider } from "../oauth/provider";
 import { newKey, seal, type Tokens } from "../oauth/record";
-import { accountName, Store, textOf } from "../oauth/store";
+import { accountName, Store, shownName } from "../oauth/store";
 import { lock } from "../process/lock";
 import { accountOf, dropPrivileges, isRoot } from "../process/privileges";
 import { WORD_LIMIT } from "../protocol/command";
@@ -78,7 +78,7 @@ async function authorize(request: StoreRequest, terminal: Terminal): Promise<voi
   const state = { account, provider: provider.name, authorized, ...(tokens.access && { renewed: authorized }) };
   const record = seal(state, await newKey(password), tokens);
   await alone(folder, account, async () => (await vault.store.reserve(account)).commit(record));
-  terminal.say(`${textOf(account)} is authorized: mail programs log in with this name and the gateway password.`);
+  terminal.say(`${shownName(account)} is authorized: mail programs log in with this name and the gateway password.`);
 }
 
 async function forget(request: StoreRequest, terminal: Terminal): Promise<void> {
@@ -93,7 +93,7 @@ async function forget(request: StoreRequest, terminal: Terminal): Promise<void> 
     });
   }
   if (!found) throw new NotAuthorized(`${quote(account)} is not authorized: pop3.proxy --check lists who is`);
-  terminal.say(`${textOf(account)} is forgotten. The provider still lists the gateway until you remove it there.`);
+  terminal.say(`${shownName(account)} is forgotten. The provider still lists the gateway until you remove it there.`);
 }
 
 /** Becomes the user that sessions run as. @param store whose folder is made if it is not there */
@@ -140,7 +140,7 @@ async function tokensFor(
 ): Promise<Tokens> {
   if (flow === "device") {
     const { address, code, done } = await open.device();
-    terminal.say(`Open ${address} in any browser, give the code ${code}, and log in as ${textOf(account)}.`);
+    terminal.say(`Open ${address} in any browser, give the code ${code}, and log in as ${shownName(account)}.`);
     terminal.say("Waiting for the login ...");
     return done(new AbortController().signal);
   }
@@ -159,7 +159,7 @@ async function inBrowser(open: Provider, account: string, terminal: Terminal): P
   const redirect = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   try {
     const login = await open.browser(redirect, account);
-    terminal.say(`Open this address in a browser, and log in as ${textOf(account)}:\n\n  ${login.address}\n`);
+    terminal.say(`Open this address in a browser, and log in as ${shownName(account)}:\n\n  ${login.address}\n`);
     terminal.say("Waiting for the browser. If it is on another machine, it ends at a page that it can't open:");
     const result = await Promise.race([arrived(server, redirect, login), pasted(login, terminal), tooLate()]);
     terminal.skip();

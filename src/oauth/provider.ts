@@ -10,7 +10,7 @@ import { assertionOf } from "./assertion";
 import { httpFetch } from "./httpfetch";
 import { faultsOf, type OpenId, ProviderFault, printable } from "./providerfault";
 import type { AccessToken, Tokens } from "./record";
-import { textOf } from "./store";
+import { shownName } from "./store";
 
 /** How long one request may take, in seconds. */
 const PATIENCE = 30;
@@ -90,7 +90,7 @@ export class Provider {
       if (flow === "service-account") {
         const grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         const to = config.serverMetadata().token_endpoint ?? "";
-        const assertion = assertionOf(this.#provider, textOf(account), to);
+        const assertion = assertionOf(this.#provider, shownName(account), to);
         return tokensOf(await openid.genericGrantRequest(config, grant, { assertion }), {});
       }
       if (tokens.refresh === undefined) throw new ProviderFault("expired", "no refresh token is stored");
@@ -137,7 +137,7 @@ export class Provider {
       state,
       code_challenge: await openid.calculatePKCECodeChallenge(verifier),
       code_challenge_method: "S256",
-      login_hint: textOf(account),
+      login_hint: shownName(account),
       // With both, Google issues a refresh token each time; others ignore the first.
       access_type: "offline",
       prompt: "consent",

@@ -69,7 +69,7 @@ export async function renewFromInput(): Promise<void> {
   let answer: RenewalAnswer;
   try {
     // Whatever does not end would keep the account locked.
-    answer = await Promise.race([renewed(JSON.parse(await input())), pause(LIFE, LATE)]);
+    answer = await Promise.race([renewTokens(JSON.parse(await input())), pause(LIFE, LATE)]);
   } catch (thrown) {
     answer = { kind: "none", fault: "store", why: inWords(thrown as Error) };
   }
@@ -82,8 +82,8 @@ async function input(): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** @throws Error in one line if the store can't be used */
-async function renewed(request: RenewalRequest): Promise<RenewalAnswer> {
+/** Renews, unless another process has done so. @throws Error in one line if the store can't be used */
+export async function renewTokens(request: RenewalRequest): Promise<RenewalAnswer> {
   const { account } = request;
   const store = new Store(request.store);
   const release = await lock(store.folder, Store.fileOf(account), LOCK_PATIENCE);

@@ -28,7 +28,7 @@ export function accountName(user: string): string {
 }
 
 /** The name as a text, for a person or a provider: an account has octets (latin1), which are UTF-8 as a rule. */
-export function fileText(account: string): string {
+export function shownName(account: string): string {
   return Buffer.from(account, "latin1").toString("utf8");
 }
 

@@ -39,7 +39,7 @@ export class VaultMemory {
   readonly keys = new Keys();
   readonly secret = randomBytes(32);
 
-  constructor(readonly renewals: Renewals) {}
+  constructor(readonly renewals: Pick<Renewals, "renew">) {}
 }
 
 /** A login by OAuth. */

@@ -10,9 +10,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Abort } from "../../src/base/until";
-import { Renewals } from "../../src/oauth/renewals";
+import { renewTokens } from "../../src/oauth/renewal";
 import { Vault, VaultMemory } from "../../src/oauth/vault";
-import { Starts } from "../../src/process/children";
 import { LONG, randomFor } from "../stage/draws";
 import { ACCOUNT, PASSWORD, stage } from "./stage";
 
@@ -52,7 +51,7 @@ test("B28: kill -9 at random moments of a refresh with rotation never loses the 
     child.kill("SIGKILL");
     await once(child, "exit");
     // The next login finds a token, or renews it with the refresh token that counts now.
-    const vault = new Vault(settings, new VaultMemory(new Renewals(new Starts())));
+    const vault = new Vault(settings, new VaultMemory({ renew: renewTokens }));
     const login = { account: ACCOUNT, provider: "fake", password: PASSWORD };
     const answer = await vault.token(login, new Abort());
     assert.equal(answer.kind, "token", `round ${round}: ${JSON.stringify(answer)}`);
