@@ -1,7 +1,7 @@
 /** `--authorize` and `--forget` by a person at a terminal, and by a program, with a real provider. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -18,6 +18,7 @@ import {
 } from "./authorizing";
 import { startOidc } from "./oidc";
 import { lacking, ordinary } from "./programs";
+import { folder } from "./scratch";
 import { user } from "./server";
 import { KEYS, type Typing, typing } from "./typing";
 
@@ -213,7 +214,8 @@ test("started by root, the store is of the user of -u", {
 
 test("a store that others can see into is not used", async (t) => {
   const accounts = await accountsOf(t, "client-credentials");
-  mkdirSync(accounts.store, { mode: 0o755 });
+  folder(accounts.store);
+  chmodSync(accounts.store, 0o755);
   const { status, stderr } = await authorize(t, accounts);
   assert.equal(status, 69);
   assert.match(stderr, /others can see into it: chmod 700 it\n$/);
