@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { type TestContext, type TestOptions, test } from "node:test";
 import { startScripted } from "../stage/accepting";
+import { drawn, tellDraw } from "../stage/draws";
 import { launch, MAIN } from "../stage/process";
 import {
   type Accounts,
@@ -47,7 +48,15 @@ async function typePassword(terminal: Typing, ...passwords: string[]): Promise<v
   }
 }
 
-test("the device flow at a terminal", { skip }, async (t) => {
+/** A test; the short form has a draw of them. */
+type Case = [title: string, options: TestOptions, run: (t: TestContext) => Promise<void>];
+const cases: Case[] = [];
+
+function add(...one: Case): void {
+  cases.push(one);
+}
+
+add("the device flow at a terminal", { skip }, async (t) => {
   const accounts = await accountsOf(t, "device");
   const terminal = at(t, accounts);
   await terminal.sees(/Waiting for the login \.\.\./);
@@ -61,7 +70,7 @@ test("the device flow at a terminal", { skip }, async (t) => {
   assert.equal(stored(accounts).length, 1);
 });
 
-test("the code flow at a terminal, with a browser on this machine", { skip }, async (t) => {
+add("the code flow at a terminal, with a browser on this machine", { skip }, async (t) => {
   const accounts = await accountsOf(t, "code");
   const terminal = at(t, accounts);
   await terminal.sees(/paste its address here: /);
@@ -73,7 +82,7 @@ test("the code flow at a terminal, with a browser on this machine", { skip }, as
   assert.equal(stored(accounts).length, 1);
 });
 
-test("the address of a browser on another machine is pasted", { skip }, async (t) => {
+add("the address of a browser on another machine is pasted", { skip }, async (t) => {
   const accounts = await accountsOf(t, "code");
   const terminal = at(t, accounts);
   await terminal.sees(/paste its address here: /);
@@ -95,7 +104,7 @@ test("the address of a browser on another machine is pasted", { skip }, async (t
   assert.equal(stored(accounts).length, 1);
 });
 
-test("passwords that are none: too short, not the same, given up", { skip, concurrency: 4 }, async (t) => {
+add("passwords that are none: too short, not the same, given up", { skip, concurrency: 4 }, async (t) => {
   const accounts = await accountsOf(t, "client-credentials");
   await authorized(t, accounts);
   const before = stored(accounts);
@@ -132,7 +141,7 @@ test("passwords that are none: too short, not the same, given up", { skip, concu
   ]);
 });
 
-test("^C while a person logs in elsewhere", { skip, concurrency: 2 }, async (t) => {
+add("^C while a person logs in elsewhere", { skip, concurrency: 2 }, async (t) => {
   await Promise.all(
     (["device", "code"] as const).map((flow) =>
       t.test(flow, async (t) => {
@@ -147,7 +156,7 @@ test("^C while a person logs in elsewhere", { skip, concurrency: 2 }, async (t) 
   );
 });
 
-test("a password with a key that erases", { skip }, async (t) => {
+add("a password with a key that erases", { skip }, async (t) => {
   const accounts = await accountsOf(t, "client-credentials");
   const terminal = at(t, accounts);
   await typePassword(terminal, `${gatewayPassword}x${KEYS.erase}`, gatewayPassword);
@@ -162,7 +171,7 @@ test("a password with a key that erases", { skip }, async (t) => {
   assert.match(again.shown(), /"?joe"? is not authorized/);
 });
 
-test("lines of a program", async (t) => {
+add("lines of a program", {}, async (t) => {
   const accounts = await accountsOf(t, "code");
   for (const lines of [[], [gatewayPassword], [gatewayPassword, "another password"], ["short", "short"]]) {
     const { status, stderr } = await authorize(t, accounts, lines);
@@ -183,7 +192,7 @@ test("lines of a program", async (t) => {
   assert.equal(said(), "", "no prompt for a program");
 });
 
-test("a person who does not agree", { concurrency: 2 }, async (t) => {
+add("a person who does not agree", { concurrency: 2 }, async (t) => {
   await Promise.all(
     (["device", "code"] as const).map((flow) =>
       t.test(flow, async (t) => {
@@ -197,22 +206,26 @@ test("a person who does not agree", { concurrency: 2 }, async (t) => {
   );
 });
 
-test("started by root, the store is of the user of -u", {
-  skip: ordinary.uid === undefined && "not root",
-}, async (t) => {
-  const accounts = await accountsOf(t, "client-credentials");
-  const outcome = await authorize(t, accounts, undefined, { options: ["-u", "nobody"] });
-  assert.equal(outcome.status, 0, outcome.stderr);
-  const { store } = accounts;
-  const files = [store, ...readdirSync(store).map((name) => join(store, name))];
-  assert.equal(files.length, 2);
-  for (const [index, file] of files.entries()) {
-    const { uid, gid, mode } = statSync(file);
-    assert.deepEqual([uid, gid, mode & 0o777], [ordinary.uid, ordinary.gid, index === 0 ? 0o700 : 0o600], file);
-  }
-});
+add(
+  "started by root, the store is of the user of -u",
+  {
+    skip: ordinary.uid === undefined && "not root",
+  },
+  async (t) => {
+    const accounts = await accountsOf(t, "client-credentials");
+    const outcome = await authorize(t, accounts, undefined, { options: ["-u", "nobody"] });
+    assert.equal(outcome.status, 0, outcome.stderr);
+    const { store } = accounts;
+    const files = [store, ...readdirSync(store).map((name) => join(store, name))];
+    assert.equal(files.length, 2);
+    for (const [index, file] of files.entries()) {
+      const { uid, gid, mode } = statSync(file);
+      assert.deepEqual([uid, gid, mode & 0o777], [ordinary.uid, ordinary.gid, index === 0 ? 0o700 : 0o600], file);
+    }
+  },
+);
 
-test("a store that others can see into is not used", async (t) => {
+add("a store that others can see into is not used", {}, async (t) => {
   const accounts = await accountsOf(t, "client-credentials");
   folder(accounts.store);
   chmodSync(accounts.store, 0o755);
@@ -221,7 +234,7 @@ test("a store that others can see into is not used", async (t) => {
   assert.match(stderr, /others can see into it: chmod 700 it\n$/);
 });
 
-test("a provider that can't be asked", async (t) => {
+add("a provider that can't be asked", {}, async (t) => {
   const silent = await startScripted(t, async (peer) => peer.say("+OK this is no HTTP"));
   const accounts = await accountsOf(t, "client-credentials");
   await accounts.oidc.down();
@@ -234,3 +247,6 @@ test("a provider that can't be asked", async (t) => {
   assert.equal(outcome.status, 69);
   assert.match(outcome.stderr, /^pop3\.proxy: .*\n$/);
 });
+
+tellDraw("ways of --authorize");
+for (const one of drawn(cases, 6, "authorize")) test(...one);

@@ -126,7 +126,7 @@ inLong("a server that takes no token at all is asked twice, and its words are pa
   assert.match(`${fields.reason}`, /refuses the token of provider example/);
 });
 
-test("an authorization that was withdrawn", { skip }, async (t) => {
+inLong("an authorization that was withdrawn", { skip }, async (t) => {
   const { oidc, accounts } = await stage(t, 1);
   const gateway = await gatewayOf(t, accounts);
   await logsIn(t, gateway.port);
