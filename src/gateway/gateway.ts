@@ -6,8 +6,7 @@
 
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { Acp } from "../access/acp";
-import type { AccessControl, AccessRequest, Question } from "../access/admission";
+import type { AccessControl, Question } from "../access/admission";
 import { AuthHttp } from "../access/authhttp";
 import { recordClient } from "../access/clientlog";
 import type { HttpAnswer } from "../access/requests";
@@ -29,7 +28,6 @@ import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { ClamdScanner } from "../scan/scanner";
-import { tlsOfClient } from "../session/clienttls";
 import {
   type Arrival,
   type Attempt,
@@ -47,26 +45,10 @@ import { ClientTls } from "../tls/clients";
 import type { CertificateEnd } from "../tls/dates";
 import { ServerTls } from "../tls/servers";
 import { type DialTerms, dial, type JudgedAddress, judgedAddresses } from "../upstream/dial";
+import { askedAbout, type Caller, controlOf } from "./control";
 import type { Memory } from "./memory";
 import { headerFor, ownPlacesFor } from "./proxying";
 import { TokenLogins, type TokenOrigin } from "./tokens";
-
-/** Who logs in, as far as access control is told. */
-interface Caller extends Pick<Visitor, "id" | "clientAddress" | "arrival"> {
-  readonly client: Pick<Connection, "peer" | "local" | "tls" | "cipher">;
-}
-
-function askedAbout({ id, clientAddress, client, arrival }: Caller): AccessRequest {
-  const { address: host, port } = client.local;
-  return {
-    interface: { host, port },
-    client: clientAddress,
-    clientPort: client.peer.port,
-    tls: tlsOfClient(client, arrival),
-    header: arrival.header,
-    session: id,
-  };
-}
 
 /** What is in files that the settings of a service name. */
 export interface NamedFiles {
@@ -257,11 +239,4 @@ export class Gateway implements Needs {
     this.#serverTls = made;
     return made;
   }
-}
-
-/** Who decides about logins; null: nobody. @throws Error in one line, with the file, if a file can't be used */
-function controlOf({ access, servers }: Service, memory: Memory, emit: Emit): AccessControl | null {
-  const otherwise = servers.tls ?? "none";
-  if (access.authHttp) return new AuthHttp(access.authHttp, otherwise, memory, emit);
-  return access.acp ? new Acp(access.acp, otherwise, memory, emit) : null;
 }
