@@ -115,12 +115,12 @@ export class Counters implements Counting {
     return { received, sent };
   }
 
-  /** What is kept for the charts. */
+  /** What is kept for the charts, with its time by the clock of clock.ts. */
   sample(octets = this.octets): Sample {
     const { logins, serverFailures } = this.tallies;
     const successes = logins.sum(([, , result]) => result === "success");
     return {
-      time: Date.now(),
+      time: now(),
       sessions: this.live.size,
       logins: successes,
       refused: logins.sum() - successes,
