@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import { now } from "../base/clock";
 import type { Service } from "../config/settings";
 import { type Emit, type EventName, given, type Origin, type Value } from "../log/events";
+import { RENEWAL_RESULTS } from "../oauth/renewals";
 import { Failure } from "../protocol/failure";
 import type { CountedSession, Counting, Denial, Place, Route } from "../session/needs";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName } from "./families";
@@ -72,6 +73,11 @@ export class Counters implements Counting {
     const kind = access.authHttp ? "auth_http" : access.acp ? "acp" : null;
     if (kind) for (const result of ["granted", "denied", "failed"]) this.tallies.access.add([kind, result], 0);
     if (scan) for (const verdict of ["clean", "infected", "failed"]) this.tallies.scans.add([verdict], 0);
+  }
+
+  /** As `add`, for a provider of OAuth. */
+  addProvider(name: string): void {
+    for (const result of RENEWAL_RESULTS) this.tallies.renewals.add([name, result], 0);
   }
 
   began(session: CountedSession): void {
