@@ -69,6 +69,8 @@ function entries(npm: string, build: Build): Entry[] {
     { path: "etc/pop3.proxy.toml", content: read(OWN, "debian/pop3.proxy.toml") },
     { path: "etc/fail2ban/filter.d/pop3.proxy.conf", content: read(OWN, "fail2ban/filter.conf") },
     { path: `${DOC}/examples/fail2ban-jail.conf`, content: read(OWN, "fail2ban/jail.conf") },
+    { path: `${DOC}/examples/prometheus-rules.yml`, content: read(OWN, "prometheus/pop3.proxy.rules.yml") },
+    { path: `${DOC}/examples/grafana-dashboard.json`, content: read(OWN, "grafana/pop3.proxy.json") },
     {
       path: "usr/share/bash-completion/completions/pop3.proxy",
       content: read(OWN, "completions/pop3.proxy.bash"),

@@ -57,6 +57,7 @@ export class Snapshots {
       node,
       openssl,
       started: this.#started,
+      uptime: now() / 1000,
       accepting: listener.accepting,
       services: servicesOf(this.subject),
       sessions: sessionsOf(this.subject),
@@ -104,10 +105,13 @@ export class Snapshots {
   }
 }
 
-/** The samples, and what has been counted since the last one, if that is long enough ago to tell a rate. */
+/** The samples by the time of day, and what has been counted since the last one, if that is long enough ago to tell a rate. */
 function withNow(samples: readonly Sample[], sample: () => Sample): readonly Sample[] {
   const last = samples.at(-1)?.time ?? 0;
-  return Date.now() - last < FRESH ? samples : [...samples, sample()];
+  const all = now() - last < FRESH ? samples : [...samples, sample()];
+  // The time of day may have been set since.
+  const day = Date.now() - now();
+  return all.map((one) => ({ ...one, time: Math.round(one.time + day) }));
 }
 
 /** What the timer adds to its own interval, in seconds. @param delay in nanoseconds; NaN or huge: not measured yet */

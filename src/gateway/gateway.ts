@@ -88,6 +88,7 @@ export class Gateway implements Needs {
       name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
     this.emit = emit;
     this.tokens = oauth && new TokenLogins(oauth, memory.vault, emit);
+    for (const { name: provider } of oauth?.providers ?? []) counters?.addProvider(provider);
     this.#routing = new Routing(service, map, this.tokens);
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;

@@ -65,7 +65,7 @@ export class Memory {
 
   /** What is remembered of accounts with tokens. */
   get vault(): VaultMemory {
-    this.#vault ??= new VaultMemory(new Renewals(this.starts));
+    this.#vault ??= new VaultMemory(new Renewals(this.starts, (...one) => this.counters?.tallies.renewals.add(one)));
     return this.#vault;
   }
 

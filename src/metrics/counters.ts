@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import { now } from "../base/clock";
 import type { Service } from "../config/settings";
 import { type Emit, type EventName, given, type Origin, type Value } from "../log/events";
+import { RENEWAL_RESULTS } from "../oauth/renewals";
 import { Failure } from "../protocol/failure";
 import type { CountedSession, Counting, Denial, Place, Route } from "../session/needs";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName } from "./families";
@@ -74,6 +75,11 @@ export class Counters implements Counting {
     if (scan) for (const verdict of ["clean", "infected", "failed"]) this.tallies.scans.add([verdict], 0);
   }
 
+  /** As `add`, for a provider of OAuth. */
+  addProvider(name: string): void {
+    for (const result of RENEWAL_RESULTS) this.tallies.renewals.add([name, result], 0);
+  }
+
   began(session: CountedSession): void {
     this.live.set(session.id, { session, state: "authorization", attempted: 0, denied: false, reached: false });
   }
@@ -115,12 +121,12 @@ export class Counters implements Counting {
     return { received, sent };
   }
 
-  /** What is kept for the charts. */
+  /** What is kept for the charts, with its time by the clock of clock.ts. */
   sample(octets = this.octets): Sample {
     const { logins, serverFailures } = this.tallies;
     const successes = logins.sum(([, , result]) => result === "success");
     return {
-      time: Date.now(),
+      time: now(),
       sessions: this.live.size,
       logins: successes,
       refused: logins.sum() - successes,

@@ -44,6 +44,12 @@ export const COUNTERS = {
     "kind",
     "result",
   ),
+  renewals: own(
+    "oauth_renewals_total",
+    "Renewals of OAuth tokens by result: success, unstored, expired, refused, unavailable, or store.",
+    "provider",
+    "result",
+  ),
   scans: own("scans_total", "Mails given to clamd, by verdict: clean, infected, oversize, failed.", "verdict"),
   handshakes: own(
     "tls_handshakes_total",

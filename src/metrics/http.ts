@@ -6,6 +6,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { isLoopback, unmapped } from "../base/address";
 import type { Snapshot } from "./snapshot";
 import { hashOf } from "./token";
 
@@ -54,6 +55,9 @@ interface PageReply {
   readonly body: string | Buffer;
 }
 
+/** Hosts that no name in the DNS of others can stand for: addresses, and this machine. */
+const OWN_HOST = /^(?:\[[0-9a-f:.]+\]|[0-9.]+|(?:[a-z0-9-]+\.)*localhost\.?)?(?::[0-9]*)?$/i;
+
 /** A session's path. Ids are those of session.ts. */
 const SESSION = /^\/sessions\/([a-z0-9]{1,40}\.[a-z0-9]{1,20})\/end$/;
 
@@ -74,11 +78,13 @@ export class StatusServer {
       maxHeaderSize: HEAD_BOUND,
       headersTimeout: ARRIVAL,
       requestTimeout: ARRIVAL,
-      keepAliveTimeout: ARRIVAL,
       connectionsCheckingInterval: 1000,
     };
     this.#server = createServer(bounds, (request, response) => void this.#serve(request, response));
     this.#server.timeout = STANDSTILL;
+    // A connection has one request. Of those behind it thousands would be answered in one turn of the event loop.
+    this.#server.maxRequestsPerSocket = 1;
+    this.#server.on("dropRequest", (_, socket) => socket.destroy());
     this.#server.on("connection", (socket: Socket) => this.#enter(socket));
   }
 
@@ -129,15 +135,16 @@ export class StatusServer {
       "Content-Length": Buffer.byteLength(body),
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
-      // A body that nobody asked for is not read.
-      ...(request.method !== "GET" && request.method !== "HEAD" && { Connection: "close" }),
+      Connection: "close",
       ...headers,
     });
     response.end(request.method === "HEAD" ? undefined : body);
   }
 
-  async #answer({ method = "", url = "", headers }: IncomingMessage): Promise<PageReply> {
+  async #answer({ method = "", url = "", headers, socket }: IncomingMessage): Promise<PageReply> {
     const [path = ""] = url.split("?", 1);
+    if (path !== "/health" && isLoopback(unmapped(socket.localAddress ?? "")) && !OWN_HOST.test(headers.host ?? ""))
+      return MISDIRECTED;
     const id = this.token ? SESSION.exec(path)?.[1] : undefined;
     if (id !== undefined) {
       if (method !== "POST") return notAllowed("POST");
@@ -166,7 +173,9 @@ export class StatusServer {
     if (kept && at - kept.at < AGE) return kept.made as Promise<Made>;
     const made = make();
     this.#kept.set(key, { at, made });
-    made.catch(() => this.#kept.delete(key));
+    made.catch(() => {
+      if (this.#kept.get(key)?.made === made) this.#kept.delete(key);
+    });
     return made;
   }
 
@@ -182,6 +191,12 @@ export class StatusServer {
     return { status: 200, body: `session ${id} is ended\n` };
   }
 }
+
+/**
+ * For requests to this machine's own address by a name of others. A web page in a browser on this machine could read what
+ * is answered, if the name is the page's own and leads here (DNS rebinding).
+ */
+const MISDIRECTED: PageReply = { status: 421, body: "the host of the URL must be an address, or localhost\n" };
 
 function notAllowed(allowed: string): PageReply {
   return { status: 405, headers: { Allow: allowed }, body: `the method here is ${allowed}\n` };

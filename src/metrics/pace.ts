@@ -10,8 +10,8 @@ const LEAST = 8;
 /** So many times as long as it has worked the thread sleeps. */
 const REST = 6;
 
-/** The longest sleep, in milliseconds. */
-const LONGEST = 250;
+/** The longest sleep, in milliseconds: shorter than the limits of time for clients (http.ts). */
+const LONGEST = 4000;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 

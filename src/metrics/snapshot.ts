@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly node: string;
   readonly openssl: string;
   readonly started: number;
+  /** Since then, whatever has become of the time of day. */
+  readonly uptime: number;
   /** Whether clients are accepted. */
   readonly accepting: boolean;
   readonly services: readonly ServiceRow[];
@@ -101,7 +103,7 @@ export interface CertificateRow {
   readonly until: number;
 }
 
-/** What had been counted at a time, since the start; `sessions` at that time. */
+/** What had been counted at a time, since the start; `sessions` at that time. Its time is that of clock.ts until it is shown. */
 export interface Sample {
   readonly time: number;
   readonly sessions: number;

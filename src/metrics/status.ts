@@ -10,14 +10,14 @@ export type Status = ReturnType<typeof statusOf>;
 
 /** What is published of a snapshot. */
 export function statusOf(snapshot: Snapshot) {
-  const { time, version, node, openssl, started, accepting, services, sessions, waiting, history } = snapshot;
+  const { time, version, node, openssl, started, uptime, accepting, services, sessions, waiting, history } = snapshot;
   return {
     time: new Date(time).toISOString(),
     version,
     node,
     openssl,
     started: new Date(started).toISOString(),
-    uptime: Math.floor((time - started) / 1000),
+    uptime: Math.floor(uptime),
     accepting,
     services,
     sessions: {

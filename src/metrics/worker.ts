@@ -22,7 +22,9 @@ class Inquiry<Answer> {
 
   constructor() {
     this.answered = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("no answer in time")), PATIENCE);
+      const late = () => reject(new Error("no answer in time"));
+      // This thread may have slept meanwhile: an answer that has come is read first.
+      const timer = setTimeout(() => setImmediate(late), PATIENCE);
       this.answer = (answer) => {
         clearTimeout(timer);
         resolve(answer);
@@ -36,15 +38,16 @@ function answerHttp(
   { host, port, token }: WorkerTerms,
   say: (message: FromWorker) => void,
 ): (message: ToWorker) => void {
-  let asked: Inquiry<Snapshot> | null = null;
+  const asked: Inquiry<Snapshot>[] = [];
   let calls = 0;
   const ends = new Map<number, Inquiry<boolean>>();
   const server = new StatusServer(
     {
       snapshot() {
-        asked = new Inquiry();
+        const question = new Inquiry<Snapshot>();
+        asked.push(question);
         say({ kind: "snapshot?" });
-        return asked.answered;
+        return question.answered;
       },
       end(id) {
         const call = ++calls;
@@ -68,7 +71,7 @@ function answerHttp(
     (fault: Error) => say({ kind: "fault", fault: { ...fault, message: fault.message } }),
   );
   return (message) => {
-    if (message.kind === "snapshot") asked?.answer(message.snapshot);
+    if (message.kind === "snapshot") asked.shift()?.answer(message.snapshot);
     else if (message.kind === "ended") ends.get(message.call)?.answer(message.done);
     else if (message.kind === "token") server.token = message.token && Buffer.from(message.token);
     else server.forget();

@@ -18,14 +18,29 @@ const PATIENCE = 75_000;
 /** The longest answer, in octets. */
 const ANSWER_BOUND = 64 * 1024;
 
+/** What has come of a renewal, in a word. */
+export const RENEWAL_RESULTS = ["success", "unstored", "expired", "refused", "unavailable", "store"] as const;
+
+export type RenewalResult = (typeof RENEWAL_RESULTS)[number];
+
 /** The renewals that run. */
 export class Renewals {
   readonly #slots = new Map<string, Slots>();
 
-  constructor(private readonly starts: Starts) {}
+  /** @param renewed is told what has come of each */
+  constructor(
+    private readonly starts: Starts,
+    private readonly renewed: (provider: string, result: RenewalResult) => void = () => {},
+  ) {}
 
   /** Renews the tokens of an account. Never rejects. */
   async renew(request: RenewalRequest): Promise<RenewalAnswer> {
+    const answer = await this.#renew(request);
+    this.renewed(request.provider.name, wordOf(answer));
+    return answer;
+  }
+
+  async #renew(request: RenewalRequest): Promise<RenewalAnswer> {
     const { name } = request.provider;
     const slots = this.#slots.get(name) ?? new Slots(AT_ONCE);
     this.#slots.set(name, slots);
@@ -83,6 +98,11 @@ export class Renewals {
       });
     });
   }
+}
+
+function wordOf(answer: RenewalAnswer): RenewalResult {
+  if (answer.kind === "none") return answer.fault;
+  return answer.unstored === undefined ? "success" : "unstored";
 }
 
 /** The gateway's own program: in the pack it is beside this code, else above it. @throws Error in one line */

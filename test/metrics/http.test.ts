@@ -138,6 +138,45 @@ test("a request's head has a bound, and what is no HTTP is answered and closed",
   }
 });
 
+test("a connection has one request, and what stands behind it ends it", async (t) => {
+  let health = 0;
+  const snapshot = async () => {
+    health++;
+    return snapshotWith();
+  };
+  const { port } = await start(t, { snapshot });
+  const one = await Peer.connect(port, t);
+  await one.write("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+  assert.match(await one.rest(), /^HTTP\/1.1 200 OK\r\n.*\r\nConnection: close\r\n.*ok\n$/s);
+  const many = await Peer.connect(port, t);
+  await many.write("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(1000));
+  assert.ok((await many.rest()).length < 1000);
+  assert.equal(health, 1);
+});
+
+test("names of others do not lead to a page: a web page in a browser here could read it", async (t) => {
+  const { port } = await start(t);
+  const get = (host: string, path = "/") => ask(port, path, { headers: { host } });
+  for (const host of ["evil.example", "evil.example:9110", "127.0.0.1.evil.example", "localhost.evil.example", "x"]) {
+    assert.equal((await get(host)).status, 421, host);
+    const end = await ask(port, "/sessions/abc.1/end", { method: "POST", headers: { host } });
+    assert.equal(end.status, 421, host);
+    // It tells nothing of persons, and load balancers name hosts as they like.
+    assert.equal((await get(host, "/health")).status, 200, host);
+  }
+  for (const host of [
+    "127.0.0.1",
+    "127.0.0.1:9110",
+    "[::1]:9110",
+    "localhost",
+    "LOCALHOST:9110",
+    "pop.localhost",
+    "",
+  ]) {
+    assert.equal((await get(host)).status, 200, host);
+  }
+});
+
 test("a request that does not arrive in full is given up", async (t) => {
   const { port } = await start(t);
   const peer = await Peer.connect(port, t);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { Counters } from "../../src/metrics/counters";
 import { script } from "../stage/acp";
 import { connectGreeted } from "../stage/dialogue";
 import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
@@ -56,6 +57,22 @@ test("OAUTHBEARER, where the file says so", async (t) => {
   await authorize(ACCOUNT, alive(provider));
   assert.equal(await login(t, gateway), "+OK");
   assert.match(server.responses[0] ?? "", /^n,a=joe@example\.org,\x01auth=Bearer \S+\x01\x01$/);
+});
+
+test("renewals are counted, whether they give a token or not", async (t) => {
+  const on = await stage(t);
+  const counters = new Counters();
+  const gateway = await startGateway(1, { oauth: on.file, server: null }, { t, counters });
+  const counts = () => Object.fromEntries(counters.tallies.renewals.all.map(([key, count]) => [key.join(), count]));
+  assert.equal(counts()["fake,expired"], 0);
+  await on.authorize();
+  assert.equal(await login(t, gateway), "+OK");
+  assert.equal(await login(t, gateway), "+OK");
+  assert.equal(counts()["fake,success"], 1);
+  await on.authorize("jim@example.org");
+  on.provider.whim = () => ({ status: 500, body: { error: "server_error" } });
+  assert.match(await login(t, gateway, "jim@example.org"), /^-ERR \[SYS\/TEMP\]/);
+  assert.equal(counts()["fake,unavailable"], 1);
 });
 
 test("what a login without a token gets, and what the log says to do", async (t) => {

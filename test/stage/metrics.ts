@@ -59,6 +59,7 @@ export function snapshotWith(wishes: Partial<Snapshot> = {}): Snapshot {
     node: "20.0.0",
     openssl: "3.0.0",
     started: time - 3_600_000,
+    uptime: 3600,
     accepting: true,
     services: [],
     sessions: { total: 0, limit: 1000, states: { authorization: 0, login: 0, transaction: 0 }, shown: [] },
