@@ -3,9 +3,9 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { curl, curlAll } from "./curl";
 import { type OwnDovecot, startDovecot, startTlsDovecot } from "./dovecot";
@@ -18,6 +18,8 @@ import { scratch } from "./scratch";
 import { user } from "./server";
 import { type Asking, startTokens, token } from "./tokens";
 import { spoken } from "./verbs";
+
+const test = testOfDraw(0.5);
 
 const inspect = { secret: token };
 

@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { drawn, LONG } from "../stage/draws";
+import { drawn, LONG, testOfDraw } from "../stage/draws";
 import { atEnd } from "../stage/ending";
 import { Peer } from "../stage/peer";
 import { type GatewayProcess, launch, MAIN, startProcess } from "../stage/process";
@@ -21,6 +21,8 @@ import { CONFIDENTIAL, introspected, type Oidc, startOidc } from "./oidc";
 import { lacking } from "./programs";
 import { put, scratch } from "./scratch";
 import { user } from "./server";
+
+const test = testOfDraw(0.5);
 
 const WRONG = "canary-wrong-password-8Vd";
 

@@ -5,9 +5,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
-import { drawn, LONG, shuffled, tellDraw } from "../stage/draws";
+import { drawn, LONG, shuffled, tellDraw, testOfDraw } from "../stage/draws";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { type Accounts, accountsAt, authorized, gatewayPassword, type Wanted } from "./authorizing";
 import { curl, curlAll } from "./curl";
@@ -20,6 +20,8 @@ import { lacking } from "./programs";
 import { same, sorted } from "./same";
 import { put, scratch } from "./scratch";
 import { user } from "./server";
+
+const test = testOfDraw(0.5);
 
 const inspect = { secret: gatewayPassword };
 const parts = ["dovecot", "openssl"];

@@ -5,10 +5,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { quit } from "../stage/dialogue";
-import { drawn, LONG, tellDraw } from "../stage/draws";
+import { drawn, LONG, tellDraw, testOfDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { type GatewayProcess, MAIN, startProcess } from "../stage/process";
 import { type Accounts, accountsAt, authorized, gatewayPassword } from "./authorizing";
@@ -20,6 +20,8 @@ import { put, scratch } from "./scratch";
 import { user } from "./server";
 import { INETD, superservers } from "./superservers";
 import { typing } from "./typing";
+
+const test = testOfDraw(0.5);
 
 const inspect = { secret: gatewayPassword };
 const skip = lacking("dovecot");

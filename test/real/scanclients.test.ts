@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { connectGreeted, fetchMail, logIn, quit } from "../stage/dialogue";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { MAIN, startProcess } from "../stage/process";
 import { clamdParts, RealClamd } from "./clamd";
@@ -19,6 +19,8 @@ import { same, sorted } from "./same";
 import { scratch } from "./scratch";
 import { password, type RealServer, user } from "./server";
 import { settled, superservers } from "./superservers";
+
+const test = testOfDraw(0.5);
 
 /** The last mail is infected. */
 const drop = [...plain, infectedMail()];

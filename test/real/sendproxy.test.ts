@@ -1,10 +1,11 @@
 /** --send-proxy to Dovecot with `haproxy = yes`: it logs the client, and delays the client, not all clients at once. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified } from "../stage/certificates";
 import { checkInside } from "../stage/checking";
 import { connectGreeted, connectTls, logIn, quit } from "../stage/dialogue";
+import { testOfDraw } from "../stage/draws";
 import type { Peer } from "../stage/peer";
 import { freePort } from "../stage/ports";
 import { type GatewayProcess, type Listener, startProcess } from "../stage/process";
@@ -13,6 +14,8 @@ import { type OwnDovecot, startDovecot, startOwnDovecot, startTlsDovecot } from 
 import { startHaproxy } from "./haproxy";
 import { lacking, program, run } from "./programs";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 const skip = lacking("dovecot", "openssl");
 

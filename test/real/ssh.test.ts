@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
 import { certified } from "../stage/certificates";
-import { drawn, LONG, tellDraw } from "../stage/draws";
+import { drawn, LONG, tellDraw, testOfDraw } from "../stage/draws";
 import { MAIN } from "../stage/process";
 import { until } from "../stage/waiting";
 import { startDovecot, startOwnDovecot, startTlsDovecot, UNDELAYED } from "./dovecot";
@@ -32,6 +31,8 @@ import {
   untilNothingIsLeft,
   works,
 } from "./sshgateway";
+
+const test = testOfDraw(0.5);
 
 const skip = lacking("dovecot", "fetchmail", "mpop", "openssl", "socat", ...sshdParts);
 

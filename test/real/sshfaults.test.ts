@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
 import { lacking, program, run } from "./programs";
 import { put } from "./scratch";
@@ -23,6 +22,8 @@ import {
   untilNothingIsLeft,
   works,
 } from "./sshgateway";
+
+const test = testOfDraw(0.5);
 
 const skip = lacking("dovecot", "fetchmail", "mpop", "openssl", "socat", ...sshdParts);
 

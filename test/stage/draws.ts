@@ -3,6 +3,9 @@
  * of the cases, and numbers that are just large enough. POP3_TEST_SEED repeats a draw.
  */
 
+import { basename } from "node:path";
+import { test } from "node:test";
+
 /** Everything, instead of a draw. */
 export const LONG = (process.env.POP3_TEST_LONG ?? "") !== "";
 
@@ -55,4 +58,17 @@ function random(text: string): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
   };
+}
+
+/**
+ * `test` for a file of which the short form runs all or nothing, by a draw: one that starts many processes for each of
+ * its tests. It says so when it runs nothing.
+ *
+ * @param share of the runs that have it
+ */
+export function testOfDraw(share: number): typeof test {
+  const file = basename(process.argv[1] ?? "");
+  if (LONG || randomFor(file)() < share) return test;
+  console.log(`${file} is not in the draw of ${REPEAT}; POP3_TEST_LONG=1 runs it`);
+  return (() => Promise.resolve()) as unknown as typeof test;
 }

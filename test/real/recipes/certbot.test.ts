@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
 import { certified } from "../../stage/certificates";
 import { fetchMail, logInAnew, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { lacking } from "../programs";
 import { PARTS, startAuthority } from "./certbot";
 import { replaced } from "./gateway";
 import { byHand, copying, FAILED, group, hook, lineage, logged, owner, placeFor, restarting, serve } from "./renewing";
+
+const test = testOfDraw(0.4);
 
 const fingerprint = (chain: Buffer) => new X509Certificate(chain).fingerprint256;
 const OTHER = "www.example.org";

@@ -1,8 +1,8 @@
 /** "fetchmail without TLS to the gateway", and with it. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { authority, certified } from "../../stage/certificates";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { startTlsDovecot } from "../dovecot";
 import { fetchmail } from "../fetchmail";
@@ -11,6 +11,8 @@ import { lacking } from "../programs";
 import { same } from "../same";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [clear, withoutTls, secure, withStls, withTls] = recipe("fetchmail without TLS to the gateway");
 const account = { '"joe"': `"${user}"`, '"secret"': `"${password}"` };

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
 import { certified } from "../../stage/certificates";
 import { connectStls, connectTls, logIn, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { freePort } from "../../stage/ports";
 import { until } from "../../stage/waiting";
@@ -14,6 +14,8 @@ import { lacking } from "../programs";
 import { scratch } from "../scratch";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [settings, command] = recipe("Behind HAProxy");
 

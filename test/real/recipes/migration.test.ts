@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { type OwnDovecot, startOwnDovecot } from "../dovecot";
 import { mail, mails, stored } from "../mails";
@@ -18,6 +19,8 @@ import { put, scratch } from "../scratch";
 import { password, type RealServer, user } from "../server";
 import { solidParts, startSolid } from "../solidpop3d";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [command, retrieval, format, script, comparison, map] = recipe("A migration with equal UIDLs");
 const MAP = "/etc/pop3.proxy/map";

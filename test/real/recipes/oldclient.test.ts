@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { certified } from "../../stage/certificates";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { startTlsDovecot } from "../dovecot";
 import { plain } from "../mails";
@@ -14,6 +15,8 @@ import { same } from "../same";
 import { scratch } from "../scratch";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const NAME = "gateway.example.org";
 const [commands = "", start] = recipe("A certificate for an old client");

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified } from "../../stage/certificates";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { launch } from "../../stage/process";
 import { until } from "../../stage/waiting";
@@ -18,6 +19,8 @@ import { same, sorted } from "../same";
 import { put, scratch } from "../scratch";
 import { user } from "../server";
 import { install, replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [file, commands, start] = recipe("An old mail program and a mailbox at Google");
 

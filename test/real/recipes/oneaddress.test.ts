@@ -1,9 +1,10 @@
 /** "Many clients behind one address: Dovecot": a login that is refused delays nobody else, and users have enough sessions. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { checkInside } from "../../stage/checking";
 import { connectGreeted, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import type { Peer } from "../../stage/peer";
 import { type GatewayProcess, startProcess } from "../../stage/process";
@@ -12,6 +13,8 @@ import { type OwnDovecot, startOwnDovecot } from "../dovecot";
 import { lacking, program, run } from "../programs";
 import { inspect, password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [command, trusting, settings] = recipe("Many clients behind one address: Dovecot");
 const trusted = replaced(trusting, { "192.0.2.10": "127.0.0.1" });

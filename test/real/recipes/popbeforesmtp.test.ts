@@ -4,14 +4,17 @@ import assert from "node:assert/strict";
 import { chmodSync, readFileSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { upstream } from "../../listen/handing";
 import { connectGreeted, logIn, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { answerTo, eximParts, postfixParts, startExim, startPostfix } from "../mailservers";
 import { lacking, ordinary, program, run } from "../programs";
 import { put, scratch } from "../scratch";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [line, commands = "", acl, script, master, main] = recipe("POP before SMTP: Postfix and Exim");
 const FOLDER = "/var/lib/pop3.proxy";

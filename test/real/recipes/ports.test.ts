@@ -1,8 +1,8 @@
 /** "Several accounts on several ports": three servers with a mail of their own each, by the port and by the user name. */
 
-import { test } from "node:test";
 import { certified } from "../../stage/certificates";
 import { connectGreeted, fetchMail, logIn, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { startTlsDovecot } from "../dovecot";
 import { mail } from "../mails";
@@ -10,6 +10,8 @@ import { lacking } from "../programs";
 import { same } from "../same";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [ports, selection] = recipe("Several accounts on several ports");
 const names = ["mail.example.org", "pop.example.org", "mail.club.example.org"];

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified } from "../../stage/certificates";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { startTlsDovecot } from "../dovecot";
 import { fetchmail } from "../fetchmail";
@@ -16,6 +17,8 @@ import { put } from "../scratch";
 import { password, user } from "../server";
 import { type Sshd, sshdParts, startSshd } from "../sshd";
 import { install, PLACE, replaced } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [named, newKey, forced, short, muttrc] = recipe("Through ssh, with the gateway at the far end");
 const account = { '"joe"': `"${user}"`, '"secret"': `"${password}"` };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import { startDovecot } from "../dovecot";
 import { fetchmail } from "../fetchmail";
@@ -15,6 +15,8 @@ import { password, user } from "../server";
 import { sshdParts, startSshd } from "../sshd";
 import { environment, temporary } from "../sshgateway";
 import { install, replaced, startRecipe } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const HOST = "gateway.example.org";
 

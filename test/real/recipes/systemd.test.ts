@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { certified } from "../../stage/certificates";
 import { startDemo } from "../../stage/demo";
 import { connectStls, connectTls, fetchMail, logInAnew, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { atEnd } from "../../stage/ending";
 import { recipe } from "../../stage/manual";
 import { until } from "../../stage/waiting";
@@ -16,6 +17,8 @@ import { put, scratch } from "../scratch";
 import { confining, PARTS } from "./confined";
 import { install, PLACE, replaced } from "./gateway";
 import { unitLines } from "./renewing";
+
+const test = testOfDraw(0.4);
 
 const [unit = "", reloading = ""] = recipe("A hardened service of systemd");
 

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { userInfo } from "node:os";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified } from "../../stage/certificates";
 import { connectGreeted, fetchMail, logIn, quit } from "../../stage/dialogue";
+import { testOfDraw } from "../../stage/draws";
 import { recipe } from "../../stage/manual";
 import type { Peer } from "../../stage/peer";
 import { startTlsDovecot } from "../dovecot";
@@ -14,6 +15,8 @@ import { same } from "../same";
 import { password, user } from "../server";
 import { startXinetd, superserver, XINETD } from "../superservers";
 import { install, PLACE, replaced } from "./gateway";
+
+const test = testOfDraw(0.4);
 
 const [service = "", waiting = ""] = recipe("From openssl in xinetd to the gateway");
 
