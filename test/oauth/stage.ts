@@ -5,13 +5,16 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { readOauthFile } from "../../src/config/oauthfile";
 import type { OauthSettings } from "../../src/config/oauthsettings";
-import { newKey, seal } from "../../src/oauth/record";
+import { type AccessToken, type AccountKey, newKey, seal } from "../../src/oauth/record";
 import { Store } from "../../src/oauth/store";
 import { scratch } from "../real/scratch";
 import { FakeProvider, startTokenServer, type TokenServer } from "../stage/provider";
 
 export const PASSWORD = "gateway password";
 export const ACCOUNT = "joe@example.org";
+
+/** The key of PASSWORD, which takes 0.1 seconds of CPU to make: one serves all accounts of a file. */
+let key: Promise<AccountKey> | null = null;
 
 export interface Stage {
   readonly file: string;
@@ -20,7 +23,7 @@ export interface Stage {
   readonly server: TokenServer;
   readonly store: Store;
   /** Authorizes an account, whose access token has ended unless it is given. @returns its refresh token */
-  authorize(account?: string, access?: { token: string; until: number }): Promise<string>;
+  authorize(account?: string, access?: AccessToken, password?: string): Promise<string>;
 }
 
 /** @param lines further lines of the provider's table, or others in the place of the usual ones */
@@ -40,10 +43,15 @@ scope = "mail"
 `;
   const how = `flow = "device"\ndevice-endpoint = "${provider.place}/device"\ntoken-endpoint = "${provider.place}/token"\n`;
   writeFileSync(file, `store = "store"\n[[provider]]\n${usual}${lines || how}`, { mode: 0o600 });
-  const authorize = async (account = ACCOUNT, access?: { token: string; until: number }) => {
+  key ??= newKey(PASSWORD);
+  const usualKey = key;
+  const authorize = async (account = ACCOUNT, access?: AccessToken, password = PASSWORD) => {
     const refresh = provider.authorize();
     const state = { account, provider: "fake", authorized: new Date().toISOString() };
-    const record = seal(state, await newKey(PASSWORD), { refresh, ...(access && { access }) });
+    const record = seal(state, await (password === PASSWORD ? usualKey : newKey(password)), {
+      refresh,
+      ...(access && { access }),
+    });
     await (await store.reserve(account)).commit(record);
     return refresh;
   };

@@ -96,8 +96,9 @@ test("a password that is replaced counts at once, and the old one no more", asyn
   const [vault, { provider, authorize, store }] = await opened(t);
   await authorize();
   tokenOf(await login(vault));
-  await authorize();
-  tokenOf(await login(vault));
+  await authorize(ACCOUNT, undefined, "another password");
+  assert.deepEqual(await login(vault), { kind: "none", fault: "password", why: "wrong gateway password" });
+  tokenOf(await login(vault, { password: "another password" }));
   assert.equal(provider.asked.length, 2, "the new authorization has tokens of its own");
   await store.forget(ACCOUNT);
   assert.deepEqual(await login(vault), { kind: "none", fault: "unauthorized", why: "it was never authorized" });

@@ -3,8 +3,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
+import { testOfDraw } from "../stage/draws";
 import { atEnd } from "../stage/ending";
+
+const test = testOfDraw(0.5);
 
 const TOP = join(__dirname, "..", "..", "..");
 

@@ -249,4 +249,4 @@ add("a provider that can't be asked", {}, async (t) => {
 });
 
 tellDraw("ways of --authorize");
-for (const one of drawn(cases, 6, "authorize")) test(...one);
+for (const one of drawn(cases, 4, "authorize")) test(...one);

@@ -3,15 +3,18 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, response } from "../stage/dialogue";
+import { testOfDraw } from "../stage/draws";
 import { ask, startWatched } from "../stage/metrics";
 import { freePort } from "../stage/ports";
 import { until } from "../stage/waiting";
 import { CHROMIUM, look, startChromium } from "./chromium";
 import { lacking } from "./programs";
+
+const test = testOfDraw(0.5);
 
 const skip = lacking(CHROMIUM);
 

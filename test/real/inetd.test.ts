@@ -149,10 +149,10 @@ const idling = superservers.filter(({ waits, name }) => waits && !name.startsWit
 
 /** What is played, and by whom. */
 const plays: readonly [string, readonly Superserver[], Play][] = [
-  ["sessions over IPv4", superservers, (t, superserver) => sessions(t, superserver, "127.0.0.1")],
+  ["sessions over IPv4", drawn(superservers, 4, "IPv4"), (t, superserver) => sessions(t, superserver, "127.0.0.1")],
   ["sessions over IPv6", drawn(superservers, 1, "IPv6"), (t, superserver) => sessions(t, superserver, "::1")],
-  ["a client that resets the connection at once", drawn(superservers, 2, "reset"), reset],
-  ["a crash", drawn(superservers, 2, "crash"), crash],
+  ["a client that resets the connection at once", drawn(superservers, 1, "reset"), reset],
+  ["a crash", drawn(superservers, 1, "crash"), crash],
   ["idle", drawn(idling, 1, "idle"), idle],
 ];
 

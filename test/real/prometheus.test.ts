@@ -4,15 +4,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, logInAnew, quit } from "../stage/dialogue";
+import { testOfDraw } from "../stage/draws";
 import { atEnd } from "../stage/ending";
 import { ask, startWatched } from "../stage/metrics";
 import { freePort } from "../stage/ports";
 import { until } from "../stage/waiting";
 import { lacking, start, stop, unpacked } from "./programs";
 import { put, scratch } from "./scratch";
+
+const test = testOfDraw(0.5);
 
 const PROMETHEUS = "prometheus/usr/bin/prometheus";
 const PROMTOOL = "prometheus/usr/bin/promtool";
