@@ -4,9 +4,9 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { curlAll } from "./curl";
 import { startDovecot } from "./dovecot";
@@ -21,6 +21,8 @@ import { scratch } from "./scratch";
 import { inspect, password, user } from "./server";
 import { spoken } from "./verbs";
 import { withoutUser } from "./withoutuser";
+
+const test = testOfDraw(0.5);
 
 const RESPONSE = Buffer.from(`\0${user}\0${password}`).toString("base64");
 const login = ["--user", `${user}:${password}`];

@@ -1,10 +1,10 @@
 /** A real clamd that is stopped, killed and started again: every session has an answer, and no mail is lost. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, logIn, logInAnew, quit } from "../stage/dialogue";
-import { drawn, LONG, tellDraw } from "../stage/draws";
+import { drawn, LONG, tellDraw, testOfDraw } from "../stage/draws";
 import { startGateway, type Wishes } from "../stage/gateway";
 import { Gone, Peer } from "../stage/peer";
 import { until } from "../stage/waiting";
@@ -14,6 +14,8 @@ import { infectedMail, isNotice } from "./infected";
 import { mail } from "./mails";
 import { lacking } from "./programs";
 import { password, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 tellDraw("faults of clamd");
 

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
+import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { plain, stored } from "./mails";
@@ -15,6 +16,8 @@ import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 /** Runs getmail; the mails that it has delivered. */
 async function getmail(t: TestContext, port: number, remove: boolean): Promise<Buffer[]> {

@@ -1,10 +1,10 @@
 /** Real servers, real clamd: a client gets clean mails octet for octet, and nothing of the body of an infected one. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { startDemo } from "../stage/demo";
 import { capabilities, connectGreeted, logIn, quit, response } from "../stage/dialogue";
-import { shuffled, tellDraw } from "../stage/draws";
+import { shuffled, tellDraw, testOfDraw } from "../stage/draws";
 import type { Peer } from "../stage/peer";
 import { startProcess } from "../stage/process";
 import { clamdParts, RealClamd } from "./clamd";
@@ -14,6 +14,8 @@ import { mails, strange } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { password, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 tellDraw("orders of commands");
 

@@ -1,16 +1,18 @@
 /** Mails of all sizes through a real clamd: those that are larger than its StreamMaxLength, and those that are not. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, logInAnew, quit } from "../stage/dialogue";
-import { LONG, randomFor, tellDraw } from "../stage/draws";
+import { LONG, randomFor, tellDraw, testOfDraw } from "../stage/draws";
 import { startGateway } from "../stage/gateway";
 import { until } from "../stage/waiting";
 import { clamdParts, RealClamd } from "./clamd";
 import { mail } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
+
+const test = testOfDraw(0.5);
 
 tellDraw("sizes of mails");
 

@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
+import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { curl, curlAll } from "./curl";
 import { startDovecot } from "./dovecot";
@@ -16,6 +17,8 @@ import { lacking, program, run } from "./programs";
 import { same } from "./same";
 import { folder, scratch } from "./scratch";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 /** A dovecot with all mails, a gateway with a listener of each kind, and the authority's file. */
 async function both(t: TestContext, ...options: string[]): Promise<[number, number, string]> {

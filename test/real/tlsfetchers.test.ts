@@ -7,8 +7,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
+import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { type Fetched, fetchmail } from "./fetchmail";
@@ -17,6 +18,8 @@ import { lacking, program, run } from "./programs";
 import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
 import { inspect, password, type RealServer, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 interface Both {
   readonly server: RealServer;

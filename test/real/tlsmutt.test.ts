@@ -4,8 +4,8 @@
  */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
+import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { mail } from "./mails";
@@ -13,6 +13,8 @@ import { mutt } from "./mutt";
 import { lacking } from "./programs";
 import { inspect, user } from "./server";
 import { spoken } from "./verbs";
+
+const test = testOfDraw(0.5);
 
 const subjects = ["alpha", "bravo", "charlie", "delta"];
 const mails = subjects.map((subject) => mail(subject, `This is ${subject}.\r\n..\r\nThe end.\r\n`));

@@ -4,11 +4,13 @@
  */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { certified, withCertificates } from "../stage/certificates";
+import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { lacking, program, run } from "./programs";
 import { inspect } from "./server";
+
+const test = testOfDraw(0.5);
 
 /** sslscan's findings as XML. */
 async function scan(port: number, ...options: string[]): Promise<string> {

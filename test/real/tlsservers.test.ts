@@ -4,17 +4,19 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { authority, certified, type Kind, pinOf } from "../stage/certificates";
 import { connectGreeted, fetchMail, logIn, quit } from "../stage/dialogue";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { startTlsDovecot, type TlsServer } from "./dovecot";
 import { mails, slowMails } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw(0.5);
 
 /** Fetches the whole maildrop through a gateway with these options; the server must have been spoken to under TLS. */
 async function fetch(t: TestContext, server: TlsServer, ...options: string[]): Promise<void> {

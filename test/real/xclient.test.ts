@@ -4,10 +4,10 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { connectGreeted, connectStls, connectTls, logIn, quit } from "../stage/dialogue";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import type { Peer } from "../stage/peer";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
@@ -15,6 +15,8 @@ import { type OwnDovecot, startDovecot, startTlsDovecot } from "./dovecot";
 import { lacking } from "./programs";
 import { inspect, password, user } from "./server";
 import { spoken } from "./verbs";
+
+const test = testOfDraw(0.5);
 
 const TRUSTED = "login_trusted_networks = 127.0.0.1";
 const skip = lacking("dovecot");
