@@ -93,6 +93,8 @@ class Play {
       else if (random.chance(0.5)) await turn();
     }
     if (plan.end !== "stays") this.#note("C>", `(${plan.end})`);
+    // The handshake of a client is not over before it has heard the gateway's part of it.
+    if (plan.end === "ends" && this.#said.includes(HANDSHAKE)) await this.#quiet();
     if (plan.end === "ends" || plan.end === "leaves") this.#client.finish(plan.end === "leaves");
     else if (plan.end === "resets") this.#client.reset();
     const faults = await this.#end();
