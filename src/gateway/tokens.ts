@@ -57,7 +57,8 @@ export class TokenLogins implements Accounts {
     if (answer.kind === "none") return this.#denialOf(answer, account.name, provider);
     const { token, issued, unstored } = answer;
     if (unstored !== undefined) {
-      const reason = `the new token of ${account.name} could not be stored: ${unstored}; it holds until the gateway ends`;
+      const after = "when it ends, a provider that replaces refresh tokens wants --authorize again";
+      const reason = `the new tokens of ${account.name} could not be stored: ${unstored}; ${after}`;
       this.#emit("oauthUnstored", { code: "oauth-store", reason }, { session: who.id, client: who.clientAddress });
     }
     const { mechanism } = provider;

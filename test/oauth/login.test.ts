@@ -1,6 +1,7 @@
 /** Logins with tokens, from a client's USER and PASS to the server's answer. */
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { Counters } from "../../src/metrics/counters";
 import { script } from "../stage/acp";
@@ -110,6 +111,19 @@ test("what a login without a token gets, and what the log says to do", async (t)
   }
   provider.whim = null;
   assert.equal(await login(t, gateway), "+OK");
+});
+
+test("tokens that can't be stored any more serve this login, and the log says what will follow", async (t) => {
+  const [gateway, { provider, store, authorize }] = await gate(t);
+  await authorize();
+  provider.whim = () => {
+    rmSync(store.folder, { recursive: true });
+    return undefined;
+  };
+  assert.equal(await login(t, gateway), "+OK");
+  const { level, fields } = await gateway.logged("oauth");
+  assert.deepEqual([level, fields.code], ["err", "oauth-store"]);
+  assert.match(`${fields.reason}`, /joe@example\.org could not be stored: .*no such file.*wants --authorize again$/);
 });
 
 test("a token that the server refuses is renewed once; then the server's words count", async (t) => {

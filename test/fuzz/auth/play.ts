@@ -94,7 +94,7 @@ class Play {
     }
     if (plan.end !== "stays") this.#note("C>", `(${plan.end})`);
     // The handshake of a client is not over before it has heard the gateway's part of it.
-    if (plan.end === "ends" && this.#said.includes(HANDSHAKE)) await this.#quiet();
+    if (plan.end === "ends") await this.#quiet(() => handshakesIn(this.#heard) >= handshakesIn(this.#said));
     if (plan.end === "ends" || plan.end === "leaves") this.#client.finish(plan.end === "leaves");
     else if (plan.end === "resets") this.#client.reset();
     const faults = await this.#end();
@@ -118,9 +118,9 @@ class Play {
     this.#told.push([who, octets]);
   }
 
-  /** Waits until nothing happens any more. */
-  async #quiet(): Promise<void> {
-    for (let left = QUIET, last = this.#happened; left > 0; left--) {
+  /** Waits until nothing happens any more. @param enough ends the wait sooner */
+  async #quiet(enough = () => false): Promise<void> {
+    for (let left = QUIET, last = this.#happened; left > 0 && !enough(); left--) {
       await turn();
       if (this.#happened !== last) left = QUIET;
       last = this.#happened;
@@ -161,7 +161,7 @@ class Play {
     if (shown) faults.push(`the log has ${shown}: ${this.#stage.logged(shown)}`);
     const forged = log.find(({ line }) => !/^[ -~]*$/.test(line));
     if (forged) faults.push(`not one line: ${forged.line}`);
-    const handshakes = this.#heard.split(HANDSHAKE).length - 1;
+    const handshakes = handshakesIn(this.#heard);
     if (handshakes > 1) faults.push("TLS has begun twice");
     return faults.filter((fault) => fault !== null);
   }
@@ -170,4 +170,8 @@ class Play {
 function shown([who, octets]: [who: string, octets: string]): string {
   const text = octets.length > 400 ? `${octets.slice(0, 200)}[...${octets.length}...]${octets.slice(-100)}` : octets;
   return `${who} ${JSON.stringify(text)}`;
+}
+
+function handshakesIn(octets: string): number {
+  return octets.split(HANDSHAKE).length - 1;
 }
