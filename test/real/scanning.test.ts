@@ -14,6 +14,7 @@ import { mails, strange } from "./mails";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { password, user } from "./server";
+import { asIfAtOnce } from "./waiting";
 
 const test = testOfDraw(0.5);
 
@@ -68,7 +69,7 @@ async function checkAll(
   t.after(() => client.destroy());
   await play(client, all, (heard, [command, found]) => {
     if (found) isNotice(heard, found);
-    else same(Buffer.from(heard, "latin1"), direct.get(command) as Buffer);
+    else same(Buffer.from(asIfAtOnce(heard), "latin1"), direct.get(command) as Buffer);
   });
 }
 
