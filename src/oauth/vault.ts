@@ -24,6 +24,9 @@ import { accountName, Store } from "./store";
 const BOUND = 10_000;
 const AGE = 24 * 60 * 60 * 1000;
 
+/** How long a provider that has withdrawn an authorization is not asked again, in milliseconds. */
+const EXPIRED_AGE = 60_000;
+
 /** What is known of an account, since its password has been right. */
 interface KnownAccount {
   /** The salt of the record that the password was right for. */
@@ -32,9 +35,18 @@ interface KnownAccount {
   readonly access: AccessToken;
 }
 
+/** An account whose password has been right, and whose authorization the provider has withdrawn. */
+interface ExpiredAccount {
+  readonly hash: Buffer;
+  /** The sealed tokens that the provider was asked with. */
+  readonly sealed: string;
+  readonly answer: NoToken;
+}
+
 /** What the process remembers of all accounts; a reload keeps it. */
 export class VaultMemory {
   readonly known = new Recent<KnownAccount>(BOUND, AGE);
+  readonly expired = new Recent<ExpiredAccount>(BOUND, EXPIRED_AGE);
   readonly flights = new Map<string, Promise<VaultAnswer>>();
   readonly keys = new Keys();
   readonly secret = randomBytes(32);
@@ -114,6 +126,8 @@ export class Vault {
       if (isAlive(access) && access.token !== login.refused)
         return { kind: "token", token: access.token, issued: false };
     }
+    const expired = this.memory.expired.get(id);
+    if (expired?.sealed === record.sealed && timingSafeEqual(expired.hash, hash)) return expired.answer;
     // Logins with one password wait for one answer. It must not end with the first of them.
     const refused = login.refused === undefined ? "" : fingerprint(login.refused);
     const flight = `${id} ${hash.toString("base64")} ${refused}`;
@@ -166,6 +180,7 @@ export class Vault {
       ...(refused !== undefined && { refused: fingerprint(refused) }),
     });
     if (answer.kind === "token") know(answer.access);
+    else if (answer.fault === "expired") memory.expired.set(id, { hash, sealed: record.sealed, answer });
     return answered(answer);
   }
 

@@ -110,6 +110,7 @@ test("what a login without a token gets, and what the log says to do", async (t)
     await gateway.saying(line);
   }
   provider.whim = null;
+  await authorize();
   assert.equal(await login(t, gateway), "+OK");
 });
 

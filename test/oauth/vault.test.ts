@@ -167,8 +167,32 @@ test("a short life is used for its half, and a clock that is put back or forward
   assert.notEqual(tokenOf(await login(vault, { refused: second })), second);
 });
 
+test("a provider that has withdrawn an authorization is asked again after a while, or for new tokens", async (t) => {
+  const on = await stage(t);
+  const { provider, authorize } = on;
+  let time = performance.now();
+  const vault = new Vault(on.settings, newMemory());
+  t.mock.method(performance, "now", () => time);
+  await authorize();
+  const first = tokenOf(await login(vault));
+  provider.whim = () => ({ status: 400, body: { error: "invalid_grant" } });
+  assert.equal(tokenOf(await login(vault)), first, "a token that is alive needs no provider");
+  const expired = { kind: "none", fault: "expired", why: "invalid_grant" };
+  const asked = provider.asked.length;
+  for (let count = 0; count < 20; count++) assert.deepEqual(await login(vault, { refused: first }), expired);
+  assert.equal(provider.asked.length, asked + 1);
+  const wrong = { kind: "none", fault: "password", why: "wrong gateway password" };
+  assert.deepEqual(await login(vault, { password: "wrong", refused: first }), wrong);
+  time += 61_000;
+  assert.deepEqual(await login(vault, { refused: first }), expired);
+  assert.equal(provider.asked.length, asked + 2);
+  provider.whim = null;
+  await authorize();
+  assert.notEqual(tokenOf(await login(vault, { refused: first })), first);
+});
+
 test("what a provider may say, and what it means", async (t) => {
-  const [vault, { provider, authorize, store }] = await opened(t);
+  const [vault, { provider, authorize, store, settings }] = await opened(t);
   await authorize();
   const before = (await store.read(ACCOUNT))?.sealed;
   const oauth = (error: string, status = 400) => ({
@@ -227,7 +251,7 @@ test("what a provider may say, and what it means", async (t) => {
   }
   assert.match(`${(await store.read(ACCOUNT))?.refused}`, /^\d{4}-/, "--check tells it");
   provider.whim = null;
-  tokenOf(await login(vault));
+  tokenOf(await login(new Vault(settings, newMemory())));
   assert.equal((await store.read(ACCOUNT))?.refused, undefined);
 });
 
