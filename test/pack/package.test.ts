@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import { testOfDraw } from "../stage/draws";
 import { atEnd } from "../stage/ending";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const TOP = join(__dirname, "..", "..", "..");
 

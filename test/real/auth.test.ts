@@ -22,7 +22,7 @@ import { inspect, password, user } from "./server";
 import { spoken } from "./verbs";
 import { withoutUser } from "./withoutuser";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const RESPONSE = Buffer.from(`\0${user}\0${password}`).toString("base64");
 const login = ["--user", `${user}:${password}`];

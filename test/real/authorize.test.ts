@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
-import { type TestContext, type TestOptions, test } from "node:test";
+import type { TestContext, TestOptions } from "node:test";
 import { startScripted } from "../stage/accepting";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { launch, MAIN } from "../stage/process";
 import {
   type Accounts,
@@ -22,6 +22,8 @@ import { lacking, ordinary } from "./programs";
 import { folder } from "./scratch";
 import { user } from "./server";
 import { KEYS, type Typing, typing } from "./typing";
+
+const test = testOfDraw();
 
 const skip = lacking("script", "stty");
 const { enter } = KEYS;

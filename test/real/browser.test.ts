@@ -14,7 +14,7 @@ import { until } from "../stage/waiting";
 import { CHROMIUM, look, startChromium } from "./chromium";
 import { lacking } from "./programs";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const skip = lacking(CHROMIUM);
 

@@ -16,7 +16,7 @@ import { lacking } from "./programs";
 import { password, user } from "./server";
 import { asIfAtOnce } from "./waiting";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 tellDraw("faults of clamd");
 

@@ -4,7 +4,8 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
+import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { fetchmail } from "./fetchmail";
@@ -14,6 +15,8 @@ import { popa3dParts, startPopa3d } from "./popa3d";
 import { lacking } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw();
 
 /** Fetches with these options; the mails, and the verbs of the last session. */
 async function fetch(t: TestContext, port: number, options: string): Promise<[readonly Buffer[], string]> {

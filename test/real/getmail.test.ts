@@ -17,7 +17,7 @@ import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
 import { inspect, password, user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 /** Runs getmail; the mails that it has delivered. */
 async function getmail(t: TestContext, port: number, remove: boolean): Promise<Buffer[]> {

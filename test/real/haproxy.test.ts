@@ -1,15 +1,18 @@
 /** HAProxy in front: the client's address in each version of the header, TLS before and behind, and health checks. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, connectStls, connectTls, logInAnew, quit } from "../stage/dialogue";
+import { testOfDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { type GatewayProcess, type Listener, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 import { checked, startChecked, startHaproxy } from "./haproxy";
 import { lacking } from "./programs";
+
+const test = testOfDraw();
 
 const skip = lacking("haproxy", "openssl");
 

@@ -19,7 +19,7 @@ import { user } from "./server";
 import { type Asking, startTokens, token } from "./tokens";
 import { spoken } from "./verbs";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const inspect = { secret: token };
 

@@ -22,7 +22,7 @@ import { lacking } from "./programs";
 import { put, scratch } from "./scratch";
 import { user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const WRONG = "canary-wrong-password-8Vd";
 

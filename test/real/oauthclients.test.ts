@@ -21,7 +21,7 @@ import { same, sorted } from "./same";
 import { put, scratch } from "./scratch";
 import { user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const inspect = { secret: gatewayPassword };
 const parts = ["dovecot", "openssl"];

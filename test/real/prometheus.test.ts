@@ -15,7 +15,7 @@ import { until } from "../stage/waiting";
 import { lacking, start, stop, unpacked } from "./programs";
 import { put, scratch } from "./scratch";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const PROMETHEUS = "prometheus/usr/bin/prometheus";
 const PROMTOOL = "prometheus/usr/bin/promtool";

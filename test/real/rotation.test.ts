@@ -21,7 +21,7 @@ import { user } from "./server";
 import { INETD, superservers } from "./superservers";
 import { typing } from "./typing";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const inspect = { secret: gatewayPassword };
 const skip = lacking("dovecot");

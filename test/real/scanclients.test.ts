@@ -20,7 +20,7 @@ import { scratch } from "./scratch";
 import { password, type RealServer, user } from "./server";
 import { settled, superservers } from "./superservers";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 /** The last mail is infected. */
 const drop = [...plain, infectedMail()];

@@ -16,7 +16,7 @@ import { same } from "./same";
 import { password, user } from "./server";
 import { asIfAtOnce } from "./waiting";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 tellDraw("orders of commands");
 

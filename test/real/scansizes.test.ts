@@ -13,7 +13,7 @@ import { lacking } from "./programs";
 import { same } from "./same";
 import { asIfAtOnce } from "./waiting";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 tellDraw("sizes of mails");
 

@@ -15,7 +15,7 @@ import { startHaproxy } from "./haproxy";
 import { lacking, program, run } from "./programs";
 import { inspect, password, user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const skip = lacking("dovecot", "openssl");
 

@@ -23,7 +23,7 @@ import {
   works,
 } from "./sshgateway";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const skip = lacking("dovecot", "fetchmail", "mpop", "openssl", "socat", ...sshdParts);
 

@@ -17,6 +17,7 @@ import type { Report, Task } from "../log/chatter";
 import { chatter } from "../log/child";
 import { folder, lostIn, numbersIn, until } from "../log/daemons";
 import { opened, plainly } from "../log/opened";
+import { drawn, tellDraw } from "../stage/draws";
 import { lacking } from "./programs";
 import { type Rsyslogd, startRsyslogd } from "./rsyslogd";
 
@@ -35,11 +36,13 @@ const task = ({ options, ...rest }: Way): Pick<Task, "options" | "founds"> => ({
   founds: "found" in rest ? [rest.found] : [{}],
 });
 
+tellDraw("ways to rsyslogd");
+
 /** For about a second and a half. */
 const load = { count: 12_000, perTurn: 50, pause: 5, more: 100 } satisfies Partial<Task>;
 
 describe("rsyslogd", { skip: lacking("rsyslogd", "logger"), concurrency: 9 }, () => {
-  for (const [way, input, how] of ways) {
+  for (const [way, input, how] of drawn(ways, 1, "ways to rsyslogd")) {
     test(`${way}: lines arrive as they are, with facility, severity and tag`, async (t) => {
       const rsyslogd = await startRsyslogd(t);
       const { options, ...found } = { found: {}, ...how(rsyslogd) };

@@ -18,7 +18,7 @@ import { same } from "./same";
 import { folder, scratch } from "./scratch";
 import { inspect, password, user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 /** A dovecot with all mails, a gateway with a listener of each kind, and the authority's file. */
 async function both(t: TestContext, ...options: string[]): Promise<[number, number, string]> {

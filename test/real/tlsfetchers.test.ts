@@ -19,7 +19,7 @@ import { same, sorted } from "./same";
 import { folder, put, scratch } from "./scratch";
 import { inspect, password, type RealServer, user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 interface Both {
   readonly server: RealServer;

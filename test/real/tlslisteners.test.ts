@@ -4,11 +4,10 @@
  */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { authority, certified, withCertificates } from "../stage/certificates";
 import { capabilities, connectGreeted, connectStls, connectTls, fetchMail, logIn, quit } from "../stage/dialogue";
-import { drawn, tellDraw } from "../stage/draws";
+import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { Peer } from "../stage/peer";
 import { startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
@@ -16,6 +15,8 @@ import { slowMails } from "./mails";
 import { lacking, program, run } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw();
 
 tellDraw("versions of TLS and listeners");
 

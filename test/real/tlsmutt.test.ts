@@ -14,7 +14,7 @@ import { lacking } from "./programs";
 import { inspect, user } from "./server";
 import { spoken } from "./verbs";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const subjects = ["alpha", "bravo", "charlie", "delta"];
 const mails = subjects.map((subject) => mail(subject, `This is ${subject}.\r\n..\r\nThe end.\r\n`));

@@ -10,7 +10,7 @@ import { startProcess } from "../stage/process";
 import { lacking, program, run } from "./programs";
 import { inspect } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 /** sslscan's findings as XML. */
 async function scan(port: number, ...options: string[]): Promise<string> {

@@ -16,7 +16,7 @@ import { lacking } from "./programs";
 import { same } from "./same";
 import { inspect, password, user } from "./server";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 /** Fetches the whole maildrop through a gateway with these options; the server must have been spoken to under TLS. */
 async function fetch(t: TestContext, server: TlsServer, ...options: string[]): Promise<void> {

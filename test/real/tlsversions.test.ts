@@ -4,13 +4,16 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { authority, type Certified, certified, withCertificates } from "../stage/certificates";
+import { testOfDraw } from "../stage/draws";
 import { type GatewayProcess, startProcess } from "../stage/process";
 import { startDovecot } from "./dovecot";
 import { plain } from "./mails";
 import { lacking, type Outcome, program, run } from "./programs";
 import { inspect, password, user } from "./server";
+
+const test = testOfDraw();
 
 const login = `USER ${user}\nPASS ${password}\n`;
 

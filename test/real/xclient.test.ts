@@ -16,7 +16,7 @@ import { lacking } from "./programs";
 import { inspect, password, user } from "./server";
 import { spoken } from "./verbs";
 
-const test = testOfDraw(0.5);
+const test = testOfDraw();
 
 const TRUSTED = "login_trusted_networks = 127.0.0.1";
 const skip = lacking("dovecot");

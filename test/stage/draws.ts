@@ -9,6 +9,9 @@ import { test } from "node:test";
 /** Everything, instead of a draw. */
 export const LONG = (process.env.POP3_TEST_LONG ?? "") !== "";
 
+/** The part of the runs of the short form that has a file of `testOfDraw`. */
+const SHARE = 1 / 3;
+
 /** What the draws depend on, besides their topics. */
 const SEED = seed(process.env.POP3_TEST_SEED);
 
@@ -63,12 +66,10 @@ function random(text: string): () => number {
 /**
  * `test` for a file of which the short form runs all or nothing, by a draw: one that starts many processes for each of
  * its tests. It says so when it runs nothing.
- *
- * @param share of the runs that have it
  */
-export function testOfDraw(share: number): typeof test {
+export function testOfDraw(): typeof test {
   const file = basename(process.argv[1] ?? "");
-  if (LONG || randomFor(file)() < share) return test;
+  if (LONG || randomFor(file)() < SHARE) return test;
   console.log(`${file} is not in the draw of ${REPEAT}; POP3_TEST_LONG=1 runs it`);
   return (() => Promise.resolve()) as unknown as typeof test;
 }

@@ -12,7 +12,7 @@ import { PARTS, startAuthority } from "./certbot";
 import { replaced } from "./gateway";
 import { byHand, copying, FAILED, group, hook, lineage, logged, owner, placeFor, restarting, serve } from "./renewing";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const fingerprint = (chain: Buffer) => new X509Certificate(chain).fingerprint256;
 const OTHER = "www.example.org";

@@ -12,7 +12,7 @@ import { same } from "../same";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [clear, withoutTls, secure, withStls, withTls] = recipe("fetchmail without TLS to the gateway");
 const account = { '"joe"': `"${user}"`, '"secret"': `"${password}"` };

@@ -15,7 +15,7 @@ import { scratch } from "../scratch";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [settings, command] = recipe("Behind HAProxy");
 

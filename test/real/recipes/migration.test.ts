@@ -20,7 +20,7 @@ import { password, type RealServer, user } from "../server";
 import { solidParts, startSolid } from "../solidpop3d";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [command, retrieval, format, script, comparison, map] = recipe("A migration with equal UIDLs");
 const MAP = "/etc/pop3.proxy/map";

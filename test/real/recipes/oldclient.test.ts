@@ -16,7 +16,7 @@ import { scratch } from "../scratch";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const NAME = "gateway.example.org";
 const [commands = "", start] = recipe("A certificate for an old client");

@@ -20,7 +20,7 @@ import { put, scratch } from "../scratch";
 import { user } from "../server";
 import { install, replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [file, commands, start] = recipe("An old mail program and a mailbox at Google");
 

@@ -14,7 +14,7 @@ import { lacking, program, run } from "../programs";
 import { inspect, password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [command, trusting, settings] = recipe("Many clients behind one address: Dovecot");
 const trusted = replaced(trusting, { "192.0.2.10": "127.0.0.1" });

@@ -14,7 +14,7 @@ import { lacking, ordinary, program, run } from "../programs";
 import { put, scratch } from "../scratch";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [line, commands = "", acl, script, master, main] = recipe("POP before SMTP: Postfix and Exim");
 const FOLDER = "/var/lib/pop3.proxy";

@@ -11,7 +11,7 @@ import { same } from "../same";
 import { password, user } from "../server";
 import { replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [ports, selection] = recipe("Several accounts on several ports");
 const names = ["mail.example.org", "pop.example.org", "mail.club.example.org"];

@@ -18,7 +18,7 @@ import { password, user } from "../server";
 import { type Sshd, sshdParts, startSshd } from "../sshd";
 import { install, PLACE, replaced } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [named, newKey, forced, short, muttrc] = recipe("Through ssh, with the gateway at the far end");
 const account = { '"joe"': `"${user}"`, '"secret"': `"${password}"` };

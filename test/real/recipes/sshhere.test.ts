@@ -16,7 +16,7 @@ import { sshdParts, startSshd } from "../sshd";
 import { environment, temporary } from "../sshgateway";
 import { install, replaced, startRecipe } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const HOST = "gateway.example.org";
 

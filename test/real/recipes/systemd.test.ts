@@ -18,7 +18,7 @@ import { confining, PARTS } from "./confined";
 import { install, PLACE, replaced } from "./gateway";
 import { unitLines } from "./renewing";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [unit = "", reloading = ""] = recipe("A hardened service of systemd");
 

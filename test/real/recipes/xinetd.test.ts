@@ -16,7 +16,7 @@ import { password, user } from "../server";
 import { startXinetd, superserver, XINETD } from "../superservers";
 import { install, PLACE, replaced } from "./gateway";
 
-const test = testOfDraw(0.3);
+const test = testOfDraw();
 
 const [service = "", waiting = ""] = recipe("From openssl in xinetd to the gateway");
 
