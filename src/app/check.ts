@@ -194,7 +194,7 @@ async function filesOf(service: Service, made: Made): Promise<string[]> {
   const hear: Emit = (name, fields) => {
     if ((name === "viaSaid" || name === "acpSaid") && "said" in fields) made.said.push(String(fields.said));
   };
-  const make = async (one: Service) => (await makeGateways([one], made.memory, hear, false))[0];
+  const make = async (one: Service) => (await makeGateways([one], made.memory, hear, false, isRoot()))[0];
   let gateway: Gateway;
   try {
     gateway = await make(service);
