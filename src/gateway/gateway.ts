@@ -116,7 +116,8 @@ export class Gateway implements Needs {
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
     const { map, oauth, authHttp } = this.service.access;
-    const named = [map, oauth, authHttp?.headerFile].filter((file) => file !== undefined);
+    const keys = this.tokens?.vault.settings.providers.map(({ key }) => key) ?? [];
+    const named = [map, oauth, authHttp?.headerFile, ...keys].filter((file) => file !== undefined);
     return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...named];
   }
 

@@ -1,4 +1,4 @@
-/** SIGHUP and the file of --oauth, where root has started the gateway and has been given up. */
+/** SIGHUP and the files of --oauth, where root has started the gateway and has been given up. */
 
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,4 +32,16 @@ test("a file that another user owns by now is not taken", { skip }, async (t) =>
   await gateway.saying(
     / err reload code=reload reason=".*oauth\.toml: root starts the gateway, and another user owns the file/,
   );
+});
+
+test("a key of a service account that only root can read is warned of, since SIGHUP can't read it again", {
+  skip,
+}, async (t) => {
+  const lines = 'flow = "service-account"\nkey = "own.key"\ntoken-endpoint = "http://127.0.0.1:1/token"';
+  const { folder, file } = oauthFile(t, lines);
+  writeFileSync(join(folder, "own.key"), "a key", { mode: 0o600 });
+  const gateway = await startProcess(["--oauth", file], { t });
+  await gateway.saying(/ warning tls code=unreadable reason=".*own\.key: SIGHUP can't read it again/);
+  gateway.child.kill("SIGHUP");
+  await gateway.saying(/ err reload code=reload reason=".*own\.key: permission denied/);
 });
