@@ -23,6 +23,7 @@ import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Counters } from "../metrics/counters";
+import { RENEWAL_RESULTS } from "../oauth/renewals";
 import type { Capabilities } from "../protocol/capability";
 import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
@@ -88,7 +89,7 @@ export class Gateway implements Needs {
       name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
     this.emit = emit;
     this.tokens = oauth && new TokenLogins(oauth, memory.vault, emit);
-    for (const { name: provider } of oauth?.providers ?? []) counters?.addProvider(provider);
+    for (const { name: provider } of oauth?.providers ?? []) counters?.addProvider(provider, RENEWAL_RESULTS);
     this.#routing = new Routing(service, map, this.tokens);
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
