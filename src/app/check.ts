@@ -179,7 +179,7 @@ function summaryOf({ listen, clients, servers, access }: Service): string[] {
 }
 
 /** A TLS mode in words, behind a place. */
-export function shownTls(tls: TlsMode): string {
+function shownTls(tls: TlsMode): string {
   return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
 }
 

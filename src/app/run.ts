@@ -27,7 +27,7 @@ import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnin
 import { Watching } from "./watching";
 
 /** Where settings come from. */
-export interface SettingsSource {
+interface SettingsSource {
   readonly settings: Settings;
   /** The configuration file; absent: the command line has all settings. */
   readonly file?: string | undefined;

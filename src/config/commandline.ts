@@ -31,7 +31,7 @@ interface Instructions extends Configuration {
 }
 
 /** What --check is to do. */
-export interface CheckWishes {
+interface CheckWishes {
   /** Whether it shows only what differs from the defaults. */
   readonly changed: boolean;
   /** A login whose way is to be shown; absent: there is none. */

@@ -36,7 +36,7 @@ export const serverList: Kind<readonly ServerAddress[]> = {
 };
 
 /** A server as it is written. */
-export function showServerAddress({ host, port, tls }: ServerAddress): string {
+function showServerAddress({ host, port, tls }: ServerAddress): string {
   return `${port === null ? bracketed(host) : showHostPort(host, port)}${tls === undefined ? "" : `/${tls}`}`;
 }
 

@@ -41,7 +41,7 @@ interface TomlTable {
 }
 
 /** What a file has in it. */
-export interface TomlDocument {
+interface TomlDocument {
   readonly entries: readonly TomlEntry[];
   readonly tables: readonly TomlTable[];
   readonly faults: readonly PlacedFault[];

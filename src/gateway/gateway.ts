@@ -52,7 +52,7 @@ import { headerFor, ownPlacesFor } from "./proxying";
 import { TokenLogins, type TokenOrigin } from "./tokens";
 
 /** What is in files that the settings of a service name. */
-export interface NamedFiles {
+interface NamedFiles {
   readonly map?: UserMap | null;
   readonly oauth?: OauthSettings | null;
 }

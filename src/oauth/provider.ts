@@ -42,7 +42,7 @@ export interface KeyedProvider extends OauthProvider {
 }
 
 /** What a person does elsewhere, so that the provider trusts the gateway. */
-export interface DeviceLogin {
+interface DeviceLogin {
   readonly address: string;
   readonly code: string;
   /** Resolves when the person has done it. @throws ProviderFault */

@@ -24,7 +24,7 @@ const RECENT = 2000;
 const DYING = 100;
 
 /** A connection that is wanted. */
-export interface SshCall extends Speaking {
+interface SshCall extends Speaking {
   /** Called with each line that ssh says (latin1). */
   said(line: string): void;
   /** Called when ssh has ended, or does not answer, while sessions were using it. @param how in words */
