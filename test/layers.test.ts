@@ -52,7 +52,10 @@ const APART: readonly [string, string][] = [
   ["metrics/", "upstream/"],
   ["scan/", "metrics/"],
   ["metrics/", "scan/"],
+  ["oauth/", "metrics/"],
+  ["metrics/", "oauth/"],
   ["gateway/", "demo/"],
+  ["demo/", "gateway/"],
   ["session/", "config/options"],
   ["session/", "config/optiontable"],
 ];

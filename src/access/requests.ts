@@ -29,7 +29,7 @@ const ANSWER_BOUND = 16 * 1024;
 const KEPT = 30_000;
 
 /** A request. */
-export interface HttpCall {
+interface HttpCall {
   readonly to: AuthHttpUrl;
   /** Names and values by turns, latin1, as they are sent. */
   readonly headers: readonly string[];

@@ -36,7 +36,7 @@ const PASSWORD_LEAST = 8;
 const ATTEMPTS = 3;
 
 /** It can't be done; the message says why. */
-export class NotAuthorized extends Error {}
+class NotAuthorized extends Error {}
 
 type StoreRequest = Request & { readonly kind: "authorize" | "forget" };
 

@@ -179,7 +179,7 @@ function summaryOf({ listen, clients, servers, access }: Service): string[] {
 }
 
 /** A TLS mode in words, behind a place. */
-export function shownTls(tls: TlsMode): string {
+function shownTls(tls: TlsMode): string {
   return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
 }
 
@@ -194,7 +194,7 @@ async function filesOf(service: Service, made: Made): Promise<string[]> {
   const hear: Emit = (name, fields) => {
     if ((name === "viaSaid" || name === "acpSaid") && "said" in fields) made.said.push(String(fields.said));
   };
-  const make = async (one: Service) => (await makeGateways([one], made.memory, hear, false))[0];
+  const make = async (one: Service) => (await makeGateways([one], made.memory, hear, false, isRoot()))[0];
   let gateway: Gateway;
   try {
     gateway = await make(service);

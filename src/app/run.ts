@@ -27,7 +27,7 @@ import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnin
 import { Watching } from "./watching";
 
 /** Where settings come from. */
-export interface SettingsSource {
+interface SettingsSource {
   readonly settings: Settings;
   /** The configuration file; absent: the command line has all settings. */
   readonly file?: string | undefined;
@@ -126,15 +126,15 @@ async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise
   undo.push(() => watching?.close());
   const emit = watching?.emit ?? log;
   const demos = new Demos(undo);
+  const byRoot = isRoot();
   const make = async ({ services }: Settings) =>
-    makeGateways(await demos.withServers(services), memory, emit, settings.log.debug);
+    makeGateways(await demos.withServers(services), memory, emit, settings.log.debug, byRoot);
   const listener = new Listener(await make(settings), own.drain);
   const daemon = isDaemon(settings);
   const acceptor: Acceptor = daemon ? new Daemon(listener) : superserverOf(listener);
   if (watching && !daemon && !acceptor.stays) {
     throw new UsageFault("--metrics needs a process that stays: -D, --listen, or sockets of systemd");
   }
-  const byRoot = isRoot();
   const dropRoot = byRoot ? rootDropper(own.user) : () => {};
   if (byRoot && usesSsh(settings)) requireHome(own.user);
   const notify = new Notify(process.env, (reason) => emit("notifyFailed", { code: "notify", reason }));

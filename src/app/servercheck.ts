@@ -6,7 +6,7 @@
 import { connect as connectTcp } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { bracketed, showHostPort } from "../base/address";
+import { bracketed, isAddress, showHostPort } from "../base/address";
 import { now } from "../base/clock";
 import { Abort } from "../base/until";
 import type { ServerAddress } from "../config/settings";
@@ -127,7 +127,7 @@ function proxyHint(fault: Error, { service: { servers } }: Gateway): string {
 function speaksTls({ address, port }: Connection["peer"], host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectTcp({ host: address, port });
-    const tls = connectTls({ socket, servername: /^[0-9.]+$|:/.test(host) ? "" : host, rejectUnauthorized: false });
+    const tls = connectTls({ socket, servername: isAddress(host) ? "" : host, rejectUnauthorized: false });
     const over = (answer: boolean) => {
       clearTimeout(timer);
       socket.destroy();

@@ -7,7 +7,7 @@ import { offersXclient } from "../protocol/xclient";
 import { wayOf } from "../session/serverauth";
 
 /** A server as a session sees it before the login. */
-export interface Seen {
+interface Seen {
   /** Its name and port, for the reader. */
   readonly name: string;
   readonly greeting: string;

@@ -1,5 +1,6 @@
 /**
- * Text of clients and servers, escaped to one line: for log lines and for messages to an operator.
+ * Text of clients and servers, escaped to one line: for log lines and for messages to an operator; and text of the
+ * operator without a password.
  */
 
 /** The longest text that is shown, in characters. */
@@ -21,4 +22,13 @@ function escaped(character: string): string {
   const code = character.charCodeAt(0);
   if (character === '"' || character === "\\") return `\\${character}`;
   return code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
+/** What an administrator has given for a server or a URL, without the user and the password that may stand before "@". */
+export function withoutPassword(given: string): string {
+  const at = given.lastIndexOf("@");
+  const [scheme = ""] = /^[^@]*?:\/\//.exec(given) ?? [];
+  // A password may have any character in it, a slash and "@", too.
+  const mayBe = scheme !== "" || given.slice(0, Math.max(0, at)).includes(":");
+  return at < 0 || !mayBe ? given : `${scheme}***${given.slice(at)}`;
 }

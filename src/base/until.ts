@@ -58,3 +58,17 @@ export function pause(time: number, until: Until): Promise<void> {
     else until.addEventListener("abort", over);
   });
 }
+
+/**
+ * Waits for what goes on when this wait is given up, such as for others.
+ *
+ * @throws what `wait` rejects with; the reason of `until`
+ */
+export function unlessAborted<Value>(wait: Promise<Value>, until: Until): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(until.reason);
+    if (until.aborted) gone();
+    else until.addEventListener("abort", gone);
+    wait.then(resolve, reject).finally(() => until.removeEventListener("abort", gone));
+  });
+}

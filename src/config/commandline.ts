@@ -6,7 +6,7 @@
 
 import { Command, CommanderError, Option } from "commander";
 import { POP3_PORT } from "../base/address";
-import { quote } from "../base/quote";
+import { quote, withoutPassword } from "../base/quote";
 import { type Configuration, type Overlay, readConfiguration } from "./configfile";
 import type { OptionRow } from "./optionrows";
 import { type Draft, defaults, type Options } from "./options";
@@ -31,7 +31,7 @@ interface Instructions extends Configuration {
 }
 
 /** What --check is to do. */
-export interface CheckWishes {
+interface CheckWishes {
   /** Whether it shows only what differs from the defaults. */
   readonly changed: boolean;
   /** A login whose way is to be shown; absent: there is none. */
@@ -100,8 +100,8 @@ function ofOperands(draft: Draft, operands: readonly string[]): Instructions {
   const settings = settingsOf(own);
   // As in a file: a listener has its mode behind its port.
   const { clientTls, clientProxy } = defaults;
-  const shown: Options = own.listen.length > 0 ? { ...own, clientTls, clientProxy } : own;
-  return { own, services: new Map([[NAMELESS, shown]]), settings, reread: () => settings };
+  const asFile: Options = own.listen.length > 0 ? { ...own, clientTls, clientProxy } : own;
+  return { own, services: new Map([[NAMELESS, asFile]]), settings, reread: () => settings };
 }
 
 /** The settings of the file. @throws UsageFault, ConfigFault */
@@ -118,7 +118,7 @@ function ofFile(
       ? ["--listen is of no use beside -f: put it into a service of the file, as listen"]
       : []),
     ...(operands.length > 0
-      ? [`${quote(operands[0] as string)} is of no use beside -f: put it into the file, as server`]
+      ? [`${asTyped(operands[0] as string)} is of no use beside -f: put it into the file, as server`]
       : []),
   ];
   if (useless) throw new UsageFault(useless);
@@ -181,10 +181,13 @@ function set({ flags, secret, set: apply }: OptionRow, draft: Draft, text: strin
     apply(draft, text);
   } catch (thrown) {
     const [name] = flags.split(/[ ,]/, 1);
-    // What stands before "@" may be a password.
-    const shown = secret ? "" : ` ${quote(text.replace(/\/\/[^/?]*@/, "//***@"))}`;
-    throw new UsageFault(`${name}${shown}: ${(thrown as Error).message}`);
+    throw new UsageFault(`${name}${secret ? "" : ` ${asTyped(text)}`}: ${(thrown as Error).message}`);
   }
+}
+
+/** What was typed, for a message. */
+function asTyped(text: string): string {
+  return quote(withoutPassword(text));
 }
 
 /** Where the daemon listens, and the default server. */
@@ -192,7 +195,7 @@ function operandsOf(draft: Draft, operands: readonly string[]): Pick<Options, "l
   const rest = [...operands];
   const listen = listenOf(draft, rest);
   const [server, ...excess] = rest;
-  if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.map((text) => quote(text)).join(" ")}`);
+  if (excess.length > 0) throw new UsageFault(`too many operands: ${excess.map(asTyped).join(" ")}`);
   if (server === undefined || server === "-") return { listen };
   try {
     return { listen, defaultServers: serverList.parse(server) };
@@ -217,11 +220,11 @@ function listenOf({ listen, daemon, clientTls, clientProxy }: Draft, operands: s
   if (first === undefined) throw new UsageFault("-DD takes [interface:]port as first operand, such as 8110");
   // A server alone: the port was forgotten.
   if (operands.length === 0 && !/^[0-9]+$|:[0-9]+$/.test(first)) {
-    throw new UsageFault(`-DD takes two operands, [interface:]port and server, such as 8110 ${quote(first)}`);
+    throw new UsageFault(`-DD takes two operands, [interface:]port and server, such as 8110 ${asTyped(first)}`);
   }
   try {
     return [{ ...listenAddress.parse(first), ...tls }];
   } catch (thrown) {
-    throw new UsageFault(`-DD ${quote(first)}: ${(thrown as Error).message}`);
+    throw new UsageFault(`-DD ${asTyped(first)}: ${(thrown as Error).message}`);
   }
 }

@@ -70,6 +70,8 @@ class OauthReader {
   readonly faults: PlacedFault[] = [];
   readonly #file: string;
   readonly #secret: boolean;
+  /** Tables whose fault has been told. */
+  readonly #told = new Set<string>();
 
   /** @param secret whether others can't read the file */
   constructor(file: string, secret: boolean) {
@@ -84,9 +86,13 @@ class OauthReader {
     const fault = (at: TextPlace, reason: string) => this.#fault(at, reason);
     const top = new Table({ line: 1, column: 1 }, fault);
     const providers = new Map<string, Table>();
-    for (const { path, at } of tables) {
-      if (path[0] === "provider" && path.length === 2) providers.set(path[1] as string, new Table(at, fault));
-      else this.#fault(at, "there is no such table; a provider is [[provider]]");
+    for (const { several, path, at } of tables) {
+      if (several) {
+        providers.set(path[1] as string, new Table(at, fault));
+        continue;
+      }
+      this.#fault(at, "there is no such table; a provider is [[provider]]");
+      this.#told.add(path[0] as string);
     }
     for (const entry of entries) this.#place(entry, top, providers);
     const store = top.needed("store", (given) => resolve(dirname(this.#file), notEmpty(given)));
@@ -101,15 +107,13 @@ class OauthReader {
   /** Puts an entry into its table. */
   #place(entry: TomlEntry, top: Table, providers: ReadonlyMap<string, Table>): void {
     const [name = "", index = "", key = "", ...nested] = entry.path;
-    if (entry.path.length === 1) {
-      if (name === "store") top.add(name, entry);
-      else this.#fault(entry.key, unknownKey(name, ["store", "provider"]));
-      return;
-    }
     const table = name === "provider" ? providers.get(index) : undefined;
-    if (!table) return; // the fault of its table has been told
-    if (nested.length === 0 && (KEYS as readonly string[]).includes(key)) table.add(key, entry);
-    else this.#fault(entry.key, unknownKey(key, KEYS));
+    if (table && nested.length === 0 && (KEYS as readonly string[]).includes(key)) table.add(key, entry);
+    else if (table) this.#fault(entry.key, unknownKey(key, KEYS));
+    else if (name === "store" && entry.path.length === 1) top.add(name, entry);
+    else if (this.#told.has(name)) return;
+    else if (name === "provider") this.#fault(entry.key, "a provider is a table: [[provider]]");
+    else this.#fault(entry.key, unknownKey(name, ["store", "provider"]));
   }
 
   /** @returns null: there are faults */
@@ -193,6 +197,9 @@ function refuseProof(table: Table, flow: OauthFlow): void {
 }
 
 function unknownKey(name: string, names: readonly string[]): string {
-  const meant = nearest(name, names);
+  const meant = nearest(
+    name,
+    names.filter((one) => one !== name),
+  );
   return `there is no such key${meant === null ? "" : `: did you mean ${meant}?`}`;
 }

@@ -36,7 +36,7 @@ export interface OauthProvider {
 }
 
 /** The addresses of a provider, as URLs: those of its own, or the issuer that tells them (RFC 8414). */
-export interface OauthEndpoints {
+interface OauthEndpoints {
   readonly issuer?: string;
   readonly authorization?: string;
   readonly device?: string;

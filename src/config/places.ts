@@ -3,7 +3,7 @@
 import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { bracketed, isAddress, parseHost, parseHostPort, parsePort, showHostPort } from "../base/address";
-import { quote } from "../base/quote";
+import { quote, withoutPassword } from "../base/quote";
 import type { ClamdAddress, ListenAddress, MetricsAddress, ServerAddress, TlsMode } from "./settings";
 import { refuseClearPop3s, splitMode } from "./tlsmodes";
 import { type Kind, program, text } from "./values";
@@ -36,7 +36,7 @@ export const serverList: Kind<readonly ServerAddress[]> = {
 };
 
 /** A server as it is written. */
-export function showServerAddress({ host, port, tls }: ServerAddress): string {
+function showServerAddress({ host, port, tls }: ServerAddress): string {
   return `${port === null ? bracketed(host) : showHostPort(host, port)}${tls === undefined ? "" : `/${tls}`}`;
 }
 
@@ -48,8 +48,7 @@ export function parseServer(given: string): ServerAddress {
     refuseClearPop3s(quote(given), parsed.port, tls);
     return { ...parsed, ...(tls && { tls }) };
   }
-  // What stands before "@" may be a password.
-  const wrong = `${quote(given.replace(/[^/]*:[^/]*@/, "***@"))} is not a server`;
+  const wrong = `${quote(withoutPassword(given))} is not a server`;
   const url = /^[a-z0-9+.-]+:\/\/(?:[^/@]*@)?([^/@]*)(.*)/i.exec(given);
   if (url) {
     // More "@" behind it: a password has a slash in it.
@@ -101,6 +100,7 @@ export function isSameListener(one: ListenAddress, other: ListenAddress): boolea
 function isAnyOf(host: string | null, one: string | null): boolean {
   return host === null || host === "::" || (host === "0.0.0.0" && isIPv4(one ?? ""));
 }
+
 /** Where metrics are served if no interface is given: not outside of this machine. */
 const LOOPBACK = "127.0.0.1";
 

@@ -6,7 +6,7 @@
 
 import { isIPv6 } from "node:net";
 import { parseHost, parsePort } from "../base/address";
-import { quote } from "../base/quote";
+import { quote, withoutPassword } from "../base/quote";
 import { refuseClearPop3s, splitMode, type TlsMode } from "./tlsmodes";
 
 /** One entry of the list. */
@@ -33,11 +33,12 @@ export function parseServers(text: string): readonly ServerEntry[] {
 function parseEntry(text: string): ServerEntry {
   const { place, tls } = splitMode(text);
   const parts = /^(\[[^\]]*\]|[^:/]*)(?::([0-9]+|\*))?$/.exec(place);
+  const shown = quote(withoutPassword(text));
   if (!parts)
-    throw new Error(`not a server: ${quote(text)}${/:.*:/.test(text) ? " (write an IPv6 address in brackets)" : ""}`);
+    throw new Error(`not a server: ${shown}${/:.*:/.test(text) ? " (write an IPv6 address in brackets)" : ""}`);
   const [, host = "", digits] = parts;
   const port = digits === undefined ? null : digits === "*" ? "*" : parsePort(digits);
-  if (host === "" || (digits !== undefined && port === null)) throw new Error(`not a server: ${quote(text)}`);
+  if (host === "" || (digits !== undefined && port === null)) throw new Error(`not a server: ${shown}`);
   refuseClearPop3s(quote(text), port, tls);
   const wild = /[*?]/.test(host);
   const pattern = wild ? host.toLowerCase().replace(/(?<=.)\.$/, "") : exact(host);

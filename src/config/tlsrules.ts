@@ -1,6 +1,6 @@
 /** The rules of TLS: what the settings must say of it, and which of its options have no effect. */
 
-import { POP3S_PORT } from "../base/address";
+import { isLoopback, POP3S_PORT } from "../base/address";
 import { defaults } from "./options";
 import type { ServerAddress, Service, TlsMode } from "./settings";
 
@@ -17,11 +17,10 @@ export function faultOfTls(service: Service, modes: readonly TlsMode[]): string 
   }
   if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
   const { demo, tls } = servers;
-  const near = ({ host }: ServerAddress) => /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
   const named = namedServers(service);
-  const sure = (one: ServerAddress) => near(one) || one.tls !== undefined || one.port === POP3S_PORT;
+  const sure = (one: ServerAddress) => isLoopback(one.host) || one.tls !== undefined || one.port === POP3S_PORT;
   const elsewhere = access.selection || access.map !== undefined || access.authHttp;
-  // The servers of --oauth have TLS, or are near (config/oauthfile.ts).
+  // The servers of --oauth have TLS, or are near (secureServer of config/oauthvalues.ts).
   const fixed = demo || named.length > 0 || access.oauth !== undefined;
   const safe = !elsewhere && fixed && named.every(sure);
   if (tls !== undefined || safe) return null;
@@ -29,7 +28,7 @@ export function faultOfTls(service: Service, modes: readonly TlsMode[]): string 
 }
 
 /** All default servers, those of the listeners, too. */
-export function namedServers({ listen, servers }: Service): readonly ServerAddress[] {
+export function namedServers({ listen, servers }: Pick<Service, "listen" | "servers">): readonly ServerAddress[] {
   return [...servers.defaultServers, ...listen.flatMap((one) => one.servers ?? [])];
 }
 

@@ -32,14 +32,16 @@ export interface TomlEntry {
   readonly elements: readonly TextPlace[];
 }
 
-/** A `[table]` of a file. */
+/** A `[table]` of a file, or one of several `[[table]]`. */
 interface TomlTable {
+  /** Whether it is one of several. */
+  readonly several: boolean;
   readonly path: readonly string[];
   readonly at: TextPlace;
 }
 
 /** What a file has in it. */
-export interface TomlDocument {
+interface TomlDocument {
   readonly entries: readonly TomlEntry[];
   readonly tables: readonly TomlTable[];
   readonly faults: readonly PlacedFault[];
@@ -109,7 +111,7 @@ class Reading implements TomlDocument {
     if (kind === "table") {
       const [leaf] = leaves(read);
       this.#within = leaf?.path ?? [];
-      if (this.#isNew(this.#within, at)) this.tables.push({ path: this.#within, at });
+      if (this.#isNew(this.#within, at)) this.tables.push({ several: false, path: this.#within, at });
       return;
     }
     if (this.#within[0] === "?") return; // its table's fault has been told
@@ -126,7 +128,7 @@ class Reading implements TomlDocument {
     const [, name = ""] = /^\[\[\s*([\w-]+)\s*\]\]\s*(?:#.*)?$/.exec(header) ?? [];
     const list = this.#lists.get(name);
     this.#within = list ? [name, String(list.count++)] : ["?"];
-    if (list) this.tables.push({ path: this.#within, at });
+    if (list) this.tables.push({ several: true, path: this.#within, at });
     else if (this.#lists.size === 0) {
       this.#fault(at, "a table has one pair of brackets, and a name of its own: [service.NAME]");
     } else this.#fault(at, `give ${[...this.#lists.keys()].map((one) => `[[${one}]]`).join(" or ")} here`);

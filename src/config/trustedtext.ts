@@ -24,7 +24,7 @@ export class ConfigFault extends Error {
 }
 
 /** A text of the administrator. */
-export interface TrustedText {
+interface TrustedText {
   readonly text: string;
   /** Whether others can't read it. */
   readonly secret: boolean;

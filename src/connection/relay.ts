@@ -25,7 +25,7 @@ export interface Source {
   readonly buffers: ReadBuffers | null;
 }
 
-/** The side that a body goes to: another connection, or a test's. */
+/** The side that a body goes to: another connection, or the spool of a mail that is to be scanned. */
 export interface Sink {
   /** Takes octets (a string is latin1). The sink may use their memory until it is empty. */
   send(octets: string | Buffer): void;

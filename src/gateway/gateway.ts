@@ -23,6 +23,7 @@ import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Counters } from "../metrics/counters";
+import { RENEWAL_RESULTS } from "../oauth/renewals";
 import type { Capabilities } from "../protocol/capability";
 import { type Credentials, secretsOf } from "../protocol/credentials";
 import { withoutSecrets } from "../protocol/quotation";
@@ -51,7 +52,7 @@ import { headerFor, ownPlacesFor } from "./proxying";
 import { TokenLogins, type TokenOrigin } from "./tokens";
 
 /** What is in files that the settings of a service name. */
-export interface NamedFiles {
+interface NamedFiles {
   readonly map?: UserMap | null;
   readonly oauth?: OauthSettings | null;
 }
@@ -88,7 +89,7 @@ export class Gateway implements Needs {
       name === undefined ? log : (event, fields, origin) => log(event, fields, { service: name, ...origin });
     this.emit = emit;
     this.tokens = oauth && new TokenLogins(oauth, memory.vault, emit);
-    for (const { name: provider } of oauth?.providers ?? []) counters?.addProvider(provider);
+    for (const { name: provider } of oauth?.providers ?? []) counters?.addProvider(provider, RENEWAL_RESULTS);
     this.#routing = new Routing(service, map, this.tokens);
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
@@ -116,7 +117,8 @@ export class Gateway implements Needs {
   /** The files that were read; a reload reads them again. */
   get files(): readonly string[] {
     const { map, oauth, authHttp } = this.service.access;
-    const named = [map, oauth, authHttp?.headerFile].filter((file) => file !== undefined);
+    const keys = this.tokens?.vault.settings.providers.map(({ key }) => key) ?? [];
+    const named = [map, oauth, authHttp?.headerFile, ...keys].filter((file) => file !== undefined);
     return [...(this.#clientTls?.files ?? []), ...(this.#serverTls?.files ?? []), ...named];
   }
 

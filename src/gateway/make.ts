@@ -4,15 +4,15 @@ import { readUserMap, type UserMap } from "../access/usermap";
 import { readOauthFile } from "../config/oauthfile";
 import type { Service } from "../config/settings";
 import type { Emit } from "../log/events";
-import { isRoot } from "../process/privileges";
 import { Gateway } from "./gateway";
 import type { Memory } from "./memory";
 
 /**
  * Makes a gateway for each service. A user map that several services have is read once. Sessions have their turns while
- * maps are read. The file of --oauth must be root's where root makes the gateways.
+ * maps are read.
  *
  * @param trace whether the dialogue is traced
+ * @param byRoot whether root has started the gateway: then the file of --oauth must be root's, at a reload, too
  * @throws Error in one line, with the file, if a file can't be read or used
  */
 export async function makeGateways(
@@ -20,6 +20,7 @@ export async function makeGateways(
   memory: Memory,
   emit: Emit,
   trace: boolean,
+  byRoot: boolean,
 ): Promise<readonly [Gateway, ...Gateway[]]> {
   const maps = new Map<string, UserMap>();
   for (const { access } of services) {
@@ -29,7 +30,7 @@ export async function makeGateways(
     const { map, oauth } = service.access;
     const named = {
       map: maps.get(map ?? "") ?? null,
-      oauth: oauth === undefined ? null : readOauthFile(oauth, isRoot()),
+      oauth: oauth === undefined ? null : readOauthFile(oauth, byRoot),
     };
     return new Gateway(service, memory, emit, trace, named);
   };

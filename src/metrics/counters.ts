@@ -7,7 +7,6 @@ import type { TLSSocket } from "node:tls";
 import { now } from "../base/clock";
 import type { Service } from "../config/settings";
 import { type Emit, type EventName, given, type Origin, type Value } from "../log/events";
-import { RENEWAL_RESULTS } from "../oauth/renewals";
 import { Failure } from "../protocol/failure";
 import type { CountedSession, Counting, Denial, Place, Route } from "../session/needs";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName } from "./families";
@@ -75,9 +74,9 @@ export class Counters implements Counting {
     if (scan) for (const verdict of ["clean", "infected", "failed"]) this.tallies.scans.add([verdict], 0);
   }
 
-  /** As `add`, for a provider of OAuth. */
-  addProvider(name: string): void {
-    for (const result of RENEWAL_RESULTS) this.tallies.renewals.add([name, result], 0);
+  /** As `add`, for a provider of OAuth. @param results all that may come of a renewal, in a word each */
+  addProvider(name: string, results: readonly string[]): void {
+    for (const result of results) this.tallies.renewals.add([name, result], 0);
   }
 
   began(session: CountedSession): void {

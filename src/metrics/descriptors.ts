@@ -3,7 +3,8 @@
  * takes some milliseconds.
  */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { descriptorBound } from "../process/descriptor";
 import type { ProcessName } from "./families";
 
 /** The names of what is counted here. */
@@ -12,9 +13,7 @@ export type DescriptorName = Extract<ProcessName, "openFiles" | "maxFiles">;
 /** Both numbers; 0 where the system does not tell. */
 export function descriptors(): Record<DescriptorName, number> {
   try {
-    const limits = readFileSync("/proc/self/limits", "latin1");
-    const maxFiles = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0);
-    return { openFiles: readdirSync("/proc/self/fd").length - 1, maxFiles };
+    return { openFiles: readdirSync("/proc/self/fd").length - 1, maxFiles: descriptorBound() ?? 0 };
   } catch {
     return { openFiles: 0, maxFiles: 0 };
   }

@@ -3,7 +3,7 @@
 import type { Sample } from "./snapshot";
 
 /** How often a sample is taken, in milliseconds, and how many are kept: an hour and its beginning. */
-export const SAMPLE_EVERY = 30_000;
+const SAMPLE_EVERY = 30_000;
 const BOUND = 121;
 
 /** Samples at regular times. */

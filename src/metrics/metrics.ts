@@ -16,7 +16,7 @@ const PAUSE = 5000;
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
 /** What the HTTP thread needs of the gateway. */
-export interface MetricsTerms {
+interface MetricsTerms {
   readonly address: MetricsAddress;
   /** The hash of the token; null: nobody may end a session. */
   readonly token: Buffer | null;

@@ -22,9 +22,9 @@ export class ServerNames {
   readonly #known = new Set<string>();
 
   /** Adds the servers that a service names: its default servers, and the entries of its list without wildcards. */
-  add({ access, ...service }: Pick<Service, "listen" | "servers" | "access">): void {
-    for (const { host, port } of namedServers({ access, ...service } as Service)) this.#list(host, port);
-    for (const { pattern, wild, port } of access.selection?.servers ?? []) {
+  add(service: Pick<Service, "listen" | "servers" | "access">): void {
+    for (const { host, port } of namedServers(service)) this.#list(host, port);
+    for (const { pattern, wild, port } of service.access.selection?.servers ?? []) {
       if (!wild) this.#list(pattern.replace(/^\[(.*)\]$/, "$1"), port === "*" ? null : port);
     }
   }

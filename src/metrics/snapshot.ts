@@ -96,7 +96,7 @@ export interface RefusalRow {
   readonly reason: string;
 }
 
-export interface CertificateRow {
+interface CertificateRow {
   readonly name: string;
   readonly file: string;
   /** Its last moment. */

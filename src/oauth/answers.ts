@@ -11,7 +11,7 @@ import { withoutSecrets } from "../protocol/quotation";
 const SECRET = ["refresh_token", "client_secret", "assertion", "code", "code_verifier", "device_code"] as const;
 
 /** An answer that is complete. */
-export interface ProviderAnswer {
+interface ProviderAnswer {
   readonly status: number;
   readonly body: Buffer | string;
 }

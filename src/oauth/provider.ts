@@ -42,7 +42,7 @@ export interface KeyedProvider extends OauthProvider {
 }
 
 /** What a person does elsewhere, so that the provider trusts the gateway. */
-export interface DeviceLogin {
+interface DeviceLogin {
   readonly address: string;
   readonly code: string;
   /** Resolves when the person has done it. @throws ProviderFault */
@@ -161,7 +161,7 @@ async function configurationOf(openid: OpenId, provider: OauthProvider): Promise
   const proof = clientSecret === undefined ? openid.None() : openid.ClientSecretPost(clientSecret);
   const { issuer, authorization, device, token } = endpoints;
   if (issuer !== undefined) {
-    // Plain HTTP is permitted for this machine alone (config/oauthfile.ts).
+    // Plain HTTP is permitted for this machine alone (secureUrl of config/oauthvalues.ts).
     const execute = isLoopback(new URL(issuer).hostname.replace(/^\[|\]$/g, "")) ? [openid.allowInsecureRequests] : [];
     const options = { execute, timeout: PATIENCE, [openid.customFetch]: httpFetch };
     return openid.discovery(new URL(issuer), clientId, clientSecret, proof, options);

@@ -12,7 +12,7 @@ export type OpenId = typeof import("openid-client", { with: { "resolution-mode":
  * Why a provider has issued no token. `expired`: it has withdrawn what a person has granted. `refused`: it does not
  * take the gateway, or what it asks for. `unavailable`: it can't be asked now.
  */
-export type ProviderFaultKind = "expired" | "refused" | "unavailable";
+type ProviderFaultKind = "expired" | "refused" | "unavailable";
 
 /** No token; the message says why, in words. */
 export class ProviderFault extends Error {

@@ -24,6 +24,9 @@ const LOCK_PATIENCE = 60_000;
 /** The longest life of the process, in milliseconds: the lock, discovery and one request take 30 s less. */
 const LIFE = LOCK_PATIENCE + 90_000;
 
+/** The signals that the gateway handles (app/signals.ts); SIGUSR1 is ignored from the start of each process on. */
+const IGNORED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"];
+
 /** What is to be renewed. */
 export interface RenewalRequest {
   /** The folder of the store. */
@@ -63,8 +66,8 @@ export function isAlive({ until }: AccessToken): boolean {
 
 /** Does what the request on standard input says. Never rejects. */
 export async function renewFromInput(): Promise<void> {
-  // What ends the gateway must not end this, and a reader that has left does not matter.
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
+  // What is sent to the gateway, or to all of its unit, must not end this; a reader that has left does not matter.
+  for (const signal of IGNORED) process.on(signal, () => {});
   process.stdout.on("error", () => {});
   let answer: RenewalAnswer;
   try {

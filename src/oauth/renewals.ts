@@ -21,7 +21,7 @@ const ANSWER_BOUND = 64 * 1024;
 /** What has come of a renewal, in a word. */
 export const RENEWAL_RESULTS = ["success", "unstored", "expired", "refused", "unavailable", "store"] as const;
 
-export type RenewalResult = (typeof RENEWAL_RESULTS)[number];
+type RenewalResult = (typeof RENEWAL_RESULTS)[number];
 
 /** The renewals that run. */
 export class Renewals {

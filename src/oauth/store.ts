@@ -33,7 +33,7 @@ export function shownName(account: string): string {
 }
 
 /** A file of the store that is about to be replaced. */
-export interface Reserved {
+interface Reserved {
   /** Replaces the file. @throws Error in one line; then the old file is there as it was */
   commit(record: AccountRecord): Promise<void>;
   /** Leaves the file as it was. */

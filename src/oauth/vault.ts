@@ -10,7 +10,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { inWords } from "../base/faults";
 import { Recent } from "../base/recent";
-import type { Until } from "../base/until";
+import { type Until, unlessAborted } from "../base/until";
 import type { OauthProvider, OauthSettings } from "../config/oauthsettings";
 import { secretText } from "../process/secretfile";
 import { Keys } from "./keys";
@@ -132,7 +132,7 @@ export class Vault {
     const refused = login.refused === undefined ? "" : fingerprint(login.refused);
     const flight = `${id} ${hash.toString("base64")} ${refused}`;
     const running = this.memory.flights.get(flight) ?? this.#begin(flight, id, { ...login, account }, record, hash);
-    return orUntil(running, until);
+    return unlessAborted(running, until);
   }
 
   /** The record of an account, or why it can't log in. @param provider the name of its provider */
@@ -201,15 +201,4 @@ function answered(answer: RenewalAnswer): VaultAnswer {
 /** A provider with its key, which is read before root is dropped. @throws Error in one line, with the file */
 function withKey(provider: OauthProvider): KeyedProvider {
   return provider.key === undefined ? provider : { ...provider, keyText: secretText(provider.key) };
-}
-
-/** Waits for an answer that others may wait for, too. @throws the reason of `until` */
-function orUntil<Answer>(answer: Promise<Answer>, until: Until): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const aborted = () => reject(until.reason);
-    if (until.aborted) return aborted();
-    until.addEventListener("abort", aborted);
-    const leave = () => until.removeEventListener("abort", aborted);
-    answer.then(resolve, reject).finally(leave);
-  });
 }

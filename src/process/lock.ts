@@ -5,11 +5,11 @@
  * Each process makes a socket with a name of its own, then looks for others. It has the lock if it finds none that
  * answers, and its own is still there; else it removes its socket, waits a random time, and tries again. Of two
  * processes the one that looks later finds the other's, so both never have the lock. A socket that does not answer is
- * removed: its name never comes back.
+ * removed: its name never comes back, and its process has ended, since a socket gets its name when it listens.
  */
 
 import { once } from "node:events";
-import { readdir, stat, unlink } from "node:fs/promises";
+import { readdir, rename, stat, unlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { reasonOf } from "../base/faults";
@@ -48,8 +48,10 @@ async function tryLock(name: string): Promise<(() => Promise<void>) | null> {
   const own = `.${name.slice(0, 16)}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.lock`;
   // First only a look, so that those who wait do not keep each other from it.
   if (await othersHold(name, own)) return null;
-  const server = createServer((socket) => socket.destroy()).listen(own);
+  const unnamed = `${own}.new`;
+  const server = createServer((socket) => socket.destroy()).listen(unnamed);
   await once(server, "listening");
+  await rename(unnamed, own);
   const release = async () => {
     await unlink(own).catch(() => {});
     server.close();

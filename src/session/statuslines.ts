@@ -18,10 +18,10 @@ export const TOLERATED_CODES = [
   "no-xclient",
 ] as const;
 
-export type ToleratedCode = (typeof TOLERATED_CODES)[number];
+type ToleratedCode = (typeof TOLERATED_CODES)[number];
 
 /** Told what was tolerated. */
-export type Tolerated = (code: ToleratedCode, reason: string) => void;
+type Tolerated = (code: ToleratedCode, reason: string) => void;
 
 /** Whether a last line without a line end is a response. */
 type Counts = (line: string) => boolean;

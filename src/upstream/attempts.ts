@@ -6,7 +6,7 @@
 import type { Until } from "../base/until";
 
 /** How long the last attempt may be without an answer before the next one starts, in milliseconds (RFC 8305, 5). */
-export const ATTEMPT_DELAY = 250;
+const ATTEMPT_DELAY = 250;
 
 /** What an attempt reports. A report of an attempt that was stopped has no effect. */
 export interface Reports<Won> {
@@ -22,7 +22,7 @@ export interface Reports<Won> {
  * @returns stops the attempt at once
  * @throws Error if no address could be tried like that
  */
-export type StartAttempt<Won> = (address: string, reports: Reports<Won>) => () => void;
+type StartAttempt<Won> = (address: string, reports: Reports<Won>) => () => void;
 
 /** Why an address did not take a connection. */
 export interface FailedAddress {

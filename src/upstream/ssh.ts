@@ -6,7 +6,7 @@
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { now } from "../base/clock";
-import type { Until } from "../base/until";
+import { type Until, unlessAborted } from "../base/until";
 import { ReadBuffers } from "../connection/buffers";
 import { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
@@ -24,7 +24,7 @@ const RECENT = 2000;
 const DYING = 100;
 
 /** A connection that is wanted. */
-export interface SshCall extends Speaking {
+interface SshCall extends Speaking {
   /** Called with each line that ssh says (latin1). */
   said(line: string): void;
   /** Called when ssh has ended, or does not answer, while sessions were using it. @param how in words */
@@ -158,13 +158,4 @@ export class Ssh {
 
 function commandFailure(reason: string): Failure {
   return new Failure("server", "command", `ssh: ${reason}`, replies.serverUnreachable);
-}
-
-/** Waits for something that others may wait for as well. @throws the reason of `until` */
-function unlessAborted<Value>(wait: Promise<Value>, until: Until): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const gone = () => reject(until.reason);
-    until.addEventListener("abort", gone);
-    wait.then(resolve, reject).finally(() => until.removeEventListener("abort", gone));
-  });
 }

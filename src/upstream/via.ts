@@ -20,7 +20,7 @@ import { hasClosed, type Speaking, untilSpoken } from "./speaking";
 const GRACE = 1000;
 
 /** A command that is to be a connection. */
-export interface ViaCall extends Speaking {
+interface ViaCall extends Speaking {
   /** The program and its arguments, with `%h`, `%p` and `%%` in them. */
   readonly argv: readonly string[];
   /** Called with each line of the command's stderr (latin1). */

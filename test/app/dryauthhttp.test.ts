@@ -33,7 +33,7 @@ async function dry(t: TestContext, ...argv: string[]) {
   if (request.kind !== "check" || !request.dry) return assert.fail();
   const memory = new Memory();
   t.after(() => memory.close());
-  const gateways = await makeGateways(request.settings.services, memory, () => {}, false);
+  const gateways = await makeGateways(request.settings.services, memory, () => {}, false, false);
   const { lines, status } = await dryRun(gateways, request.dry, { ask: async () => "s3cr3t" });
   const text = lines.join("\n");
   assert.doesNotMatch(text, /s3cr3t|sekret/);

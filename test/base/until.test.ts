@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Abort, pause, type Until } from "../../src/base/until";
+import { Abort, pause, type Until, unlessAborted } from "../../src/base/until";
 
 test("an Abort calls each listener once, with its first reason; an AbortSignal is an Until, too", () => {
   const one = new Abort();
@@ -27,4 +27,14 @@ test("a pause ends with its time, or with the reason of what ends it", async () 
   abort.abort(new Error("hung up"));
   await assert.rejects(long, /hung up/);
   await assert.rejects(pause(60_000, abort), /hung up/);
+});
+
+test("a wait is given up with a reason, and what it waited for goes on and may fail unheard", async () => {
+  assert.equal(await unlessAborted(Promise.resolve("there"), new Abort()), "there");
+  await assert.rejects(unlessAborted(Promise.reject(new Error("failed")), new Abort()), /failed/);
+  const abort = new Abort();
+  const long = unlessAborted(new Promise(() => {}), abort);
+  abort.abort(new Error("hung up"));
+  await assert.rejects(long, /hung up/);
+  await assert.rejects(unlessAborted(Promise.reject(new Error("failed")), abort), /hung up/);
 });

@@ -113,3 +113,27 @@ test("a file of headers has one in each line, and nobody else may read it", (t) 
   assert.equal(faultOf(put(t, `a: b\n${SECRET}\n`, 0o600)), "FILE:2: give a header as 'name: value'");
   assert.equal(faultOf(join(scratch(t), "none")), "FILE: there is no such file");
 });
+
+test("no fault of the command line quotes a password of a URL or a server, also with a slash in it", () => {
+  const url = `pop3://joe:${SECRET}/@mail.example.org`;
+  for (const argv of [
+    [url],
+    ["-D", url],
+    ["-DD", url],
+    ["-DD", url, "mail"],
+    ["-D", "mail", url],
+    ["-f", "/nowhere", url],
+    ["--listen", `1110=${url}`],
+    ["-D", "-a", `http://joe:${SECRET}/@127.0.0.1/`, "mail"],
+    ["-D", "-e", "-s", `joe:${SECRET}@mail.example.org`],
+    ["-D", "-e", "-s", url],
+    ["-D", "--clamd", url, "mail"],
+    ["-D", "--syslog", url, "mail"],
+  ]) {
+    assert.throws(
+      () => parseCommandLine(argv, () => ""),
+      ({ message }: Error) => !message.includes(SECRET) && message.length > 0,
+      argv.join(" "),
+    );
+  }
+});

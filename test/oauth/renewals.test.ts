@@ -39,7 +39,7 @@ test("a renewal that is killed before the provider has answered costs nothing; o
   };
   signal("SIGKILL");
   assert.match(await login(), /^unavailable: .*without an answer, with SIGKILL$/);
-  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  for (const name of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
     provider.life = 0.001;
     signal(name);
     assert.equal(await login(), "token", name);

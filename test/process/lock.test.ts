@@ -94,3 +94,46 @@ test("sockets that nobody listens on, and other files, are in nobody's way", asy
   server.close();
   assert.ok(!readdirSync(folder).some((name) => name.startsWith(".name.")));
 });
+
+test("a socket that does not listen yet is not taken for one of a process that has ended", async (t) => {
+  const folder = scratch(t);
+  // Each tells by a file how far it is.
+  const common = `
+    const fs = require("node:fs");
+    const there = (name) => fs.existsSync(name);
+    const say = (name) => fs.writeFileSync(name, "");
+    const has = (release) => {
+      console.log(release ? "held" : "not");
+      setInterval(() => {}, 1000);
+    };`;
+  // The first one stands still between bind(2) and listen(2) until the second one has looked.
+  const first = `${common}
+    const { Pipe } = process.binding("pipe_wrap");
+    const { listen } = Pipe.prototype;
+    Pipe.prototype.listen = function (...given) {
+      Pipe.prototype.listen = listen;
+      say("bound");
+      const still = new Int32Array(new SharedArrayBuffer(4));
+      for (let turn = 0; turn < 3000 && !there("looked"); turn++) Atomics.wait(still, 0, 0, 10);
+      return listen.apply(this, given);
+    };
+    lock(".", "name", 500).then(has).then(() => say("decided"));`;
+  // The second one removes what it has found only when the first one has looked, too.
+  const second = `${common}
+    const files = require("node:fs/promises");
+    const { unlink } = files;
+    const pause = () => new Promise((done) => setTimeout(done, 10));
+    files.unlink = async (path) => {
+      say("looked");
+      for (let turn = 0; turn < 3000 && !there("decided"); turn++) await pause();
+      return unlink(path);
+    };
+    lock(".", "name", 500).then(has).then(() => say("looked"));`;
+  const told = (child: ChildProcess) => once(child.stdout as NonNullable<typeof child.stdout>, "data").then(String);
+  const one = start(t, folder, first);
+  const early = told(one);
+  await until(() => readdirSync(folder).includes("bound"), "the first one has made its socket");
+  const other = start(t, folder, second);
+  const answers = await Promise.all([early, told(other)]);
+  assert.deepEqual(answers.sort(), ["held\n", "not\n"]);
+});
