@@ -80,7 +80,7 @@ export async function dial(route: Route, client: string, terms: DialTerms, until
   known.note(outcome, 0);
   if (outcome.won) return outcome.won;
   const first = outcome.failed.find(({ address }) => denied.has(address));
-  if (first && denied.size === places.size) return denied.get(first.address) as Denial;
+  if (first && denied.size === outcome.failed.length) return denied.get(first.address) as Denial;
   throw allFailed(outcome.failed);
 }
 

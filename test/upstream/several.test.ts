@@ -83,6 +83,17 @@ test("a silent server is overtaken, and is tried last by the next session", asyn
   assert.equal((await login(t, gateway, accepting)).answer, "+OK in");
 });
 
+test("nine servers, each of which is the gateway itself, are denied as one would be", async (t) => {
+  const port = await freePort();
+  const list = Array.from({ length: 9 }, (_, at) => ({ host: `own${at}.example`, port }));
+  const listen = [{ host: HERE, port }];
+  const gateway = await startGateway(0, { listen, server: list }, { t, resolve: async () => [HERE] });
+  const client = await connectGreeted(port, t);
+  await client.ask("USER joe");
+  assert.match(await client.ask("PASS p"), /^-ERR \[SYS\/PERM\]/);
+  assert.equal((await gateway.logged("denied")).fields.code, "own-address");
+});
+
 test("when no server answers, the log tells what became of each", async (t) => {
   const closed = await freePort();
   const list = [
