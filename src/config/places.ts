@@ -111,7 +111,9 @@ export const metricsAddress: Kind<MetricsAddress> = {
     if (!parts) throw new Error("give [interface:]port, an IPv6 interface in brackets");
     const port = parsePort(parts[3] as string, true);
     if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
-    return { host: parts[1] ?? parts[2] ?? LOOPBACK, port };
+    const host = parseHost(parts[1] ?? parts[2] ?? LOOPBACK);
+    if (host === null) throw new Error("give [interface:]port, an interface as its address or name");
+    return { host, port };
   },
   show: ({ host, port }) => showHostPort(host, port),
 };

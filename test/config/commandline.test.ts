@@ -209,7 +209,18 @@ test("metrics are on this machine only, unless an interface is given", () => {
   const token = ["--metrics-token", "/token"];
   assert.deepEqual(metrics("--metrics", "[::]:0", ...token), { host: "::", port: 0, tokenFile: "/token" });
   assert.match(fault(["-D", ...token, "mail"]), /--metrics-token needs --metrics/);
-  for (const wrong of ["", "x", "70000", "::1:9110", "a:b", "9110/tls", "http://127.0.0.1:9110/"]) {
+  for (const wrong of [
+    "",
+    "x",
+    "70000",
+    "::1:9110",
+    "a:b",
+    "a..b:9",
+    "no host!:9",
+   
+    "9110/tls",
+    "http://127.0.0.1:9110/",
+  ]) {
     assert.match(fault(["-D", "--metrics", wrong, "mail"]), /^--metrics .*give /);
   }
 });
