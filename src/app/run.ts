@@ -23,6 +23,7 @@ import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privi
 import { requireSockets } from "../upstream/sshmaster";
 import { Reload, servingWords, warnOf } from "./reload";
 import { endOnSignal, reloadOnSignal } from "./signals";
+import { type Undo, undoAll } from "./undo";
 import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
 import { Watching } from "./watching";
 
@@ -66,9 +67,6 @@ interface Starter {
   exit(): void;
 }
 
-/** Closes something that was opened. */
-type Undo = () => unknown;
-
 /**
  * Runs the gateway until its end. All is closed when this resolves.
  *
@@ -98,7 +96,7 @@ export async function run(source: SettingsSource, { stderrIsClient, started, exi
     else await started(reason);
     return false;
   } finally {
-    for (const one of undo.reverse()) await one();
+    await undoAll(undo);
   }
 }
 
