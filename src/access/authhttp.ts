@@ -7,6 +7,7 @@
  * against the client.
  */
 
+import type { SecureContext } from "node:tls";
 import { Abort, pause, type Until } from "../base/until";
 import { showUrl } from "../config/authhttp";
 import type { AuthHttpSettings, TlsMode } from "../config/settings";
@@ -16,6 +17,7 @@ import { withoutSecrets } from "../protocol/quotation";
 import { replies } from "../protocol/replies";
 import { cleaned, isTemporary, responseCode, withKnownCode } from "../protocol/response";
 import { type Denial, denial, NO_SERVER, type Route } from "../session/needs";
+import { systemContext } from "../tls/servers";
 import { type AccessControl, type AccessRequest, type Question, routeTo } from "./admission";
 import { type AuthVerdict, verdictOf } from "./authanswer";
 import { hostHeader, requestHeaders } from "./authrequest";
@@ -28,6 +30,8 @@ const AGAIN = 5;
 /** An auth_http service. */
 export class AuthHttp implements AccessControl {
   readonly #settings: AuthHttpSettings;
+  /** With the authorities of the system as they are when this is made, such as at a reload. */
+  readonly #context: SecureContext | null;
 
   /**
    * @param settings of which the file with headers is read
@@ -44,6 +48,7 @@ export class AuthHttp implements AccessControl {
     const { headers, headerFile } = settings;
     this.#settings =
       headerFile === undefined ? settings : { ...settings, headers: [...headers, ...readHeaders(headerFile)] };
+    this.#context = settings.secure ? systemContext() : null;
   }
 
   /** The headers of a request. */
@@ -58,9 +63,9 @@ export class AuthHttp implements AccessControl {
 
   /** Sends a request without a login. */
   probe(): Promise<HttpAnswer> {
-    const { headers, timeout } = this.#settings;
+    const { headers } = this.#settings;
     const sent = ["Host", hostHeader(this.#settings), ...headers.flatMap(({ name, value }) => [name, value])];
-    return this.memory.requests.ask({ to: this.#settings, headers: sent, timeout }, new Abort());
+    return this.#send(sent, new Abort());
   }
 
   /** Asks the service about a login. @param until ends the request, with its reason */
@@ -75,14 +80,21 @@ export class AuthHttp implements AccessControl {
   }
 
   async #ask(headers: string[], route: Route, { session }: AccessRequest, until: Until): Promise<AuthVerdict> {
-    const { memory, emit } = this;
-    const settings = this.#settings;
     const began = performance.now();
-    const answer = await memory.requests.ask({ to: settings, headers, timeout: settings.timeout }, until);
+    const answer = await this.#send(headers, until);
     const verdict = answer.kind === "none" ? answer : verdictOf(answer.status, answer.headers);
     const seconds = Math.round(performance.now() - began) / 1000;
-    emit("acpEnded", { status: withoutSecrets(shownVerdict(verdict), this.#secrets(route)), seconds }, { session });
+    this.emit(
+      "acpEnded",
+      { status: withoutSecrets(shownVerdict(verdict), this.#secrets(route)), seconds },
+      { session },
+    );
     return verdict;
+  }
+
+  #send(headers: readonly string[], until: Until): Promise<HttpAnswer> {
+    const to = this.#settings;
+    return this.memory.requests.ask({ to, context: this.#context, headers, timeout: to.timeout }, until);
   }
 
   #obey(verdict: Exclude<AuthVerdict, { kind: "again" }>, route: Route, { session }: AccessRequest): Route | Denial {

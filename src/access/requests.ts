@@ -16,7 +16,6 @@ import { Slots } from "../base/slots";
 import type { Until } from "../base/until";
 import type { AuthHttpUrl } from "../config/settings";
 import { httpReason } from "../tls/httpreason";
-import { systemContext } from "../tls/servers";
 import { SharedLookup } from "./sharedlookup";
 
 /** The most requests that run at once; others wait. */
@@ -31,6 +30,8 @@ const KEPT = 30_000;
 /** A request. */
 interface HttpCall {
   readonly to: AuthHttpUrl;
+  /** With what TLS is spoken; null: it is not. */
+  readonly context: SecureContext | null;
   /** Names and values by turns, latin1, as they are sent. */
   readonly headers: readonly string[];
   /** For all of it: the wait for others, the connection and the whole answer; in milliseconds. */
@@ -58,7 +59,6 @@ export class Requests {
   readonly #lookups = new SharedLookup();
   #http: HttpAgent | null = null;
   #https: HttpsAgent | null = null;
-  #context: SecureContext | null = null;
 
   /**
    * Sends a request. A kept connection that turns out to be closed is replaced by a new one, once.
@@ -134,8 +134,8 @@ export class Requests {
     });
   }
 
-  #request({ to, headers }: HttpCall, kept: boolean): ClientRequest {
-    const { secure, host, port, socket, path } = to;
+  #request({ to, context, headers }: HttpCall, kept: boolean): ClientRequest {
+    const { host, port, socket, path } = to;
     const options: RequestOptions & { secureContext?: SecureContext } = {
       host,
       port,
@@ -143,12 +143,11 @@ export class Requests {
       headers,
       maxHeaderSize: ANSWER_BOUND,
       lookup: this.#lookups.lookup,
-      agent: kept && (secure ? this.#secure() : this.#plain()),
+      agent: kept && (context ? this.#secure() : this.#plain()),
     };
     if (socket !== undefined) options.socketPath = socket;
-    if (!secure) return httpRequest(options);
-    this.#context ??= systemContext();
-    options.secureContext = this.#context;
+    if (!context) return httpRequest(options);
+    options.secureContext = context;
     return httpsRequest(options);
   }
 

@@ -93,7 +93,7 @@ test("I14: on the wire a request is these lines in this order, and nothing that 
   const to = { secure: false, host: "127.0.0.1", port: service.port, path: "/mail/auth?a=b" };
   const route = routeOf("joe\r\nAuth-Status: OK\r\n\r\n", "a\0b\x7f\x85");
   const headers = requestHeaders(settings, route, { ...NEAR, clientPort: 4321 });
-  const answer = await requests.ask({ to, headers, timeout: 30_000 }, new AbortController().signal);
+  const answer = await requests.ask({ to, context: null, headers, timeout: 30_000 }, new AbortController().signal);
   assert.equal(answer.kind, "answer");
   const sent = octets("a%00b%7F\x85");
   assert.deepEqual(service.requests, [
