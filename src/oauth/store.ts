@@ -12,6 +12,7 @@ import { type FileHandle, open, readdir, readFile, rename, unlink } from "node:f
 import { join } from "node:path";
 import { inWords } from "../base/faults";
 import { lowered } from "../base/lowered";
+import { syncFolder } from "../process/wholefile";
 import { type AccountRecord, type AccountState, parseRecord } from "./record";
 
 /** The space that is taken for a file, in octets: two tokens of 8 kB each, in base64. */
@@ -172,14 +173,4 @@ export class Store {
 /** Writes a file from its beginning. The system may write a part, as when the disk gets full. @throws its fault */
 async function writeOctets(file: FileHandle, octets: Buffer): Promise<void> {
   for (let at = 0; at < octets.length; ) at += (await file.write(octets, at, octets.length - at, at)).bytesWritten;
-}
-
-/** Makes a rename last. Some file systems do not know fsync of a folder. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync().catch(() => {});
-  } finally {
-    await handle.close();
-  }
 }

@@ -9,7 +9,7 @@ const MODE = 0o600;
 
 /**
  * Keeps a mail as `NAME.eml`, and the lines about it as `NAME.info`. Each is complete when it has its name, and others
- * can't read it.
+ * can't read it. Both are on the disk when this resolves: the client may then delete the mail at the server.
  *
  * @param name for both files, unlike any other
  * @param content the mail, in chunks
@@ -24,9 +24,9 @@ export async function keep(
 ): Promise<void> {
   const lines = Object.entries(info).map(([key, text]) => `${key}: ${text.replace(/[\x00-\x1f\x7f]/g, "?")}\n`);
   const mail = join(folder, `${name}.eml`);
-  await writeWhole(mail, content, MODE);
+  await writeWhole(mail, content, MODE, true);
   try {
-    await writeWhole(join(folder, `${name}.info`), [Buffer.from(lines.join(""), "latin1")], MODE);
+    await writeWhole(join(folder, `${name}.info`), [Buffer.from(lines.join(""), "latin1")], MODE, true);
   } catch (thrown) {
     await unlink(mail).catch(() => {});
     throw thrown;

@@ -217,7 +217,7 @@ test("metrics are on this machine only, unless an interface is given", () => {
     "a:b",
     "a..b:9",
     "no host!:9",
-   
+
     "9110/tls",
     "http://127.0.0.1:9110/",
   ]) {
