@@ -1,6 +1,7 @@
 /**
- * From options to settings, and the rules between settings. An option without effect is a fault, so that nobody relies
- * on a protection that does not exist.
+ * From options to settings, and the rules between settings. An option that would protect, or that names something to be
+ * used, is a fault where it has no effect, so that nobody relies on a protection that does not exist. An option that only
+ * says how something is done, such as --acp-timeout, may stand without it.
  */
 
 import { isIPv4 } from "node:net";

@@ -13,7 +13,11 @@ import type { ServerAddress, Service, TlsMode } from "./settings";
 export function faultOfTls(service: Service, modes: readonly TlsMode[]): string | null {
   const { clients, servers, access } = service;
   if (!modes.some((mode) => mode !== "none")) {
-    return clients.certificates.length > 0 ? "--tls-cert is of no use: no listener has TLS" : null;
+    const [useless] = [
+      ...(clients.certificates.length > 0 ? ["--tls-cert"] : []),
+      ...(clients.tlsMin !== defaults.tlsMin ? ["--tls-min"] : []),
+    ];
+    return useless ? `${useless} is of no use: no listener has TLS` : null;
   }
   if (clients.certificates.length === 0) return "TLS for clients needs --tls-cert and --tls-key";
   const { demo, tls } = servers;

@@ -47,6 +47,7 @@ const TYPED: readonly Mistake[] = [
   ["--listen 995/tls mail", /^TLS for clients needs --tls-cert and --tls-key$/],
   ["--listen 995/tls --tls-cert a.pem mail", /^each --tls-cert needs its --tls-key$/],
   ["-D --tls-cert a --tls-key b mail", /^--tls-cert is of no use: no listener has TLS$/],
+  ["-D --tls-min 1.3 mail", /^--tls-min is of no use: no listener has TLS$/],
   ["--listen 995/tls --tls-cert a --tls-key b mail", /^clients speak TLS, so say with --server-tls how the server/],
   ["--client-tls ssl mail", /^--client-tls ssl: give one of none, starttls, tls$/],
   [
