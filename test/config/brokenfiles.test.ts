@@ -167,6 +167,10 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
     ...Array(3).fill("5:1: a listener of [service.b] is one of [service.a]"),
   ],
   [`[service.a]\n${SOUND}[service.b]\nserver = "mail"`, "4:1: [service.b] has no listen, and others have"],
+  [`[service.a]\n${SOUND}[service.b]\nlisten = []\nserver = "mail"`, "4:1: [service.b] has no listen"],
+  // A listen that can't be read is told once.
+  [`[service.a]\n${SOUND}[service.b]\nlisten = "1111"\nserver = "mail"`, "5:10: listen: give an array of texts"],
+  [`[service.a]\n${SOUND}[service.b]\nlisten = ["1111/ssl"]\nserver = "mail"`, "5:11: listen: give [interface:]port"],
   [`client-tls = "tls"\n[service.a]\n${SOUND}`, "1:1: client-tls is of no use beside listen"],
 ];
 
