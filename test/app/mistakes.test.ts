@@ -143,7 +143,10 @@ test("mistakes that only the system or a server shows", { concurrency: true }, a
     ],
     [["-D", "--pidfile", "/nowhere/pid", refusing], /FAULT: pidfile: \/nowhere: there is no such file/],
     [["-D", "-q", "192.0.2.1", refusing], /FAULT: server: .*this machine does not have that address/],
-    [["-D", `${refusing},nobody.invalid`], /FAULT: server: .*connection refused.*\nFAULT: server: .*nobody\.invalid/],
+    [
+      ["-D", `${refusing},nobody.invalid`],
+      /FAULT: server 127\.0\.0\.1:\d+: .*connection refused.*\nFAULT: server nobody\.invalid:110: .*/,
+    ],
     [["-D", "-a", "no-such-program", refusing], /FAULT: access control: no-such-program can't be run/],
     [["-D", "-e", "-s", "nobody.invalid", refusing], /warning: -s nobody\.invalid: no /],
     [["-D", await serverThat(t, "220 mail.example.org ready")], /FAULT: server: server does not speak POP3: 220 mail/],
