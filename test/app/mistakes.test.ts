@@ -58,6 +58,8 @@ const TYPED: readonly Mistake[] = [
   ["-D --server-ca a.pem mail", /^--server-ca is of no use: the server is spoken to in clear; say --server-tls$/],
   ["-D --server-cert a.pem mail:995", /^--server-cert and --server-key need each other$/],
   ["-D -s mail.* mail", /^-s needs -e$/],
+  ["--authorize joe@example.org", /^--authorize needs --oauth$/],
+  ["--forget joe@example.org mail", /^--forget needs --oauth$/],
   ["-D -e -s 10.0.0.1:0", /^-s 10\.0\.0\.1:0: not a server: 10\.0\.0\.1:0$/],
   ["-D -e -s 2001:db8::1", /^-s 2001:db8::1: not a server: .*write an IPv6 address in brackets/],
   ["-D -a /nowhere/acp mail", /^-a \/nowhere\/acp: \/nowhere\/acp is not a program that can be run$/],
