@@ -1,9 +1,9 @@
 /** The part of --check that looks at access control: whether a program can be run, or an HTTP service answers. */
 
 import { delimiter, join } from "node:path";
+import { whyNotRun } from "../base/programfile";
 import { showUrl } from "../config/authhttp";
 import type { AuthHttpUrl, Service } from "../config/settings";
-import { isProgram } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 
 /** @param gateway null: its files have failed the check before @throws Error in one line */
@@ -11,8 +11,8 @@ export async function checkAccess({ access }: Service, gateway: Gateway | null):
   if (access.authHttp) return gateway ? answering(access.authHttp, gateway) : [];
   if (!access.acp) return [];
   const [program = ""] = access.acp.argv;
-  const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
-  if (!folders.some((folder) => isProgram(join(folder, program)))) throw new Error(`${program} can't be run`);
+  const why = program.includes("/") ? whyNotRun(program) : whyNotFound(program);
+  if (why !== null) throw new Error(`${program} can't be run: ${why}`);
   return [`access control by ${access.acp.argv.join(" ")}`];
 }
 
@@ -27,4 +27,10 @@ async function answering(url: AuthHttpUrl, gateway: Gateway): Promise<string[]> 
   const found = `access control by ${showUrl(url)}, which answers ${status} to a request without a login`;
   if (status >= 200 && status < 300) return [found];
   return [found, `warning: a login that ${showUrl(url)} answers with ${status} is not decided: is the path right?`];
+}
+
+/** Why no folder of PATH has a program; null: one has it. */
+function whyNotFound(program: string): string | null {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.some((folder) => whyNotRun(join(folder, program)) === null) ? null : "no folder of PATH has it";
 }

@@ -62,7 +62,15 @@ const TYPED: readonly Mistake[] = [
   ["--forget joe@example.org mail", /^--forget needs --oauth$/],
   ["-D -e -s 10.0.0.1:0", /^-s 10\.0\.0\.1:0: not a server: 10\.0\.0\.1:0$/],
   ["-D -e -s 2001:db8::1", /^-s 2001:db8::1: not a server: .*write an IPv6 address in brackets/],
-  ["-D -a /nowhere/acp mail", /^-a \/nowhere\/acp: \/nowhere\/acp is not a program that can be run$/],
+  [
+    "-D -a /nowhere/acp mail",
+    /^-a \/nowhere\/acp: \/nowhere\/acp is not a program that can be run: there is no such file$/,
+  ],
+  ["-D -a /tmp/ mail", /^-a \/tmp\/: \/tmp is not a program that can be run: it is a directory$/],
+  [
+    "-D -a /etc/passwd mail",
+    /^-a \/etc\/passwd: \/etc\/passwd is not a program .*: it is not executable: chmod \+x it$/,
+  ],
   ["-D -l /nowhere mail", /^-l \/nowhere: \/nowhere is not a directory$/],
   ["-D -q mail.example.org mail", /^-q mail\.example\.org: give an IP address$/],
   ["-D -c a mail", /^-c a: give characters that no server has in its name, such as @$/],

@@ -124,7 +124,10 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
   ],
   [`[service.a]\n${SOUND}select = true\nservers = "a\\n${SECRET}:x"`, "5:11: servers: this is not a server"],
   [`[service.a]\n${SOUND}select = true\nservers = "\\n${SECRET}:995/none"`, "5:11: servers: port 995 always"],
-  [`[service.a]\n${SOUND}acp = "/a\\u001b\\n"`, '4:7: acp: "/a\\x1b\\x0a" is not a program that can be run'],
+  [
+    `[service.a]\n${SOUND}acp = "/a\\u001b\\n"`,
+    '4:7: acp: "/a\\x1b\\x0a" is not a program that can be run: there is no such file',
+  ],
   [`[service.a]\n${SOUND}exempt = ["10.0.0.0/8", "x/8"]`, "4:25: exempt: give addresses, or networks"],
   [
     `[service.a]\n${SOUND}client-log = "/nowhere/${SECRET.slice(0, 3)}"`,
