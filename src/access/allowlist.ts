@@ -44,9 +44,9 @@ export class AllowList {
     return wild;
   }
 
-  /** Whether an entry matches an IP address. @param address without brackets */
-  lists(address: string): boolean {
-    return this.#matchers.some(({ matches }) => matches(bracketed(address)));
+  /** Whether an entry matches a host, on whatever port. @param host as `parseHost` gives it */
+  lists(host: string): boolean {
+    return this.#matchers.some(({ matches }) => matches(bracketed(host)));
   }
 }
 

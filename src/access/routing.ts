@@ -143,7 +143,8 @@ export class Routing {
     const permitted = this.#permitted(server);
     if (!permitted) {
       const { host, port } = placeOf(server, this.#servers.tls);
-      return { ...denial("not-listed", "not on the list", replies.notPermitted), server: showHostPort(host, port) };
+      const reason = this.#list?.lists(host) === false ? "not on the list" : notOnPort(host, port);
+      return { ...denial("not-listed", reason, replies.notPermitted), server: showHostPort(host, port) };
     }
     return { kind: "route", ...login, ...permitted, others: [], selected: true };
   }
@@ -161,6 +162,11 @@ export class Routing {
     if (!entry) return null;
     return { ...placed(entry), entry, guarded: entry.wild, because: `the entry ${showEntry(entry)} of the list` };
   }
+}
+
+/** Why a server is not permitted whose host is on the list, or needs to be on none. */
+function notOnPort(host: string, port: number): string {
+  return `port ${port} is not on the list; -s ${showHostPort(host, port)} would permit it`;
 }
 
 /** The route of most logins. */

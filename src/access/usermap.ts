@@ -162,6 +162,7 @@ const TAB = 9;
 const CR = 13;
 const COMMENT = 35;
 const PERCENT = 37;
+const AT = 64;
 const DEL = 127;
 const UPPER_A = 65;
 const UPPER_Z = 90;
@@ -209,7 +210,11 @@ function lineParser(map: UserMap): (all: string, from: number, to: number, line:
   const known = new Map<string, readonly ServerAddress[]>();
   const templates = new Set<string>();
   const serversOf = (text: string) => {
-    const servers = known.get(text) ?? serverList.parse(text);
+    const before = known.get(text);
+    if (before) return before;
+    // What stands behind the blank would be taken for the login.
+    if (/^,|,$/.test(text)) throw new Error("write several servers with commas, and without blanks, between them");
+    const servers = serverList.parse(text);
     known.set(text, servers);
     return servers;
   };
@@ -218,6 +223,8 @@ function lineParser(map: UserMap): (all: string, from: number, to: number, line:
     let at = nextWord(all, from, to);
     if (at === to) return;
     at = nextWord(all, pattern.read(all, at, to), to);
+    // The map of the access control program user-map has domains in this form.
+    if (pattern.text.charCodeAt(0) === AT) throw new Error("no name begins with @: *@example.org is all of a domain");
     if (at === to) throw new Error("give a server behind the name");
     at = nextWord(all, server.read(all, at, to), to);
     const last = at === to;

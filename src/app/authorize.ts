@@ -15,6 +15,7 @@ import type { OauthProvider } from "../config/oauthsettings";
 import { Memory } from "../gateway/memory";
 import { TokenLogins } from "../gateway/tokens";
 import { accessTokenOf, type BrowserLogin, Provider } from "../oauth/provider";
+import { ProviderFault } from "../oauth/providerfault";
 import { newKey, seal, type Tokens } from "../oauth/record";
 import { accountName, Store, shownName } from "../oauth/store";
 import { lock } from "../process/lock";
@@ -72,7 +73,9 @@ async function authorize(request: StoreRequest, terminal: Terminal): Promise<voi
   becomeOwner(request, vault.store);
   // A store that takes no file is found out before a person has logged in.
   await alone(folder, account, async () => (await vault.store.reserve(account)).cancel());
-  const tokens = await tokensFor(await Provider.open(vault.keyed(provider.name)), provider, account, terminal);
+  const tokens = await ofProvider(provider, async () =>
+    tokensFor(await Provider.open(vault.keyed(provider.name)), provider, account, terminal),
+  );
   const password = await newPassword(terminal);
   const authorized = new Date().toISOString();
   const state = { account, provider: provider.name, authorized, ...(tokens.access && { renewed: authorized }) };
@@ -128,6 +131,16 @@ async function alone(folder: string, account: string, run: () => Promise<void>):
     await run();
   } finally {
     await release();
+  }
+}
+
+/** Asks a provider, which its faults then name. @throws NotAuthorized */
+async function ofProvider<Result>({ name }: OauthProvider, ask: () => Promise<Result>): Promise<Result> {
+  try {
+    return await ask();
+  } catch (thrown) {
+    if (thrown instanceof ProviderFault) throw new NotAuthorized(`provider ${name}: ${thrown.message}`);
+    throw thrown;
   }
 }
 

@@ -93,11 +93,7 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
       ["oauth", () => checkOauth(gatewayOf(one)), one],
       ["virus scanner", () => scanner(gatewayOf(one)), one],
       ["list", () => listedNames(one), one],
-      // Without a gateway its files have failed the check before.
-      ...namedServers(one).map((server): Step => {
-        const gateway = () => gatewayOf(one);
-        return ["server", async () => (gateway() ? checkServer(gateway() as Gateway, server) : []), one];
-      }),
+      ...serverSteps(one, () => gatewayOf(one)),
     ]),
   ];
   const lines = summary(settings, file);
@@ -114,6 +110,20 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
     }
   }
   return { lines, sound };
+}
+
+/** Of several servers, each fault names its server. @param gateway null: its files have failed the check before */
+function serverSteps(service: Service, gateway: () => Gateway | null): Step[] {
+  const servers = namedServers(service);
+  return servers.map((server): Step => {
+    const { host, port } = placeOf(server, service.servers.tls);
+    const what = servers.length === 1 ? "server" : `server ${showHostPort(host, port)}`;
+    const find = async () => {
+      const made = gateway();
+      return made ? checkServer(made, server) : [];
+    };
+    return [what, find, service];
+  });
 }
 
 /** The way of one login. A fault of the files, or of the user, is one of the settings. */

@@ -111,11 +111,14 @@ async function print(text: string): Promise<void> {
   process.exit(OUTPUT);
 }
 
+/** Hears that stderr can't be written: there is nobody left to tell. */
+const nobodyLeft = () => {};
+
 /** Writes a fault, a line or several, to stderr, in one write; under a superserver, where stderr is the client, to the log. */
 async function complain(fault: string | null, stderrIsClient: boolean): Promise<void> {
   if (fault === null) return;
   if (!stderrIsClient) {
-    process.stderr.on("error", () => {}); // there is nobody left to tell
+    if (process.stderr.listenerCount("error", nobodyLeft) === 0) process.stderr.on("error", nobodyLeft);
     const text = fault.split("\n").map((line) => `pop3.proxy: ${line}\n`);
     await new Promise<void>((resolve) => process.stderr.write(text.join(""), () => resolve()));
     return;

@@ -59,7 +59,8 @@ export async function checkServer(gateway: Gateway, server: ServerAddress): Prom
     const { line, capabilities } = await offers(connection, statuses);
     lines.push(line);
     if (capabilities === undefined) return lines;
-    const seen = { name, greeting, capabilities, tls: connection.tls !== "", own: connection.local.address };
+    const { tls, local } = connection;
+    const seen = { name, greeting, capabilities, tls: tls !== "", ownTls: place.ownTls, own: local.address };
     return [...lines, ...serverWarnings(gateway.service, seen).map((warning) => `warning: ${warning}`)];
   } finally {
     connection.close(0);
@@ -104,14 +105,14 @@ async function offers(server: Connection, statuses: StatusLines): Promise<Offer>
 }
 
 /** What may mend a fault before the greeting. */
-async function hint(fault: Error, { peer }: Connection, { host, tls }: Place): Promise<string> {
+async function hint(fault: Error, { peer }: Connection, { host, tls, ownTls }: Place): Promise<string> {
   if (!(fault instanceof Failure)) return "";
   const silent = fault.code === "server-silent" || fault.code === "server-closed" || fault.code === "server-protocol";
   if (silent && tls !== "tls" && (await speaksTls(peer, host))) {
-    return ": it answers TLS on this port, so say --server-tls tls";
+    return `: it answers TLS on this port, so ${ownTls ? "write /tls behind the server" : "say --server-tls tls"}`;
   }
   if (fault.code === "server-tls" && tls === "starttls" && /STLS|CAPA/.test(fault.message)) {
-    return ": try port 995, or --server-tls none";
+    return `: try port 995, or ${ownTls ? "/none behind the server" : "--server-tls none"}`;
   }
   return "";
 }

@@ -1,6 +1,6 @@
 /** What --check warns of a server: what the settings need and the server does not offer, and what mends that. */
 
-import type { Service } from "../config/settings";
+import type { Service, TlsMode } from "../config/settings";
 import type { Capabilities } from "../protocol/capability";
 import type { Mechanism, Secret } from "../protocol/credentials";
 import { offersXclient } from "../protocol/xclient";
@@ -15,6 +15,8 @@ interface Seen {
   readonly capabilities: Capabilities | null;
   /** Whether TLS is spoken. */
   readonly tls: boolean;
+  /** The TLS mode that is written behind the server, which --server-tls does not change; undefined: none is. */
+  readonly ownTls: TlsMode | undefined;
   /** The gateway's address towards it. */
   readonly own: string;
 }
@@ -24,9 +26,10 @@ const TOKEN: Secret = { kind: "token", mechanism: "OAUTHBEARER", token: "" };
 
 /** The warnings for one server, each in one line. */
 export function serverWarnings({ servers, dialogue }: Service, seen: Seen): string[] {
-  const { name, greeting, capabilities, tls, own } = seen;
-  const startTls = !tls && capabilities?.has("STLS") === true;
-  const warnings = startTls ? [withoutStartTls(name, capabilities)] : [];
+  const { name, greeting, capabilities, tls, ownTls, own } = seen;
+  const mendTls = ownTls ? "write /starttls behind the server" : "say --server-tls starttls";
+  const startTls = !tls && capabilities?.has("STLS") === true ? mendTls : null;
+  const warnings = startTls !== null && capabilities ? [withoutStartTls(name, capabilities, startTls)] : [];
   warnings.push(...withoutWay(dialogue.mechanisms, name, capabilities, startTls));
   if (servers.xclient && !offersXclient(greeting)) {
     const mend = `add ${own} to Dovecot's login_trusted_networks, or leave out --xclient`;
@@ -39,34 +42,34 @@ export function serverWarnings({ servers, dialogue }: Service, seen: Seen): stri
   return warnings;
 }
 
-/** A server that offers STLS, and is spoken to in clear. */
-function withoutStartTls(name: string, capabilities: Capabilities): string {
+/** A server that offers STLS, and is spoken to in clear. @param startTls what to do for STLS */
+function withoutStartTls(name: string, capabilities: Capabilities, startTls: string): string {
   const must = wayOf(PASSWORD, capabilities) === null;
   const why = must ? "wants STLS before a login" : "offers STLS, and is spoken to in clear";
-  return `${name} ${why}: say --server-tls starttls`;
+  return `${name} ${why}: ${startTls}`;
 }
 
 /**
  * Mechanisms for which the server lists no way.
  *
- * @param startTls whether the server may list more behind STLS
+ * @param startTls what to do for STLS, behind which the server may list more; null: it does not offer STLS
  */
 function withoutWay(
   permitted: readonly Mechanism[],
   name: string,
   capabilities: Capabilities | null,
-  startTls: boolean,
+  startTls: string | null,
 ): string[] {
   const lacks = (secret: Secret, mechanisms: readonly Mechanism[], what: string) => {
     if (mechanisms.length === 0 || wayOf(secret, capabilities) !== null) return [];
-    const there = startTls ? "say --server-tls starttls, behind which it may" : "enable one there";
+    const there = startTls === null ? "enable one there" : `${startTls}, behind which it may`;
     return [`${name} lists ${what}: ${there}, or leave ${mechanisms.join(" and ")} out of --auth`];
   };
   const passwords = permitted.filter((mechanism) => mechanism === "PLAIN");
   const tokens = permitted.filter((mechanism) => mechanism !== "PLAIN");
   return [
     // That a server wants STLS first has been said.
-    ...(startTls ? [] : lacks(PASSWORD, passwords, "neither USER nor SASL PLAIN")),
+    ...(startTls === null ? lacks(PASSWORD, passwords, "neither USER nor SASL PLAIN") : []),
     ...lacks(TOKEN, tokens, "neither SASL OAUTHBEARER nor SASL XOAUTH2"),
   ];
 }

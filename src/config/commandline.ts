@@ -83,9 +83,7 @@ export function parseCommandLine(argv: readonly string[], version: () => string,
   if (draft.check) return { kind: "check", ...found, ...checkWishes(draft) };
   const { authorize, forget } = draft;
   if (authorize === undefined && forget === undefined) return { kind: "run", ...found };
-  if (found.settings.services.every(({ access }) => access.oauth === undefined)) {
-    throw needs(authorize === undefined ? "--forget" : "--authorize", "--oauth");
-  }
+  if (found.settings.services.every(({ access }) => access.oauth === undefined)) refuseWithoutOauth(draft);
   if (authorize !== undefined) return { kind: "authorize", user: authorize, ...found };
   return { kind: "forget", user: forget as string, ...found };
 }
@@ -128,9 +126,12 @@ function ofFile(
 }
 
 /** @throws UsageFault if an option of --check stands without it */
-function refuseUseless({ check, changed, dryUser, dryClient, dryListener, ask, authorize, forget }: Draft): void {
+function refuseUseless(draft: Draft): void {
+  const { check, changed, dryUser, dryClient, dryListener, ask, authorize, forget, oauth, config } = draft;
   if (authorize !== undefined && forget !== undefined)
     throw new UsageFault("--authorize and --forget exclude each other");
+  // Before the rules miss a server, which these two do not need.
+  if (config === undefined && oauth === undefined) refuseWithoutOauth(draft);
   if (check && (authorize ?? forget) !== undefined) throw new UsageFault("--check excludes --authorize and --forget");
   if (changed && !check) throw needs("--changed", "--check");
   if (dryUser !== undefined && !check) throw needs("--as", "--check");
@@ -138,6 +139,12 @@ function refuseUseless({ check, changed, dryUser, dryClient, dryListener, ask, a
   if (dryClient !== undefined) throw needs("--from", "--as");
   if (dryListener !== undefined) throw needs("--listener", "--as");
   if (ask) throw needs("--ask", "--as");
+}
+
+/** @throws UsageFault if an account is to be changed */
+function refuseWithoutOauth({ authorize, forget }: Draft): void {
+  if (authorize !== undefined) throw needs("--authorize", "--oauth");
+  if (forget !== undefined) throw needs("--forget", "--oauth");
 }
 
 function checkWishes({

@@ -72,6 +72,8 @@ class ConfigReader {
   readonly #entryLines = new Map<ServerEntry, number>();
   /** Where the keys are: at the top, and in each service. */
   readonly #places = new Map<string, TextPlace>();
+  /** Those of `#places` whose values have a fault: the draft has the defaults instead. */
+  readonly #unread = new Set<string>();
 
   /** @param folder that has the file @param secret whether others can't read the file */
   constructor(folder: string, secret: boolean) {
@@ -137,7 +139,8 @@ class ConfigReader {
       this.#fault(key, wrong ?? "");
       return;
     }
-    this.#places.set(`${service ?? ""} ${name}`, key);
+    const where = `${service ?? ""} ${name}`;
+    this.#places.set(where, key);
     if (row.secret && !this.#secret && !(Array.isArray(value) && value.length === 0)) {
       this.#fault(
         key,
@@ -150,8 +153,10 @@ class ConfigReader {
         if (row.key === "servers") this.#noteEntries(draft.servers ?? [], at, elements);
         return;
       }
+      this.#unread.add(where);
       this.#fault(at, `${name}: give ${row.file.expects}${isTable(value) ? ", not a table" : ""}`);
     } catch (thrown) {
+      this.#unread.add(where);
       const place = thrown instanceof ElementFault ? (elements[thrown.index] ?? at) : at;
       this.#fault(place, `${name}: ${inFileWords(withoutValue((thrown as Error).message))}`);
     }
@@ -172,7 +177,7 @@ class ConfigReader {
     const listening = [...services].filter(([, { draft }]) => draft.listen.length > 0).length;
     for (const [name, { draft, at }] of services) {
       const place = this.#places.get(`${name} listen`) ?? at;
-      if (listening > 0 && draft.listen.length === 0) {
+      if (listening > 0 && draft.listen.length === 0 && !this.#unread.has(`${name} listen`)) {
         this.#fault(at, `[service.${name}] has no listen, and others have: add one, or leave them all out for systemd`);
       }
       if (draft.listen.length > 0 && draft.clientTls !== "none") {

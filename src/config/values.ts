@@ -3,10 +3,11 @@
  * that says what to give instead; the command line puts the option's name and the value before it.
  */
 
-import { accessSync, constants, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { isAddress, parseHost, showHostPort } from "../base/address";
 import { type Cidr, parseCidr, showCidr } from "../base/cidr";
+import { whyNotRun } from "../base/programfile";
 import { quote } from "../base/quote";
 import { MECHANISMS, type Mechanism } from "../protocol/credentials";
 import { hasControl } from "../protocol/octets";
@@ -203,21 +204,12 @@ export const program: Kind<readonly string[]> = {
     const [first = "", ...words] = given.split(/[ \t]+/).filter(Boolean);
     if (first === "") throw new Error("give a program");
     const found = first.includes("/") ? resolve(folder, first) : first;
-    if (first.includes("/") && !isProgram(found)) throw new Error(`${quote(found)} is not a program that can be run`);
+    const why = first.includes("/") ? whyNotRun(found) : null;
+    if (why !== null) throw new Error(`${quote(found)} is not a program that can be run: ${why}`);
     return [found, ...words];
   },
   show: (value) => value.join(" "),
 };
-
-/** Whether this file can be run. */
-export function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
-}
 
 /** Characters that can't be part of a server's name or address. */
 export const delimiters: Kind<string> = {

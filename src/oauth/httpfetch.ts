@@ -33,9 +33,9 @@ export async function httpFetch(url: string, options: CustomFetchOptions): Promi
       ? httpsRequest(to, { ...common, secureContext: systemContext() } as Parameters<typeof httpsRequest>[1])
       : httpRequest(to, common);
   return new Promise((resolve, reject) => {
-    const failed = (fault: Error) => reject(signal?.aborted ? signal.reason : fault);
+    const failed = (fault: Error) => reject(signal?.aborted ? signal.reason : withPlace(to, fault));
     request.once("error", (fault: SystemFault) => failed(unanswered(fault)));
-    request.once("response", (answer) => collected(answer, sent).then(resolve, failed));
+    request.once("response", (answer) => collected(answer, sent).then((found) => resolve(placed(to, found)), failed));
     // Node tells an answer of another protocol by this event alone.
     request.once("upgrade", (_, socket) => {
       socket.destroy();
@@ -65,6 +65,20 @@ async function collected(answer: IncomingMessage, sent: string): Promise<Respons
   // Nothing else of the head counts; a challenge in it would hide the error that the body names.
   const headers = { "content-type": answer.headers["content-type"] ?? "" };
   return new Response(told === 204 ? null : body, { status: told, headers });
+}
+
+/** An address as it is told: of the parts of a URL, without those that may be secret. */
+function placeShown({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`;
+}
+
+function withPlace(to: URL, fault: Error): Error {
+  return fault instanceof Unanswered ? new Unanswered(`${placeShown(to)}: ${fault.message}`) : fault;
+}
+
+/** Says where an answer is from, as that of the global fetch does. */
+function placed(to: URL, answer: Response): Response {
+  return Object.defineProperty(answer, "url", { value: placeShown(to) });
 }
 
 function unanswered(fault: SystemFault): Unanswered {

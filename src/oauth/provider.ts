@@ -12,6 +12,8 @@ import { faultsOf, type OpenId, ProviderFault, printable } from "./providerfault
 import type { AccessToken, Tokens } from "./record";
 import { shownName } from "./store";
 
+const CODE_EXPIRED = "the code has expired before the login: start again";
+
 /** How long one request may take, in seconds. */
 const PATIENCE = 30;
 
@@ -112,11 +114,13 @@ export class Provider {
     const done = async (signal: AbortSignal): Promise<Tokens> => {
       for (;;) {
         const left = ends - now();
-        if (left <= 0) throw new ProviderFault("expired", "the code has expired before the login");
+        if (left <= 0) throw new ProviderFault("expired", CODE_EXPIRED);
+        const late = AbortSignal.timeout(Math.ceil(left));
         try {
-          return await poll(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]));
+          return await poll(AbortSignal.any([signal, late]));
         } catch (thrown) {
           signal.throwIfAborted();
+          if (late.aborted) throw new ProviderFault("expired", CODE_EXPIRED);
           // A provider that is down for a moment does not end the login (RFC 8628, 3.5): polling goes on.
           if (!(thrown instanceof ProviderFault) || thrown.kind !== "unavailable" || now() >= ends) throw thrown;
         }

@@ -62,7 +62,8 @@ function providerFaultOf(openid: OpenId, thrown: unknown): ProviderFault {
   const { name = "", message = String(thrown), cause } = thrown as Error;
   if (cause instanceof Response) {
     const type = printable(cause.headers.get("content-type") ?? "no type");
-    return new ProviderFault("unavailable", `an answer with the status ${cause.status}, and of ${type}`);
+    const from = cause.url === "" ? "" : `${cause.url}: `;
+    return new ProviderFault("unavailable", `${from}an answer with the status ${cause.status}, and of ${type}`);
   }
   const late = causesOf(thrown).some((one) => (one as Error).name === "TimeoutError");
   if (late || name === "TimeoutError") return new ProviderFault("unavailable", "no answer in time");

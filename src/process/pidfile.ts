@@ -25,6 +25,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { reasonOf } from "../base/faults";
 
 /** No symbolic link is followed, and opening a named pipe does not block. */
@@ -55,7 +56,7 @@ export class Pidfile {
     } catch (thrown) {
       this.#close();
       const fault = thrown as NodeJS.ErrnoException;
-      throw new Error(`pidfile ${path}: ${fault.code === "ELOOP" ? "is a symbolic link" : reasonOf(fault)}`);
+      throw new Error(`pidfile ${path}: ${whyNot(fault, path)}`);
     }
   }
 
@@ -146,4 +147,10 @@ function hasOpen(pid: string, file: Stats): boolean {
 
 function isSameFile(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino;
+}
+
+/** Why the file can't be opened. It is made if it is not there, so what is missing is its folder. */
+function whyNot(fault: NodeJS.ErrnoException, path: string): string {
+  if (fault.code === "ELOOP") return "is a symbolic link";
+  return fault.code === "ENOENT" ? `make the folder ${dirname(path)} first` : reasonOf(fault);
 }

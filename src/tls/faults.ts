@@ -53,7 +53,7 @@ interface About {
 export function serverReason(fault: SystemFault, { host, presented, authorities }: About): string {
   const { code = "", reason = "" } = fault;
   if (/wrong version number|packet length too long/.test(reason)) {
-    return `${tlsReason(fault)}: if it is POP3 in clear, say --server-tls none or starttls`;
+    return `${tlsReason(fault)}: if it is POP3 in clear, say --server-tls none or starttls, or /none or /starttls behind the server`;
   }
   if (OLD.test(reason)) return `${tlsReason(fault)}; ${OLDER}`;
   if (/alert certificate required/.test(reason)) return `${tlsReason(fault)}; see --server-cert`;

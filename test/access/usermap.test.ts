@@ -134,6 +134,19 @@ test("faults name their lines, several at once, and the file", async (t) => {
   await assert.rejects(readUserMap(join(folder, "folder")), { message: `${folder}/folder: it is a directory` });
 });
 
+test("what would be read as something else than is meant is refused", async (t) => {
+  const domain = "no name begins with @: *@example.org is all of a domain";
+  const commas = "write several servers with commas, and without blanks, between them";
+  for (const [line, told] of [
+    ["@example.org new.example.org", domain],
+    ["joe a.example.org, b.example.org", commas],
+    ["joe ,a.example.org", commas],
+  ] as const) {
+    const ends = (thrown: Error) => thrown.message.endsWith(`map: line 2: ${told}`);
+    await assert.rejects(mapOf(t, `bob mail\n${line}\n`), ends, line);
+  }
+});
+
 test("a map may begin with a byte order mark, and is not taken while somebody writes into it", async (t) => {
   const map = await mapOf(t, "\uFEFFjoe mail\n");
   assert.equal(outcome(map, "joe"), "joe>mail:110/none");

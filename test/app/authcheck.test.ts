@@ -12,7 +12,7 @@ test("a service is asked without a login; whatever it answers, it is there", asy
   const asked: NodeJS.Dict<string | string[]>[] = [];
   const service = createServer((request, response) => {
     asked.push(request.headers);
-    response.writeHead(403).end();
+    response.writeHead(request.url === "/auth" ? 403 : 200).end();
   });
   await once(service.listen(0, "127.0.0.1"), "listening");
   t.after(() => service.close());
@@ -22,10 +22,19 @@ test("a service is asked without a login; whatever it answers, it is there", asy
   const { sound, said } = await checkInside(...argv);
   assert.ok(sound, said);
   assert.match(said, new RegExp(`^access control by ${url}, which answers 403 to a request without a login$`, "m"));
+  assert.match(
+    said,
+    new RegExp(`^warning: a login that ${url} answers with 403 is not decided: is the path right\\?$`, "m"),
+  );
   assert.equal(asked.length, 1);
   assert.equal(asked[0]?.["x-auth-key"], "sekret");
   assert.ok(!Object.keys(asked[0] ?? {}).some((name) => /^(?:auth|client)-/.test(name)));
   assert.ok(!said.includes("sekret"));
+  const right = await checkInside("-D", "-a", url.replace("/auth", "/right"), server);
+  assert.match(right.said, /which answers 200 to a request/);
+  assert.doesNotMatch(right.said, /is the path right/);
+  const tls = await checkInside("-D", "-a", url.replace("http:", "https:"), server);
+  assert.match(tls.said, /^FAULT: access control: https:\S+: the answer is not TLS: is it http:\/\/ there\?$/m);
   const wrong = await checkInside("-D", "-a", "http://127.0.0.1:1/auth", server);
   assert.ok(!wrong.sound);
   assert.match(wrong.said, /^FAULT: access control: http:\/\/127\.0\.0\.1:1\/auth: connection refused/m);

@@ -138,7 +138,10 @@ test("an access control program that can't be run is a fault", LIMITS, async (t)
   assert.ok(found.sound, found.said);
   const missing = await checkInside("-a", "no-such-program-anywhere", server);
   assert.ok(!missing.sound, missing.said);
-  assert.match(missing.said, /^FAULT: access control: no-such-program-anywhere can't be run$/m);
+  assert.match(
+    missing.said,
+    /^FAULT: access control: no-such-program-anywhere can't be run: no folder of PATH has it$/m,
+  );
 });
 
 test("certificates for clients are told, with their faults", { ...LIMITS, skip: lacking }, async (t) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { scratch } from "../stage/acp";
@@ -33,6 +33,17 @@ test("a text that can't be written is told in one line, with a status of its own
 test("a fault has its status, also if nobody can be told", (t) => {
   assert.equal(run("pipe", full(t), "--bogus").status, 64);
   assert.equal(run("pipe", full(t), "-d", "-DD", "127.0.0.1:1", "-u", "nobody/here", "mail").status, 69);
+});
+
+test("however many faults a file has, Node itself says nothing", (t) => {
+  const file = join(scratch(t), "many.toml");
+  const keys = Array.from({ length: 40 }, (_, index) => `bogus-${index} = 1\n`).join("");
+  writeFileSync(file, `${keys}[service.a]\nlisten = ["0"]\nserver = "mail"\n`);
+  const { status, stderr } = run("pipe", "pipe", "--check", "-f", file);
+  assert.equal(status, 78, stderr);
+  const lines = stderr.trimEnd().split("\n");
+  assert.equal(lines.length, 40, stderr);
+  for (const line of lines) assert.ok(line.startsWith(`pop3.proxy: ${file}:`), line);
 });
 
 test("--demo serves where its text can't be written", async (t) => {

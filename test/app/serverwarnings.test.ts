@@ -63,6 +63,24 @@ for (const [name, list, expected, options] of [
   });
 }
 
+test("a server with a TLS mode of its own, which --server-tls would not change", async (t) => {
+  const { port } = await startScripted(t, async (peer) => {
+    await peer.say("+OK ready");
+    await peer.answer("CAPA", "+OK\r\nSTLS\r\nUSER\r\n.\r\n");
+    await peer.line();
+  });
+  const { said } = await checkInside("-D", `127.0.0.1:${port}/none`);
+  const told = "offers STLS, and is spoken to in clear: write /starttls behind the server";
+  assert.deepEqual(warningsIn(said), [told]);
+  const without = await startScripted(t, async (peer) => {
+    await peer.say("+OK ready");
+    await peer.answer("CAPA", "+OK\r\nUSER\r\n.\r\n");
+    await peer.line();
+  });
+  const wrong = await checkInside("-D", `127.0.0.1:${without.port}/starttls`);
+  assert.match(wrong.said, /^FAULT: server: .*STLS.*: try port 995, or \/none behind the server$/m);
+});
+
 test("--auth, and a server that has the mechanisms behind STLS alone", { skip: lacking }, async (t) => {
   const { cert, key } = certified("good");
   const { port } = await startScripted(t, async (peer) => {

@@ -124,7 +124,10 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
   ],
   [`[service.a]\n${SOUND}select = true\nservers = "a\\n${SECRET}:x"`, "5:11: servers: this is not a server"],
   [`[service.a]\n${SOUND}select = true\nservers = "\\n${SECRET}:995/none"`, "5:11: servers: port 995 always"],
-  [`[service.a]\n${SOUND}acp = "/a\\u001b\\n"`, '4:7: acp: "/a\\x1b\\x0a" is not a program that can be run'],
+  [
+    `[service.a]\n${SOUND}acp = "/a\\u001b\\n"`,
+    '4:7: acp: "/a\\x1b\\x0a" is not a program that can be run: there is no such file',
+  ],
   [`[service.a]\n${SOUND}exempt = ["10.0.0.0/8", "x/8"]`, "4:25: exempt: give addresses, or networks"],
   [
     `[service.a]\n${SOUND}client-log = "/nowhere/${SECRET.slice(0, 3)}"`,
@@ -167,6 +170,10 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
     ...Array(3).fill("5:1: a listener of [service.b] is one of [service.a]"),
   ],
   [`[service.a]\n${SOUND}[service.b]\nserver = "mail"`, "4:1: [service.b] has no listen, and others have"],
+  [`[service.a]\n${SOUND}[service.b]\nlisten = []\nserver = "mail"`, "4:1: [service.b] has no listen"],
+  // A listen that can't be read is told once.
+  [`[service.a]\n${SOUND}[service.b]\nlisten = "1111"\nserver = "mail"`, "5:10: listen: give an array of texts"],
+  [`[service.a]\n${SOUND}[service.b]\nlisten = ["1111/ssl"]\nserver = "mail"`, "5:11: listen: give [interface:]port"],
   [`client-tls = "tls"\n[service.a]\n${SOUND}`, "1:1: client-tls is of no use beside listen"],
 ];
 

@@ -54,6 +54,16 @@ test("what nobody needs of an answer with tokens may be odd, and the new refresh
   assert.deepEqual(await renew(), { refresh: "next" }, "an access token that no server may get is none");
 });
 
+test("a code of the device flow that nobody has used in time says so", async (t) => {
+  const fake = await new FakeProvider().open(t);
+  fake.approved = false;
+  fake.codeLife = 1;
+  const provider = await Provider.open(providerOf(fake.place, "device"));
+  const { done } = await provider.device();
+  const told = { kind: "expired", message: "the code has expired before the login: start again" };
+  await assert.rejects(done(new AbortController().signal), told);
+});
+
 test("a provider that quotes what it was given brings no secret into a message", async (t) => {
   const [fake, renew] = await opened(t);
   for (const secret of [OLD, SECRET]) {

@@ -205,7 +205,7 @@ test("what a provider may say, and what it means", async (t) => {
         "a server error",
         oauth("server_error", 500),
         "unavailable",
-        /^an answer with the status 500, and of application.json$/,
+        /^http:\S+\/token: an answer with the status 500, and of application.json$/,
       ],
       ["a busy one", oauth("temporarily_unavailable", 503), "unavailable", /status 503/],
       ["an unknown client", oauth("invalid_client", 401), "refused", /^invalid_client/],

@@ -149,7 +149,9 @@ test("neither a symbolic link nor another file's second name is written to", (t)
     () => new Pidfile("/dev/null"),
     /^Error: pidfile \/dev\/null: is not a regular file with one name; give another$/,
   );
-  assert.throws(() => new Pidfile(`${file}/none`), /^Error: pidfile .*there is no such file$/);
+  assert.throws(() => new Pidfile(`${file}.none/pid`), {
+    message: `pidfile ${file}.none/pid: make the folder ${file}.none first`,
+  });
   assert.equal(readFileSync(`${file}.other`, "latin1"), "precious");
 });
 

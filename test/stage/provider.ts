@@ -23,6 +23,8 @@ export class FakeProvider {
   issued = 0;
   /** How long its access tokens hold, in seconds. */
   life = 3600;
+  /** How long its codes of the device flow hold, in seconds. */
+  codeLife = 600;
   /** How long it takes to answer, in milliseconds. */
   slow = 0;
   /** Answers requests to the token endpoint first, if it wants to. */
@@ -107,7 +109,7 @@ export class FakeProvider {
     }
     if (pathname === "/device") {
       const codes = { device_code: "device-code", user_code: "ABCD-EFGH", verification_uri: `${this.place}/verify` };
-      return send({ status: 200, body: { ...codes, expires_in: 600, interval: 0.01 } });
+      return send({ status: 200, body: { ...codes, expires_in: this.codeLife, interval: 0.01 } });
     }
     if (pathname === "/auth") {
       const code = randomUUID();

@@ -121,7 +121,7 @@ const TLS: readonly (readonly [string, Script, RegExp])[] = [
   [
     "speaks plain POP3",
     opening("+OK ready\r\n"),
-    /no connection: the answer is not TLS: if it is POP3 in clear, say --server-tls none or starttls/,
+    /no connection: the answer is not TLS: if it is POP3 in clear, say --server-tls none or starttls, or \/none or \/starttls behind the server/,
   ],
   ["closes at once", async (peer) => peer.end(), /no connection: /],
   ["resets at once", async (peer) => peer.reset(), /no connection: /],
