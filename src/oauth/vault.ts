@@ -144,6 +144,10 @@ export class Vault {
       return { kind: "none", fault: "store", why: (thrown as Error).message };
     }
     if (record?.provider === provider) return record;
+    // A disk that is not mounted must not look as if no account were authorized.
+    if (!record && !this.store.exists) {
+      return { kind: "none", fault: "store", why: `${this.store.folder}: there is no such folder` };
+    }
     const why = record ? `it is authorized with the provider ${record.provider}` : "it was never authorized";
     return { kind: "none", fault: "unauthorized", why };
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -102,6 +102,18 @@ test("a password that is replaced counts at once, and the old one no more", asyn
   assert.equal(provider.asked.length, 2, "the new authorization has tokens of its own");
   await store.forget(ACCOUNT);
   assert.deepEqual(await login(vault), { kind: "none", fault: "unauthorized", why: "it was never authorized" });
+});
+
+test("B29: a store that is gone is no refusal of its accounts, and one that is back serves them", async (t) => {
+  const [vault, { authorize, store }] = await opened(t);
+  await authorize(ACCOUNT, { token: "stored", until: Date.now() + 600_000 });
+  tokenOf(await login(vault));
+  renameSync(store.folder, `${store.folder}.away`);
+  const gone = { kind: "none", fault: "store", why: `${store.folder}: there is no such folder` };
+  assert.deepEqual(await login(vault), gone);
+  assert.deepEqual(await login(vault, { account: "jim@example.org" }), gone);
+  renameSync(`${store.folder}.away`, store.folder);
+  tokenOf(await login(vault));
 });
 
 test("an account of another provider, or that was never authorized, is told apart", async (t) => {
