@@ -92,6 +92,23 @@ test("L11: 1,000 wrong passwords harm nothing, and cost no key each once the pas
   assert.equal(on.provider.asked.length, 0);
 });
 
+test("B28: 100 accounts whose tokens end at once all get new ones, once their passwords have been right", async (t) => {
+  const [vault, { provider, authorize }] = await opened(t);
+  const { scrypt } = crypto;
+  const cheap = { N: 2, r: 1, p: 1 };
+  t.mock.method(crypto, "scrypt", (...[password, salt, length, , then]: Parameters<typeof scrypt>) =>
+    scrypt(password, salt, length, cheap, then),
+  );
+  const accounts = Array.from({ length: 100 }, (_, count) => `u${count}@example.org`);
+  const date = Date.now();
+  for (const account of accounts) await authorize(account, { token: "stored", until: date + 60_000 }, "cheap key");
+  for (const account of accounts) tokenOf(await login(vault, { account, password: "cheap key" }));
+  t.mock.method(Date, "now", () => date + 61_000);
+  const answers = await Promise.all(accounts.map((account) => login(vault, { account, password: "cheap key" })));
+  assert.equal(new Set(answers.map(tokenOf)).size, 100);
+  assert.equal(provider.asked.length, 100);
+});
+
 test("a password that is replaced counts at once, and the old one no more", async (t) => {
   const [vault, { provider, authorize, store }] = await opened(t);
   await authorize();
