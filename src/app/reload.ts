@@ -75,6 +75,8 @@ export class Reload {
       for (const gateway of listener.gateways) warnOf(gateway);
       notify.ready(servingWords(listener));
     } catch (thrown) {
+      // No listener can be opened at the end, and nobody needs to know.
+      if (listener.closing) return;
       const lines = thrown instanceof ConfigFault ? thrown.message.split("\n") : [inWords(thrown as Error)];
       for (const reason of lines) emit("reloadFailed", { code: "reload", reason });
       notify.ready(`${servingWords(listener)}; the last reload has failed, see the log`);

@@ -147,15 +147,16 @@ async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise
   if (daemon) await closeDebugger();
   await acceptor.open?.();
   dropRoot();
-  await watching?.open(listener);
-  if (usesSsh(settings)) requireSockets();
-  pidfile?.write();
+  // Clients are served from now on, while the thread of the metrics starts: a signal ends their sessions in order.
   endOnSignal((signal) => {
     emit("end", { signal });
     notify.stopping(`ends, with ${listener.clients} clients`);
     void acceptor.close();
     watching?.draining();
   });
+  pidfile?.write();
+  await watching?.open(listener);
+  if (usesSsh(settings)) requireSockets();
   undo.push(() => notify.sent());
   return {
     acceptor,

@@ -139,7 +139,8 @@ export class Daemon {
 
   /** Serves; resolves after `close`. */
   async serve(): Promise<void> {
-    this.#listener.announce();
+    // A signal to end may have come by now.
+    if (!this.#listener.closing) this.#listener.announce();
     await this.#listener.closed;
   }
 

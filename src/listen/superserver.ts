@@ -130,6 +130,8 @@ export class Superserver {
 
   /** Serves all descriptors; resolves when all have ended. @throws the system's error if it can't listen */
   async serve(): Promise<void> {
+    // A signal to end may have come by now.
+    if (this.#listener.closing) return;
     const sessions = this.#passed.filter(({ kind }) => kind !== "listener").map((one) => this.#serveOne(one));
     const listeners = this.#passed.filter(({ kind }) => kind === "listener");
     for (const one of listeners) {

@@ -7,7 +7,7 @@ import { type AccountKey, deriveKey } from "./record";
 /** The most keys that are made at once. */
 const AT_ONCE = 2;
 
-/** The most that are wanted at once. */
+/** The most that are wanted at once, besides those of passwords that have been right. */
 const WANTED = 64;
 
 /** The most that are wanted of one account, so that guesses at one password do not put off the others. */
@@ -31,12 +31,20 @@ export class Keys {
     const own = this.#wanted.get(id) ?? 0;
     if (this.#all >= WANTED || own >= WANTED_OF_ONE) return null;
     this.#count(id, 1);
+    try {
+      return await this.makeKnown(password, salt);
+    } finally {
+      this.#count(id, -1);
+    }
+  }
+
+  /** As `make`, of a password that is known to be right: each account has one, so that these need no bound. */
+  async makeKnown(password: string, salt: string): Promise<AccountKey> {
     const give = await this.#slots.take(new Abort());
     try {
       return await deriveKey(password, salt);
     } finally {
       give();
-      this.#count(id, -1);
     }
   }
 

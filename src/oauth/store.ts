@@ -8,15 +8,19 @@
 
 import { createHash } from "node:crypto";
 import { constants, statSync } from "node:fs";
-import { type FileHandle, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { inWords } from "../base/faults";
+import { inWords, reasonOf } from "../base/faults";
 import { lowered } from "../base/lowered";
+import { requireRegular, TO_READ } from "../base/regularfile";
 import { syncFolder } from "../process/wholefile";
 import { type AccountRecord, type AccountState, parseRecord } from "./record";
 
 /** The space that is taken for a file, in octets: two tokens of 8 kB each, in base64. */
 const SPACE = 32 * 1024;
+
+/** The most octets of a file. */
+const BOUND = 256 * 1024;
 
 /** What follows the name of a file. */
 const ENDING = ".account";
@@ -70,10 +74,10 @@ export class Store {
     const file = this.#path(account);
     let text: string;
     try {
-      text = await readFile(file, "utf8");
+      text = await recordText(file);
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
-      throw new Error(inWords(thrown as Error));
+      throw new Error(`${file}: ${reasonOf(thrown as Error)}`);
     }
     const record = parseRecord(text);
     if (!record) throw new Error(`${file}: it is damaged: authorize the account again`);
@@ -150,10 +154,10 @@ export class Store {
     const found: (AccountState | { readonly fault: string })[] = [];
     for (const name of names.filter((one) => one.endsWith(ENDING)).sort()) {
       const file = join(this.folder, name);
-      const text = await readFile(file, "utf8").catch((thrown: Error) => thrown);
+      const text = await recordText(file).catch((thrown: Error) => thrown);
       const record = typeof text === "string" ? parseRecord(text) : null;
       if (record) found.push(record);
-      else found.push({ fault: typeof text === "string" ? `${file}: it is damaged` : inWords(text) });
+      else found.push({ fault: typeof text === "string" ? `${file}: it is damaged` : `${file}: ${reasonOf(text)}` });
     }
     return found;
   }
@@ -167,6 +171,21 @@ export class Store {
     const names = await readdir(this.folder).catch(() => []);
     const remains = names.filter((one) => one.startsWith(`.${name}.`) && !one.endsWith(".lock"));
     for (const one of remains) await unlink(join(this.folder, one)).catch(() => {});
+  }
+}
+
+/**
+ * The text of a file of the store. A named pipe would keep a thread of the process for ever, and 64 of them all threads.
+ *
+ * @throws the system's error, or Error if it is no file or has too many octets, without its name
+ */
+async function recordText(file: string): Promise<string> {
+  const handle = await open(file, TO_READ);
+  try {
+    requireRegular(await handle.stat(), BOUND);
+    return await handle.readFile("utf8");
+  } finally {
+    await handle.close();
   }
 }
 

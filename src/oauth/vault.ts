@@ -65,6 +65,12 @@ interface OauthLogin {
   readonly refused?: string;
 }
 
+/** A login that the store is opened for. */
+interface OpenLogin extends OauthLogin {
+  /** Whether its password is known to be right. */
+  readonly isKnown: boolean;
+}
+
 /** A token, or why there is none. */
 export type VaultAnswer =
   | {
@@ -120,7 +126,8 @@ export class Vault {
     const hash = this.#hashOf(account, salt, login.password);
     const id = JSON.stringify([this.settings.store, account]);
     const known = this.memory.known.get(id);
-    if (known?.salt === salt) {
+    const isKnown = known?.salt === salt;
+    if (isKnown) {
       if (!timingSafeEqual(known.hash, hash)) return WRONG;
       const { access } = known;
       if (isAlive(access) && access.token !== login.refused)
@@ -131,7 +138,8 @@ export class Vault {
     // Logins with one password wait for one answer. It must not end with the first of them.
     const refused = login.refused === undefined ? "" : fingerprint(login.refused);
     const flight = `${id} ${hash.toString("base64")} ${refused}`;
-    const running = this.memory.flights.get(flight) ?? this.#begin(flight, id, { ...login, account }, record, hash);
+    const running =
+      this.memory.flights.get(flight) ?? this.#begin(flight, id, { ...login, account, isKnown }, record, hash);
     return unlessAborted(running, until);
   }
 
@@ -144,11 +152,15 @@ export class Vault {
       return { kind: "none", fault: "store", why: (thrown as Error).message };
     }
     if (record?.provider === provider) return record;
+    // A disk that is not mounted must not look as if no account were authorized.
+    if (!record && !this.store.exists) {
+      return { kind: "none", fault: "store", why: `${this.store.folder}: there is no such folder` };
+    }
     const why = record ? `it is authorized with the provider ${record.provider}` : "it was never authorized";
     return { kind: "none", fault: "unauthorized", why };
   }
 
-  #begin(flight: string, id: string, login: OauthLogin, record: AccountRecord, hash: Buffer): Promise<VaultAnswer> {
+  #begin(flight: string, id: string, login: OpenLogin, record: AccountRecord, hash: Buffer): Promise<VaultAnswer> {
     const { flights } = this.memory;
     const running = this.#opened(id, login, record, hash)
       .catch((thrown: Error): VaultAnswer => ({ kind: "none", fault: "store", why: inWords(thrown) }))
@@ -158,9 +170,11 @@ export class Vault {
   }
 
   /** Opens the account with the password, and renews its token if need be. */
-  async #opened(id: string, login: OauthLogin, record: AccountRecord, hash: Buffer): Promise<VaultAnswer> {
+  async #opened(id: string, login: OpenLogin, record: AccountRecord, hash: Buffer): Promise<VaultAnswer> {
     const { memory } = this;
-    const key = await memory.keys.make(id, login.password, record.salt);
+    const { password, isKnown } = login;
+    const { keys } = memory;
+    const key = await (isKnown ? keys.makeKnown(password, record.salt) : keys.make(id, password, record.salt));
     if (!key) return { kind: "none", fault: "busy", why: "too many passwords at once are to be tried" };
     const tokens = unseal(record, key);
     if (!tokens) return WRONG;

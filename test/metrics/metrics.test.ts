@@ -1,7 +1,7 @@
 /** --metrics in a process of its own, as it is started in real life: what is told, to whom, and until when. */
 
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -12,6 +12,8 @@ import { startDemo } from "../stage/demo";
 import { connectGreeted, logInAnew } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
 import { ask, samplesOf, startWatched } from "../stage/metrics";
+import { Peer } from "../stage/peer";
+import { freePort } from "../stage/ports";
 import { launch, MAIN, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 
@@ -27,6 +29,23 @@ function tokenFile(t: TestContext, token = TOKEN, mode = 0o600): string {
 
 const end = (port: number, id: string, token = TOKEN) =>
   ask(port, `/sessions/${id}/end`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+
+test("clients that come while the thread of the metrics starts are drained at SIGTERM, as all are", async (t) => {
+  const port = await freePort();
+  const pidfile = join(scratch(t), "pid");
+  const listen = ["--listen", `127.0.0.1:${port}`, "127.0.0.1:1"];
+  const argv = ["-d", "-u", "root", "--pidfile", pidfile, "--metrics", "0", ...listen];
+  const gateway = launch(t, process.execPath, [MAIN, ...argv], { stdio: ["ignore", "ignore", "pipe"] });
+  const client = await until(() => Peer.connect(port, t).catch(() => null), gateway.said);
+  assert.match(await client.line(), /^\+OK/);
+  gateway.child.kill("SIGTERM");
+  await until(() => / end signal=SIGTERM/.test(gateway.said()), gateway.said);
+  assert.match(await client.ask("QUIT"), /^\+OK/);
+  await client.untilEnd();
+  client.end();
+  assert.equal(await gateway.ended(), 0, gateway.said());
+  assert.equal(existsSync(pidfile), false);
+});
 
 test("no page has a password or the token, and metrics have no user and no client", async (t) => {
   const demo = await startDemo(t, { passwords: ["demo"] });

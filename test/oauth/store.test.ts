@@ -9,7 +9,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
@@ -70,6 +72,27 @@ test("B29: a file that has the name of another account is refused, and so is a d
     await assert.rejects(store.read("jim@example.org"), /damaged: authorize the account again/);
     const told = (await store.list()).find((one) => "fault" in one);
     assert.match(`${told && "fault" in told && told.fault}`, /damaged/);
+  }
+});
+
+test("B29: what is no file, or too long for one, is told at once", async (t) => {
+  const store = new Store(scratch(t));
+  await put(store, "joe@example.org");
+  const path = join(store.folder, `${Store.fileOf("joe@example.org")}.account`);
+  const rows: readonly [RegExp, () => void][] = [
+    [/account: it is not a file$/, () => spawnSync("mkfifo", [path])],
+    [/account: it is a directory$/, () => mkdirSync(path)],
+    [/account: it has more than \d+ octets$/, () => writeFileSync(path, " ".repeat(300_000))],
+    [/account: too many symbolic links$/, () => symlinkSync(path, path)],
+  ];
+  for (const [why, make] of rows) {
+    rmSync(path, { recursive: true });
+    make();
+    // More readers than the process has threads.
+    const read = await Promise.allSettled(Array.from({ length: 70 }, () => store.read("joe@example.org")));
+    for (const one of read) assert.match(one.status === "rejected" ? one.reason.message : "", why);
+    const [told] = await store.list();
+    assert.match(told && "fault" in told ? told.fault : "", why);
   }
 });
 

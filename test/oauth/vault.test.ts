@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -92,6 +92,23 @@ test("L11: 1,000 wrong passwords harm nothing, and cost no key each once the pas
   assert.equal(on.provider.asked.length, 0);
 });
 
+test("B28: 100 accounts whose tokens end at once all get new ones, once their passwords have been right", async (t) => {
+  const [vault, { provider, authorize }] = await opened(t);
+  const { scrypt } = crypto;
+  const cheap = { N: 2, r: 1, p: 1 };
+  t.mock.method(crypto, "scrypt", (...[password, salt, length, , then]: Parameters<typeof scrypt>) =>
+    scrypt(password, salt, length, cheap, then),
+  );
+  const accounts = Array.from({ length: 100 }, (_, count) => `u${count}@example.org`);
+  const date = Date.now();
+  for (const account of accounts) await authorize(account, { token: "stored", until: date + 60_000 }, "cheap key");
+  for (const account of accounts) tokenOf(await login(vault, { account, password: "cheap key" }));
+  t.mock.method(Date, "now", () => date + 61_000);
+  const answers = await Promise.all(accounts.map((account) => login(vault, { account, password: "cheap key" })));
+  assert.equal(new Set(answers.map(tokenOf)).size, 100);
+  assert.equal(provider.asked.length, 100);
+});
+
 test("a password that is replaced counts at once, and the old one no more", async (t) => {
   const [vault, { provider, authorize, store }] = await opened(t);
   await authorize();
@@ -102,6 +119,18 @@ test("a password that is replaced counts at once, and the old one no more", asyn
   assert.equal(provider.asked.length, 2, "the new authorization has tokens of its own");
   await store.forget(ACCOUNT);
   assert.deepEqual(await login(vault), { kind: "none", fault: "unauthorized", why: "it was never authorized" });
+});
+
+test("B29: a store that is gone is no refusal of its accounts, and one that is back serves them", async (t) => {
+  const [vault, { authorize, store }] = await opened(t);
+  await authorize(ACCOUNT, { token: "stored", until: Date.now() + 600_000 });
+  tokenOf(await login(vault));
+  renameSync(store.folder, `${store.folder}.away`);
+  const gone = { kind: "none", fault: "store", why: `${store.folder}: there is no such folder` };
+  assert.deepEqual(await login(vault), gone);
+  assert.deepEqual(await login(vault, { account: "jim@example.org" }), gone);
+  renameSync(`${store.folder}.away`, store.folder);
+  tokenOf(await login(vault));
 });
 
 test("an account of another provider, or that was never authorized, is told apart", async (t) => {
