@@ -3,7 +3,7 @@
  * the table, and a test compares the manual's list of events with it. No field ever holds a password or a token.
  *
  * A reason has a code beside it, which stays the same when the words change. The codes are those of protocol/failure.ts
- * and session/needs.ts; the codes of events that concern no session are in this file.
+ * and session/needs.ts; the other codes are in this file.
  */
 
 /** A severity of syslog, by the name that syslog(3) gives it; `debug` is the traced dialogue. */
@@ -49,6 +49,7 @@ export const EVENTS = {
   notScanned: row("err", "scan", "command", "code", "reason"),
   quarantineFailed: row("err", "quarantine", "code", "reason"),
   tolerated: row("notice", "tolerated", "code", "reason"),
+  loginInClear: row("notice", "tls", "code", "reason"),
   failure: row("err", "failure", "blame", "user?", "server?", "address?", "code", "reason", "stack?"),
   close: row("info", "close", ...MAYBE_LOGIN, ...ENDING),
   // The close of a session without a login and without a refusal, such as a health check.
@@ -96,7 +97,7 @@ export const EVENTS = {
   lost: row("warning", "lost", "messages"),
 } satisfies Record<string, EventRow<string>>;
 
-/** The codes of events that concern no session. The manual's section "Codes" has a line for each. */
+/** The other codes: of events that concern no session, or not its end. The manual's section "Codes" has a line for each. */
 export const PROCESS_CODES = [
   "accept",
   "certificate-ends",
@@ -120,6 +121,7 @@ export const PROCESS_CODES = [
   "scan-size",
   "spool",
   "start",
+  "stls",
   "tls-old-version",
   "unreadable",
 ] as const;

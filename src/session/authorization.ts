@@ -86,7 +86,14 @@ function answer(session: Session, verb: string): [string, ...string[]] {
     session.utf8 = true;
     return [replies.utf8];
   }
-  if (!mayLogIn) return [replies.stlsFirst];
+  if (!mayLogIn) {
+    // Else nothing would tell why nobody can log in with a mail program that is set up without TLS.
+    const reason = `${verb} in clear: the client has to say STLS first`;
+    if (!session.triedInClear) session.emit("loginInClear", { code: "stls", reason });
+    session.triedInClear = true;
+    session.used = true;
+    return [replies.stlsFirst];
+  }
   // Without an argument; the list of mechanisms is an extension that mail programs know from servers of old.
   if (verb === "AUTH") return [replies.mechanisms, ...mechanisms, "."];
   return [replies.userFirst];

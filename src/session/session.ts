@@ -48,6 +48,8 @@ export class Session implements CountedSession {
   address: string | undefined;
   /** Whether the client has sent UTF8. */
   utf8 = false;
+  /** Whether the client has tried to log in where that needs STLS. */
+  triedInClear = false;
   /** Whether the next line of the client, or the next one to the server, is a response to AUTH. */
   secretAhead = false;
   /** What the server got as response to AUTH; "": nothing. */

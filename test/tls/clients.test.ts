@@ -11,6 +11,7 @@ import { lacking } from "../stage/certificates";
 import { connectStls, connectTls, logInAnew, retrieve, secure } from "../stage/dialogue";
 import { Peer } from "../stage/peer";
 import { ownTime } from "../stage/stopwatch";
+import { until } from "../stage/waiting";
 import { startBeforeDemo } from "./beforedemo";
 
 const LIMITS = { skip: lacking, timeout: 120_000 };
@@ -189,6 +190,12 @@ test("logins before TLS are refused, and no server hears of them", LIMITS, async
   await client.expect(BEGIN);
   await secure(client);
   await logInAnew(client);
+  const told = await until(() => said().match(/ notice tls .*/g), said);
+  assert.equal(told.length, 1);
+  assert.match(
+    said(),
+    / notice tls session=\S+ client=127\.0\.0\.1 code=stls reason="USER in clear: the client has to /,
+  );
   assert.equal(await client.ask("QUIT").then((line) => line.slice(0, 3)), "+OK");
   assert.match(said(), / info login .*tls=TLSv1\.3/);
 });
