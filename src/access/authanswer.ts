@@ -3,7 +3,8 @@
  * answer's values are taken literally: nginx does not decode them either.
  */
 
-import { parseHost, parsePort } from "../base/address";
+import { POP3S_PORT, parseHost, parsePort } from "../base/address";
+import { splitMode, type TlsMode } from "../config/tlsmodes";
 import { WORD_LIMIT } from "../protocol/command";
 import { hasControl } from "../protocol/octets";
 
@@ -18,6 +19,8 @@ export type AuthVerdict =
       readonly kind: "granted";
       readonly host?: string | undefined;
       readonly port?: number | undefined;
+      /** What stands behind the server, as in SERVER= of an access control program: `Auth-Server: mail/starttls`. */
+      readonly tls?: TlsMode | undefined;
       readonly user?: string | undefined;
       readonly password?: string | undefined;
     }
@@ -57,15 +60,18 @@ export function verdictOf(status: number, headers: readonly string[]): AuthVerdi
 function granted(values: ReadonlyMap<string, string>): AuthVerdict {
   const server = values.get("auth-server");
   const digits = values.get("auth-port");
-  const host = server === undefined ? undefined : parseHost(server.replace(/^\[(.*)\]$/, "$1"));
+  const { place, tls } = splitMode(server ?? "");
+  const host = server === undefined ? undefined : parseHost(place.replace(/^\[(.*)\]$/, "$1"));
   const port = digits === undefined ? undefined : parsePort(digits);
   if (host === null) return { kind: "unusable", why: `Auth-Server: ${server}` };
   if (port === null) return { kind: "unusable", why: `Auth-Port: ${digits}` };
+  if (port === POP3S_PORT && tls !== undefined && tls !== "tls")
+    return { kind: "unusable", why: `Auth-Server: ${server} on port ${POP3S_PORT}, which always means TLS` };
   const user = values.get("auth-user");
   const password = values.get("auth-pass");
   if (user !== undefined && (user === "" || !isWord(user))) return { kind: "unusable", why: `Auth-User: ${user}` };
   if (password !== undefined && !isWord(password)) return { kind: "unusable", why: "Auth-Pass: ***" };
-  return { kind: "granted", host, port, user, password };
+  return { kind: "granted", host, port, tls, user, password };
 }
 
 /** Whether a value can be said to a server. */
