@@ -1,6 +1,7 @@
 /** Makes the gateways of all services, with what is in the files that several of them may name. */
 
-import { readUserMap, type UserMap } from "../access/usermap";
+import { readUserMap } from "../access/mapfile";
+import type { UserMap } from "../access/usermap";
 import { readOauthFile } from "../config/oauthfile";
 import type { Service } from "../config/settings";
 import type { Emit } from "../log/events";

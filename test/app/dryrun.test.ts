@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { readUserMap } from "../../src/access/usermap";
+import { readUserMap } from "../../src/access/mapfile";
 import { dryRun } from "../../src/app/dryrun";
 import { parseCommandLine } from "../../src/config/commandline";
 import type { Settings } from "../../src/config/settings";

@@ -6,7 +6,7 @@ import { chmodSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readHeaders } from "../../src/access/headerfile";
-import { readUserMap } from "../../src/access/usermap";
+import { readUserMap } from "../../src/access/mapfile";
 import { readConfiguration } from "../../src/config/configfile";
 import { readPem } from "../../src/tls/pem";
 import { scratch } from "../stage/acp";

@@ -2,7 +2,8 @@
  * A gateway inside the test's process, on free ports of 127.0.0.1. What tests of whole gateways need of src/ is here.
  */
 
-import { readUserMap, type UserMap } from "../../src/access/usermap";
+import { readUserMap } from "../../src/access/mapfile";
+import type { UserMap } from "../../src/access/usermap";
 import { readOauthFile } from "../../src/config/oauthfile";
 import type { Settings } from "../../src/config/settings";
 import { Gateway } from "../../src/gateway/gateway";
