@@ -12,26 +12,24 @@ import { showHostPort } from "../base/address";
 import { inWords } from "../base/faults";
 import type { Request } from "../config/commandline";
 import { configText } from "../config/configtext";
-import { command } from "../config/places";
 import { isDaemon } from "../config/rules";
 import type { ServerEntry } from "../config/servers";
-import type { ServerAddress, Service, Settings, TlsMode } from "../config/settings";
+import type { Service, Settings } from "../config/settings";
 import { namedServers } from "../config/tlsrules";
-import { servers as allowed, networks } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 import { makeGateways } from "../gateway/make";
 import { Memory } from "../gateway/memory";
 import { plain } from "../log/destination";
 import type { Emit } from "../log/events";
-import { logWay, type Start } from "../log/open";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { requireSockets } from "../upstream/sshmaster";
 import { checkAccess } from "./authcheck";
+import { startOf, summary } from "./checksummary";
 import { dryRun } from "./dryrun";
-import { checkMetrics, metricsLines, tokenFiles } from "./metricscheck";
+import { checkMetrics, tokenFiles } from "./metricscheck";
 import { checkOauth } from "./oauthcheck";
 import { checkServer } from "./servercheck";
-import { clientLog, listedNames, listeners, scanner } from "./servicecheck";
+import { clientLog, listedNames, listeners, mappedNames, scanner } from "./servicecheck";
 import { logWarning, startWarnings } from "./warnings";
 
 /** The longest text of a server or of the system that is shown, in characters. */
@@ -93,6 +91,7 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
       ["oauth", () => checkOauth(gatewayOf(one)), one],
       ["virus scanner", () => scanner(gatewayOf(one)), one],
       ["list", () => listedNames(one), one],
+      ["user map", () => mappedNames(gatewayOf(one)), one],
       ...serverSteps(one, () => gatewayOf(one)),
     ]),
   ];
@@ -140,57 +139,6 @@ async function dryFindings({ settings, file, entryLines, dry }: CheckRequest, ma
     return line === undefined ? null : `${file}:${line}`;
   };
   return dryRun(gateways, dry as NonNullable<typeof dry>, { said: made.said, lineOf });
-}
-
-/** How the gateway would be started: by a person or a service manager, or by a superserver. */
-function startOf(settings: Settings): Start {
-  const { process: own, log } = settings;
-  return { foreground: own.foreground || log.debug, stderrIsClient: !isDaemon(settings) };
-}
-
-/** The settings that decide where clients connect, and to which servers they get. */
-function summary(settings: Settings, file: string | undefined): string[] {
-  const { process: own, services } = settings;
-  return [
-    ...(file === undefined ? [] : [`configuration: ${file}`]),
-    ...services.flatMap((service) => {
-      const about = service.name === undefined ? "" : `${service.name}: `;
-      return summaryOf(service).map((line) => `${about}${line}`);
-    }),
-    ...metricsLines(settings),
-    `runs as ${isRoot() ? own.user : "the user that starts it"}`,
-    `log: ${logWay(settings.log, startOf(settings)).words}`,
-  ];
-}
-
-function summaryOf({ listen, clients, servers, access }: Service): string[] {
-  const shown = (list: readonly ServerAddress[]) =>
-    list
-      .map((one) => placeOf(one, servers.tls))
-      .map(({ host, port, tls }) => `${showHostPort(host, port)}${shownTls(tls)}`)
-      .join(", else ");
-  const headers = (proxy: boolean | undefined) =>
-    proxy ? ` behind PROXY headers from ${networks.show(clients.proxyFrom)}` : "";
-  const places = listen.map(({ host, port, tls, proxy, servers: own }) => {
-    const after = own ? `, to ${shown(own)}` : "";
-    return `${showHostPort(host ?? "*", port)}${shownTls(tls ?? "none")}${headers(proxy)}${after}`;
-  });
-  const selectable = access.selection?.servers ? allowed.show(access.selection.servers) : "any that is public";
-  return [
-    places.length > 0
-      ? `listens on ${places.join("; ")}`
-      : `is started by a superserver${shownTls(clients.tls)}${headers(clients.proxy)}`,
-    `default server: ${servers.demo ? "the sample maildrop" : shown(servers.defaultServers) || "none"}`,
-    `servers that clients may select: ${access.selection ? selectable : "none"}`,
-    ...(servers.sendProxy ? [`servers get a PROXY header, version ${servers.sendProxy}`] : []),
-    ...(servers.via ? [`servers are reached through ${command.show(servers.via)}`] : []),
-    ...(servers.ssh === undefined ? [] : [`servers are reached through ssh to ${servers.ssh}`]),
-  ];
-}
-
-/** A TLS mode in words, behind a place. */
-function shownTls(tls: TlsMode): string {
-  return tls === "none" ? "" : tls === "tls" ? " with TLS" : " with STLS";
 }
 
 /** Tries the directory of the pidfile: the file itself may belong to the running daemon. */

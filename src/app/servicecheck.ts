@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { isAddress } from "../base/address";
 import { reasonOf } from "../base/faults";
 import { clamd } from "../config/places";
-import type { Service } from "../config/settings";
+import type { ServerSettings, Service } from "../config/settings";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import { spoolFolder } from "../scan/spool";
@@ -14,6 +14,9 @@ import { systemResolve } from "../upstream/lookup";
 
 /** The longest text of clamd that is shown, in characters. */
 const LINE_BOUND = 512;
+
+/** The most servers of a user map that are looked up. */
+const MAPPED = 100;
 
 /** Tries to listen on each interface, on any port: the port itself may be in use by the daemon with these settings. */
 export async function listeners({ listen }: Service): Promise<string[]> {
@@ -32,16 +35,34 @@ export async function triedListener(host: string): Promise<void> {
 }
 
 /** Looks up the names of the list that have no wildcards. */
-export async function listedNames({ access }: Service): Promise<string[]> {
+export async function listedNames({ access, servers }: Service): Promise<string[]> {
   const names = (access.selection?.servers ?? []).filter(({ wild, pattern }) => !wild && !pattern.startsWith("["));
-  const unknown = names.map(async ({ pattern }) => {
-    if (isAddress(pattern)) return [];
-    return systemResolve(pattern).then(
-      () => [],
-      (thrown: Error) => [`warning: -s ${pattern}: ${reasonOf(thrown)}`],
-    );
-  });
-  return (await Promise.all(unknown)).flat();
+  if (isFar(servers)) return [];
+  return (await Promise.all(names.map(({ pattern }) => unknownName(pattern, `-s ${pattern}`)))).flat();
+}
+
+/** Looks up the servers of the user map. @param gateway null: its files have failed the check before */
+export async function mappedNames(gateway: Gateway | null): Promise<string[]> {
+  const { map, service } = gateway ?? {};
+  if (!map || !service || isFar(service.servers)) return [];
+  const names = [...map.hosts];
+  const found = names.slice(0, MAPPED).map(([host, line]) => unknownName(host, `${map.file}, line ${line}: ${host}`));
+  const rest = names.length > MAPPED ? [`${map.file}: ${MAPPED} of its ${names.length} servers were looked up`] : [];
+  return [...(await Promise.all(found)).flat(), ...rest];
+}
+
+/** Whether the far side looks names up. */
+function isFar({ via, ssh }: ServerSettings): boolean {
+  return via !== undefined || ssh !== undefined;
+}
+
+/** A warning if a server's name has no address. @param about where it is named */
+async function unknownName(host: string, about: string): Promise<string[]> {
+  if (isAddress(host)) return [];
+  return systemResolve(host).then(
+    () => [],
+    (thrown: Error) => [`warning: ${about}: ${reasonOf(thrown)}`],
+  );
 }
 
 /** Tries to write the client log. */

@@ -63,6 +63,8 @@ export class Gateway implements Needs {
   readonly #control: AccessControl | null;
   readonly #clientTls: ClientTls | null;
   readonly scanner: ClamdScanner | null;
+  /** The user map; null: there is none. */
+  readonly map: UserMap | null;
   #serverTls: ServerTls | null = null;
   /** The logins with tokens of OAuth; null: there are none. */
   readonly tokens: TokenLogins | null;
@@ -90,6 +92,7 @@ export class Gateway implements Needs {
     this.emit = emit;
     this.tokens = oauth && new TokenLogins(oauth, memory.vault, emit);
     for (const { name: provider } of oauth?.providers ?? []) counters?.addProvider(provider, RENEWAL_RESULTS);
+    this.map = map;
     this.#routing = new Routing(service, map, this.tokens);
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;

@@ -51,14 +51,14 @@ test("a service without an answer, or whose answer drips, ends at the time limit
 });
 
 test("the time limit holds for who waits behind others, too, when the service hangs", async (t) => {
-  const service = await startService(t, () => {}, { timeout: 500 });
+  const service = await startService(t, () => {}, { timeout: 2000 });
   const requests = new Requests();
   t.after(() => requests.close());
   const control = new AuthHttp(service.settings, "none", { requests }, () => {});
   const began = performance.now();
   const crowd = Array.from({ length: 640 }, () => control.admit(route, about, patient));
   for (const outcome of await Promise.all(crowd)) assert.equal(shown(outcome), TEMP);
-  assert.ok(performance.now() - began < 5000, "one after the other");
+  assert.ok(performance.now() - began < 19_000, "one after the other");
   // Who had no turn has not asked.
   assert.ok(service.requests.length < 640, `${service.requests.length} requests`);
 });

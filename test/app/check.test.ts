@@ -33,6 +33,22 @@ async function upstream(t: TestContext): Promise<string> {
   return `127.0.0.1:${(await startDemo(t)).port}`;
 }
 
+test("servers of a user map that have no address are told, with the line", LIMITS, async (t) => {
+  const map = join(scratch(t), "map");
+  writeFileSync(map, "# users\njoe 127.0.0.1,[::1]\n*@a.example nobody.invalid:995\njim nobody.invalid,none.invalid\n");
+  const { status, said } = await checked("-D", "--map", map, ...BRIEFLY);
+  assert.equal(status, 0, said);
+  assert.deepEqual(
+    said
+      .match(/^warning: .*invalid.*$/gm)
+      ?.map((line) => line.replace(map, "MAP").slice(0, 42))
+      .sort(),
+    ["warning: MAP, line 3: nobody.invalid: no s", "warning: MAP, line 4: none.invalid: no suc"],
+  );
+  const far = await checked("-D", "--map", map, "--via", "/bin/true", ...BRIEFLY);
+  assert.doesNotMatch(far.said, /warning: .*invalid/, "the far side looks names up");
+});
+
 test("what would run is told, and what its server says", LIMITS, async (t) => {
   const server = await upstream(t);
   const log = scratch(t);
