@@ -7,8 +7,11 @@ import { type AccountKey, deriveKey } from "./record";
 /** The most keys that are made at once. */
 const AT_ONCE = 2;
 
-/** The most that are wanted at once, besides those of passwords that have been right. */
-const WANTED = 64;
+/**
+ * The most that are wanted at once, besides those of passwords that have been right. When a gateway starts, all its
+ * accounts may log in for the first time: so many wait for half a minute at most, which mail programs do.
+ */
+const WANTED = 256;
 
 /** The most that are wanted of one account, so that guesses at one password do not put off the others. */
 const WANTED_OF_ONE = 8;
