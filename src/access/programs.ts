@@ -16,7 +16,7 @@ interface ProgramCall {
   /** The program's file, or its name in PATH, and its arguments. */
   readonly argv: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
-  /** How long the program may run, in milliseconds. */
+  /** How long the program may run, and how long it may wait for its start, in milliseconds. */
   readonly timeout: number;
   /** Called with each line of the program's stderr (latin1). */
   readonly said: (line: string) => void;
@@ -63,19 +63,22 @@ export class Programs {
   constructor(private readonly starts = new Starts()) {}
 
   /**
-   * Runs a program with an empty stdin.
+   * Runs a program with an empty stdin. One that had to wait longer than it may run is not started: behind 64 programs
+   * that hang, each login would wait as many times the limit as there are others before it.
    *
    * @param until kills the program, or ends the wait for its start
    * @returns also if the program could not be started
    * @throws the reason of `until`
    */
   async run(program: ProgramCall, until: Until): Promise<ProgramResult> {
+    const ends = performance.now() + program.timeout;
     const give = await this.#slots.take(until);
     try {
       this.#delayed++;
       while (this.starts.wait > 0 && !until.aborted) await pause(this.starts.wait);
       this.#delayed--;
       if (until.aborted) throw until.reason;
+      if (performance.now() >= ends) return unstarted("no turn within the time limit");
       return await this.#run(program, until);
     } finally {
       give();

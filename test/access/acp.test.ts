@@ -203,6 +203,23 @@ test("a client that is gone ends its acp", async (t) => {
   await gone(Number(readFileSync(pids, "latin1")));
 });
 
+test("behind 64 programs that hang, nobody waits longer than one may run", async (t) => {
+  const programs = new Programs();
+  t.after(() => programs.close());
+  const ends: string[] = [];
+  const argv = script(t, "exec sleep 600");
+  const control = new Acp({ argv, timeout: 3000, prefix: "PROXY_" }, "none", { programs }, (name, fields) => {
+    if (name === "acpEnded" && "status" in fields) ends.push(String(fields.status));
+  });
+  const outcomes = await Promise.all(Array.from({ length: 192 }, () => control.admit(route, about, patient)));
+  for (const outcome of outcomes)
+    assert.equal("reply" in outcome && outcome.reply, "-ERR [SYS/TEMP] access control not available");
+  const count = (how: string) => ends.filter((one) => one === how).length;
+  const late = count("no turn within the time limit");
+  assert.ok(late >= 128, `${late} had no turn`);
+  assert.equal(late + count("time limit"), 192);
+});
+
 test("64 run at once; a client that leaves while it waits is gone at once, and its turn is another's", async (t) => {
   const programs = new Programs();
   let began = 0;
