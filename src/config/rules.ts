@@ -92,7 +92,9 @@ export function serviceOf(options: Options, name?: string): Service {
   const listenersHave = listen.length > 0 && listen.every((one) => one.servers);
   const { authHttp } = service.access;
   if (!demo && !named && !listenersHave && !select && map === undefined && !authHttp && oauth === undefined) {
-    throw new UsageFault("no server: name one, such as mail.example.org, or let the client select it with -e");
+    throw new UsageFault(
+      "no server: name one, such as mail.example.org, or say what selects it: -e, --map, --oauth, or -a with a URL",
+    );
   }
   if (servers && !select) throw new UsageFault("-s needs -e");
   const proxied = faultOfProxy(options);

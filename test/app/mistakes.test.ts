@@ -21,7 +21,10 @@ type Mistake = readonly [command: string, told: RegExp];
 
 /** What the command line itself shows. */
 const TYPED: readonly Mistake[] = [
-  ["", /^no server: name one, such as mail\.example\.org, or let the client select it with -e$/],
+  [
+    "",
+    /^no server: name one, such as mail\.example\.org, or say what selects it: -e, --map, --oauth, or -a with a URL$/,
+  ],
   ["-D", /^no server: name one/],
   ["-D -", /^no server: name one/],
   ["-D mail 8110", /^too many operands: 8110$/],

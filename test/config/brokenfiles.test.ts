@@ -138,7 +138,7 @@ const BROKEN: readonly (readonly [text: string, ...told: string[]])[] = [
   // What options need of each other.
   [
     '[service.a]\nlisten = ["1110"]',
-    '1:1: [service.a]: no server: name one, such as server = "mail.example.org", or let the client select it with select',
+    '1:1: [service.a]: no server: name one, such as server = "mail.example.org", or say what selects it: select, map, oauth, or acp with a URL',
   ],
   [`[service.a]\n${SOUND}servers = ["b"]`, "4:1: [service.a]: servers needs select"],
   [`[service.a]\n${SOUND}quarantine = "/tmp"`, "4:1: [service.a]: quarantine needs scan"],
