@@ -16,6 +16,7 @@ import { networks } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
 import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
+import { responseCode } from "../protocol/response";
 import { type Arrival, type Denial, NO_SERVER, type Place, type Route } from "../session/needs";
 import { admission, asksSomebody, callerOf, openAccount } from "./dryaccess";
 import { sayRoute, tlsWords } from "./routewords";
@@ -176,9 +177,11 @@ function introduction({ service: { servers } }: Gateway): string {
   return servers.sendProxy === undefined ? "" : `, behind a PROXY header of version ${servers.sendProxy}`;
 }
 
+/** A denial that says nothing of the login leaves its result unknown: access control, or a provider, gives no answer. */
 function deniedBy({ code, reason, reply, temporary = false }: Denial, say: (line: string) => void): number {
-  say(`result: ${temporary ? "unknown" : "refused"}: code=${code}: ${reason}; the client gets ${quote(reply)}`);
-  return temporary ? UNKNOWN : REFUSED;
+  const unknown = temporary || responseCode(reply) === "SYS/TEMP";
+  say(`result: ${unknown ? "unknown" : "refused"}: code=${code}: ${reason}; the client gets ${quote(reply)}`);
+  return unknown ? UNKNOWN : REFUSED;
 }
 
 /** The service and the listener that are meant. @throws UsageFault if that is not clear */

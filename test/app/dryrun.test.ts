@@ -276,7 +276,7 @@ test("the service and the listener that are meant", LIMITS, async (t) => {
 });
 
 test("an account of --oauth: its provider, its state in the store, and with --ask its token", LIMITS, async (t) => {
-  const { file, authorize } = await stage(t);
+  const { file, authorize, provider } = await stage(t);
   const argv = ["-D", "--oauth", file, "--as", "Joe@example.org"];
   const never = await checked(argv);
   assert.equal(never.status, 77, never.said);
@@ -292,4 +292,9 @@ test("an account of --oauth: its provider, its state in the store, and with --as
   const wrong = await checked([...argv, "--ask"], "wrong\n");
   assert.equal(wrong.status, 77);
   assert.match(wrong.said, /^result: refused: code=oauth-password: wrong gateway password/m);
+  await authorize();
+  provider.whim = () => ({ status: 503, body: { error: "temporarily_unavailable" } });
+  const down = await checked([...argv, "--ask"], `${PASSWORD}\n`);
+  assert.equal(down.status, 75, down.said);
+  assert.match(down.said, /^result: unknown: code=oauth-provider: /m);
 });
