@@ -142,7 +142,8 @@ export class SshMaster {
   async runs(): Promise<boolean> {
     return new Promise<boolean>((resolve) => {
       const socket = connect(join(this.#folder, CONTROL));
-      socket.once("error", () => resolve(false));
+      // A master that hangs accepts nobody, until the system takes no more connections.
+      socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "EAGAIN"));
       socket.once("connect", () => {
         socket.destroy();
         resolve(true);

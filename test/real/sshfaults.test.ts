@@ -1,8 +1,11 @@
 /** --ssh with a real ssh and sshd: what goes wrong, what is told of it, and what is left. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import type { TestContext } from "node:test";
 import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
 import { lacking, program, run } from "./programs";
@@ -19,6 +22,7 @@ import {
   scripted,
   session,
   startSshGateway,
+  temporary,
   untilNothingIsLeft,
   works,
 } from "./sshgateway";
@@ -126,6 +130,35 @@ test("a login that hangs is given up, and the next session works", { skip }, asy
   assert.equal(logins(sshd), 2);
   await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
 });
+
+test("a login that hangs before more connections than the system takes is given up, too", { skip }, async (t) => {
+  const { sshd, accepting, port } = await scripted(t);
+  const gateway = await startSshGateway(t, sshd, ["--ssh", HOST, `127.0.0.1:${port}`], { faults: /err via / });
+  await works(t, gateway, accepting);
+  const [hanging = 0] = masters(sshd);
+  process.kill(hanging, "SIGSTOP");
+  const [folder = ""] = readdirSync(temporary(sshd));
+  for (const name of ["master", "1"]) await untilFull(t, join(temporary(sshd), folder, name));
+  await works(t, gateway, accepting);
+  assert.equal((await gateway.logged("via")).fields.status, "no answer");
+  await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
+});
+
+/** Connects to a socket whose owner accepts nobody, until the system takes no more. */
+async function untilFull(t: TestContext, path: string): Promise<void> {
+  for (let count = 0; count < 1000; count++) {
+    const socket = connect(path);
+    socket.on("error", () => {});
+    t.after(() => socket.destroy());
+    const [fault] = await once(socket, "connect").then(
+      () => [],
+      (thrown: NodeJS.ErrnoException) => [thrown.code],
+    );
+    if (fault === "EAGAIN") return;
+    assert.equal(fault, undefined);
+  }
+  assert.fail("the system takes any number of connections");
+}
 
 test("what the gateway leaves: nothing at SIGTERM, the login at SIGHUP, a login that ends by itself at SIGKILL", {
   skip,
