@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { connectGreeted, welcome } from "../stage/dialogue";
 import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
 import { lacking, program, run } from "./programs";
@@ -142,6 +143,30 @@ test("a login that hangs before more connections than the system takes is given 
   await works(t, gateway, accepting);
   assert.equal((await gateway.logged("via")).fields.status, "no answer");
   await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
+});
+
+test("a login that can't be asked whether it is there goes on", { skip }, async (t) => {
+  const { sshd, accepting, port } = await scripted(t);
+  const programs = join(sshd.home, "programs");
+  put(join(programs, "ssh"), `#!/bin/sh\nexec ${program("ssh")} "$@"\n`);
+  chmodSync(join(programs, "ssh"), 0o755);
+  const argv = ["--ssh", HOST, "--server-timeout", "20", `127.0.0.1:${port}`];
+  const gateway = await startSshGateway(t, { ...sshd, env: { ...sshd.env, PATH: programs } }, argv);
+  const client = await insideMail(t, gateway, accepting);
+  rmSync(join(programs, "ssh"));
+  // Silent for longer than ssh may be before it is asked.
+  const other = await connectGreeted(gateway.port, t);
+  await other.ask("USER joe");
+  await other.say("PASS p");
+  const server = await accepting.next();
+  await new Promise((resolve) => setTimeout(resolve, 6000));
+  await welcome(server);
+  assert.equal(await other.line(), "+OK");
+  await other.say("QUIT");
+  await server.answer("QUIT", "+OK bye\r\n");
+  await other.expect("+OK bye\r\n");
+  client.reset();
+  assert.equal(logins(sshd), 1);
 });
 
 /** Connects to a socket whose owner accepts nobody, until the system takes no more. */
