@@ -138,12 +138,12 @@ export class SshMaster {
     }
   }
 
-  /** Whether the master is there. */
+  /** Whether the master is there; a fault that does not tell, such as no free descriptor, is none of its. */
   async runs(): Promise<boolean> {
     return new Promise<boolean>((resolve) => {
       const socket = connect(join(this.#folder, CONTROL));
-      // A master that hangs accepts nobody, until the system takes no more connections.
-      socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "EAGAIN"));
+      // With EAGAIN a master that hangs has more connections to accept than the system takes.
+      socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
       socket.once("connect", () => {
         socket.destroy();
         resolve(true);

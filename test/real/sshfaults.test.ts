@@ -6,7 +6,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { connectGreeted, welcome } from "../stage/dialogue";
+import { connectGreeted, logInBetween, welcome } from "../stage/dialogue";
 import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
 import { lacking, program, run } from "./programs";
@@ -167,6 +167,27 @@ test("a login that can't be asked whether it is there goes on", { skip }, async 
   await other.expect("+OK bye\r\n");
   client.reset();
   assert.equal(logins(sshd), 1);
+});
+
+test("a login is not taken for ended for want of a descriptor", { skip: skip || lacking("prlimit") }, async (t) => {
+  const { sshd, accepting, port } = await scripted(t);
+  const gateway = await startSshGateway(t, sshd, ["--ssh", HOST, `127.0.0.1:${port}`], {
+    faults: /code=server-closed/,
+  });
+  const client = await connectGreeted(gateway.port, t);
+  const server = await logInBetween(client, accepting);
+  const bound = async (most: number) => {
+    const argv = ["--pid", `${gateway.pid}`, `--nofile=${most}:`];
+    assert.equal((await run(program("prlimit"), argv)).code, 0);
+  };
+  await bound(3);
+  server.destroy();
+  await client.rest();
+  await gateway.logged("close");
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await bound(1024);
+  await works(t, gateway, accepting);
+  assert.equal(logins(sshd), 1, gateway.said());
 });
 
 /** Connects to a socket whose owner accepts nobody, until the system takes no more. */
