@@ -136,12 +136,13 @@ async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise
   const dropRoot = byRoot ? rootDropper(own.user) : () => {};
   if (byRoot && usesSsh(settings)) requireHome(own.user);
   const notify = new Notify(process.env, (reason) => emit("notifyFailed", { code: "notify", reason }));
-  // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it, as any process. The pidfile
-  // comes after this: whoever finds the process id in it may send the signal.
+  // SIGHUP makes a daemon read its files again. A session of inetd without files ends at it. The pidfile comes after this:
+  // whoever finds the process id in it may send the signal.
   const files =
     watching !== null || file !== undefined || listener.gateways.some((gateway) => gateway.files.length > 0);
   const reload = new Reload(source, { make, acceptor, listener, notify, emit, watching });
-  reloadOnSignal(daemon || files ? () => reload.run() : undefined);
+  const reloads = daemon || files;
+  reloadOnSignal(reloads ? () => reload.run() : undefined);
   const pidfile = daemon && own.pidfile !== undefined ? new Pidfile(own.pidfile) : null;
   if (pidfile) undo.push(() => pidfile.remove());
   if (daemon) await closeDebugger();
@@ -153,7 +154,7 @@ async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise
     notify.stopping(`ends, with ${listener.clients} clients`);
     void acceptor.close();
     watching?.draining();
-  });
+  }, !reloads);
   pidfile?.write();
   await watching?.open(listener);
   if (usesSsh(settings)) requireSockets();

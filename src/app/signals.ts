@@ -43,7 +43,7 @@ export function oneByOne(reload: () => Promise<void> | void): () => void {
 /**
  * Handles the signals that do not end the gateway.
  *
- * @param reload called at SIGHUP; undefined: SIGHUP has its default action
+ * @param reload called at SIGHUP; undefined: SIGHUP ends the gateway, see `endOnSignal`
  */
 export function reloadOnSignal(reload: (() => Promise<void>) | undefined): void {
   // Programs that rotate logs send this signal. main.ts has the same for SIGUSR1.
@@ -51,7 +51,21 @@ export function reloadOnSignal(reload: (() => Promise<void>) | undefined): void 
   if (reload) process.on("SIGHUP", oneByOne(reload));
 }
 
-/** Handles the signals that end the gateway. @param end gets the signal's name */
-export function endOnSignal(end: (signal: string) => void): void {
-  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => end(signal));
+/**
+ * Handles the signals that end the gateway.
+ *
+ * @param end gets the signal's name
+ * @param atHangUp whether SIGHUP is one of them, as long as it is the first
+ */
+export function endOnSignal(end: (signal: string) => void, atHangUp: boolean): void {
+  let ending = false;
+  const on = (signal: string) => {
+    process.on(signal, () => {
+      if (signal === "SIGHUP" && ending) return;
+      ending = true;
+      end(signal);
+    });
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) on(signal);
+  if (atHangUp) on("SIGHUP");
 }

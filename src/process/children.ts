@@ -98,6 +98,14 @@ export function passLines(pipe: Readable, said: (line: string) => void, bound = 
   };
 }
 
+/** How a program has ended that did not end with exit status 0. */
+export interface ProgramFault {
+  /** Its exit status or signal, in words, or why it did not run. */
+  readonly how: string;
+  /** Whether it was started. */
+  readonly ran: boolean;
+}
+
 interface ProgramRun {
   /** Its working directory. */
   readonly cwd: string;
@@ -111,30 +119,30 @@ interface ProgramRun {
  * Runs a program until its exit. What it leaves in its process group goes on.
  *
  * @param until kills the group
- * @returns how it has ended, in words; null: with exit status 0
+ * @returns null: it has ended with exit status 0
  */
 export function runProgram(
   program: string,
   argv: readonly string[],
   { cwd, limit, said }: ProgramRun,
   until: AbortSignal | null,
-): Promise<string | null> {
+): Promise<ProgramFault | null> {
   let child: ChildProcess;
   try {
     const options = { cwd, env: accountEnvironment(), detached: true };
     child = spawn(program, argv, { ...options, stdio: ["ignore", "ignore", "pipe"] });
   } catch (thrown) {
-    return Promise.resolve(reasonOf(thrown as Error));
+    return Promise.resolve({ how: reasonOf(thrown as Error), ran: false });
   }
   const { pid: group, stderr } = child;
   const flush = stderr ? passLines(stderr, said) : () => {};
   return new Promise((resolve) => {
-    const over = (how: string | null) => {
+    const over = (how: string | null, ran = true) => {
       clearTimeout(timer);
       until?.removeEventListener("abort", stop);
       flush();
       stderr?.destroy();
-      resolve(how);
+      resolve(how === null ? null : { how, ran });
     };
     const stop = () => group !== undefined && signalGroup(group, "SIGKILL");
     const timer = setTimeout(() => {
@@ -142,7 +150,7 @@ export function runProgram(
       over(`no end within ${limit / 1000} seconds`);
     }, limit);
     until?.addEventListener("abort", stop);
-    child.once("error", (fault) => over(reasonOf(fault)));
+    child.once("error", (fault) => over(reasonOf(fault), false));
     child.once("exit", (status, signal) => {
       const how = status === 0 ? null : (signal ?? `exit status ${status}`);
       child.once("close", () => over(how));

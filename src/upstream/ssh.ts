@@ -98,7 +98,12 @@ export class Ssh {
     const ended = () => {
       if (established && !socket.writableEnded) void this.#lookAfter(master, call);
     };
-    socket.once("end", ended).once("error", ended);
+    let full = false;
+    const failed = ({ code }: NodeJS.ErrnoException) => {
+      full = code === "EAGAIN";
+      ended();
+    };
+    socket.once("end", ended).once("error", failed);
     const silence = setTimeout(async () => {
       if (await master.answers()) return;
       this.#lost(master, "no answer", call);
@@ -110,6 +115,8 @@ export class Ssh {
       return connection;
     } catch (thrown) {
       connection.destroy();
+      // ssh has so many connections to accept that the system takes no more: it is busy, or hangs.
+      if (full && !(await master.answers())) this.#lost(master, "no answer", call);
       this.#tell(master, call);
       throw until.aborted ? thrown : this.#reason(Failure.of(thrown));
     } finally {

@@ -138,11 +138,12 @@ export class SshMaster {
     }
   }
 
-  /** Whether the master is there. */
+  /** Whether the master is there; a fault that does not tell, such as no free descriptor, is none of its. */
   async runs(): Promise<boolean> {
     return new Promise<boolean>((resolve) => {
       const socket = connect(join(this.#folder, CONTROL));
-      socket.once("error", () => resolve(false));
+      // With EAGAIN a master that hangs has more connections to accept than the system takes.
+      socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
       socket.once("connect", () => {
         socket.destroy();
         resolve(true);
@@ -150,12 +151,12 @@ export class SshMaster {
     });
   }
 
-  /** Whether the master answers: one that hangs is there, and does not. */
+  /** Whether the master answers: one that hangs is there, and does not. One that can't be asked is taken to answer. */
   answers(): Promise<boolean> {
     this.#answer ??= this.#control(["-O", "check"])
       .then(
         () => true,
-        () => false,
+        (thrown) => Failure.of(thrown).blame === "gateway",
       )
       .finally(() => {
         this.#answer = null;
@@ -219,10 +220,10 @@ export class SshMaster {
       said(line);
     };
     const run = { cwd: this.#folder, limit, said: tell };
-    const how = await runProgram("ssh", [...words, "--", this.host], run, isLogin ? this.#unwanted.signal : null);
-    if (how === null) return;
+    const fault = await runProgram("ssh", [...words, "--", this.host], run, isLogin ? this.#unwanted.signal : null);
+    if (fault === null) return;
     if (isLogin) for (const line of this.news()) tell(line);
-    const reason = ["ssh", how, ...(last ? [last] : [])].join(": ");
-    throw new Failure("server", "command", reason, replies.serverUnreachable);
+    const reason = ["ssh", fault.how, ...(last ? [last] : [])].join(": ");
+    throw new Failure(fault.ran ? "server" : "gateway", "command", reason, replies.serverUnreachable);
   }
 }

@@ -79,6 +79,24 @@ test("I18: what a client has said before it left counts", async (t) => {
   assert.match(gateway.said(), / close .*reason=quit .*deleted=1/);
 });
 
+test("SIGHUP ends a session in order, for what it has started, and one that ends ignores it", async (t) => {
+  const { client, socket } = await pair(t);
+  const gateway = start(t, [socket, socket, "pipe"], MAIN, "-d", "--drain", "60", await upstream(t));
+  socket.destroy();
+  await client.expect("+OK POP3 server ready\r\n");
+  for (let count = 0; count < 2; count++) {
+    gateway.child.kill("SIGHUP");
+    await until(
+      () => gateway.said().includes("end signal=SIGHUP"),
+      () => gateway.said(),
+    );
+  }
+  assert.match(await client.ask("USER joe"), /^\+OK/);
+  assert.equal(await client.ask("QUIT"), "+OK bye");
+  assert.equal(await gateway.ended(), 0);
+  assert.equal(gateway.said().match(/ end signal=/g)?.length, 1);
+});
+
 test("a crash is not heard by the client", async (t) => {
   const crash = join(scratch(t), "crash.js");
   const script = `process.on("SIGUSR2", () => {

@@ -1,8 +1,12 @@
 /** --ssh with a real ssh and sshd: what goes wrong, what is told of it, and what is left. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { connectGreeted, logInBetween, welcome } from "../stage/dialogue";
 import { drawn, tellDraw, testOfDraw } from "../stage/draws";
 import { until } from "../stage/waiting";
 import { lacking, program, run } from "./programs";
@@ -19,6 +23,7 @@ import {
   scripted,
   session,
   startSshGateway,
+  temporary,
   untilNothingIsLeft,
   works,
 } from "./sshgateway";
@@ -126,6 +131,80 @@ test("a login that hangs is given up, and the next session works", { skip }, asy
   assert.equal(logins(sshd), 2);
   await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
 });
+
+test("a login that hangs before more connections than the system takes is given up, too", { skip }, async (t) => {
+  const { sshd, accepting, port } = await scripted(t);
+  const gateway = await startSshGateway(t, sshd, ["--ssh", HOST, `127.0.0.1:${port}`], { faults: /err via / });
+  await works(t, gateway, accepting);
+  const [hanging = 0] = masters(sshd);
+  process.kill(hanging, "SIGSTOP");
+  const [folder = ""] = readdirSync(temporary(sshd));
+  for (const name of ["master", "1"]) await untilFull(t, join(temporary(sshd), folder, name));
+  await works(t, gateway, accepting);
+  assert.equal((await gateway.logged("via")).fields.status, "no answer");
+  await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
+});
+
+test("a login that can't be asked whether it is there goes on", { skip }, async (t) => {
+  const { sshd, accepting, port } = await scripted(t);
+  const programs = join(sshd.home, "programs");
+  put(join(programs, "ssh"), `#!/bin/sh\nexec ${program("ssh")} "$@"\n`);
+  chmodSync(join(programs, "ssh"), 0o755);
+  const argv = ["--ssh", HOST, "--server-timeout", "20", `127.0.0.1:${port}`];
+  const gateway = await startSshGateway(t, { ...sshd, env: { ...sshd.env, PATH: programs } }, argv);
+  const client = await insideMail(t, gateway, accepting);
+  rmSync(join(programs, "ssh"));
+  // Silent for longer than ssh may be before it is asked.
+  const other = await connectGreeted(gateway.port, t);
+  await other.ask("USER joe");
+  await other.say("PASS p");
+  const server = await accepting.next();
+  await new Promise((resolve) => setTimeout(resolve, 6000));
+  await welcome(server);
+  assert.equal(await other.line(), "+OK");
+  await other.say("QUIT");
+  await server.answer("QUIT", "+OK bye\r\n");
+  await other.expect("+OK bye\r\n");
+  client.reset();
+  assert.equal(logins(sshd), 1);
+});
+
+test("a login is not taken for ended for want of a descriptor", { skip: skip || lacking("prlimit") }, async (t) => {
+  const { sshd, accepting, port } = await scripted(t);
+  const gateway = await startSshGateway(t, sshd, ["--ssh", HOST, `127.0.0.1:${port}`], {
+    faults: /code=server-closed/,
+  });
+  const client = await connectGreeted(gateway.port, t);
+  const server = await logInBetween(client, accepting);
+  const bound = async (most: number) => {
+    const argv = ["--pid", `${gateway.pid}`, `--nofile=${most}:`];
+    assert.equal((await run(program("prlimit"), argv)).code, 0);
+  };
+  await bound(3);
+  server.destroy();
+  await client.rest();
+  await gateway.logged("close");
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await bound(1024);
+  await works(t, gateway, accepting);
+  assert.equal(logins(sshd), 1, gateway.said());
+});
+
+/** Connects to a socket whose owner accepts nobody, until the system takes no more. */
+async function untilFull(t: TestContext, path: string): Promise<void> {
+  for (let count = 0; count < 1000; count++) {
+    const socket = connect(path);
+    socket.on("error", () => {});
+    t.after(() => socket.destroy());
+    const [fault] = await once(socket, "connect").then(
+      () => [],
+      (thrown: NodeJS.ErrnoException) => [thrown.code],
+    );
+    if (fault === "EAGAIN") return;
+    assert.equal(fault, undefined);
+  }
+  assert.fail("the system takes any number of connections");
+}
 
 test("what the gateway leaves: nothing at SIGTERM, the login at SIGHUP, a login that ends by itself at SIGKILL", {
   skip,
