@@ -137,10 +137,7 @@ test("a client that has reset the connection before it was accepted has no sessi
 /** How many clients come around the moment when a process gives up, and how many processes they see at least. */
 const TURNS = LONG ? { clients: 120, processes: 20 } : { clients: 10, processes: 4 };
 
-/** Each start of a process takes its time on a busy machine. */
-const timeout = LONG ? 600_000 : 120_000;
-
-test("no client is lost between two processes that wait on the same socket", { timeout }, async (t) => {
+test("no client is lost between two processes that wait on the same socket", async (t) => {
   const server = await upstream(t);
   const stop = join(scratch(t), "stop");
   const { server: socket, port } = await listening(t);
