@@ -144,13 +144,17 @@ test("an account of another provider, or that was never authorized, is told apar
 test("a login that gives up leaves the renewal to the others, and the token is stored", async (t) => {
   const [vault, { provider, authorize, store }] = await opened(t);
   await authorize();
-  provider.slow = 100;
+  let answer = () => {};
+  const answers = new Promise<undefined>((resolve) => (answer = () => resolve(undefined)));
+  provider.whim = () => answers;
   const gone = new Abort();
   const left = vault.token({ account: ACCOUNT, provider: "fake", password: PASSWORD }, gone);
   await until(() => provider.asked.length > 0, "the request");
   gone.abort(new Error("the client has left"));
   await assert.rejects(left, /the client has left/);
-  tokenOf(await login(vault));
+  const other = login(vault);
+  answer();
+  tokenOf(await other);
   assert.equal(provider.asked.length, 1);
   assert.notEqual((await store.read(ACCOUNT))?.renewed, undefined);
 });
