@@ -167,21 +167,21 @@ export class Bodies {
     const { silence } = this.session.needs.service.limits;
     let timer: NodeJS.Timeout | undefined;
     let look: NodeJS.Immediate | undefined;
-    // What came while the process stood still is read before.
+    const declare = () => {
+      this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
+      this.#declare();
+    };
     const wait = () => {
       timer = setTimeout(() => {
-        look = setImmediate(declare);
+        // Nothing is read while the scan still writes, so that the rest may be here.
+        if (!scan.empty) wait();
+        // What came while the process stood still is read before.
+        else look = setImmediate(declare);
       }, silence);
     };
     const stop = () => {
       clearTimeout(timer);
       clearImmediate(look);
-    };
-    const declare = () => {
-      // Nothing is read while the scan still writes, so that the rest may be here.
-      if (!scan.empty) return wait();
-      this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
-      this.#declare();
     };
     const find = (chunk: Buffer): number => {
       stop();
