@@ -9,6 +9,13 @@ import { Headers, type HeaderTerms } from "./proxied";
 /** How long connections may take to send their last reply when all sessions end at once, in milliseconds. */
 const LAST_REPLIES = 100;
 
+/** Who waits until there has been no connection for `within` milliseconds. */
+interface Idle {
+  readonly within: number;
+  readonly over: () => void;
+  timer?: NodeJS.Timeout;
+}
+
 /** The connections of clients. */
 export class Connections {
   /** Resolves when there is no connection any more, after `end`. */
@@ -22,7 +29,7 @@ export class Connections {
   #headers: Headers | null = null;
   #ending = false;
   #resolveEnded = () => {};
-  #idle: { readonly within: number; readonly over: () => void; timer?: NodeJS.Timeout } | null = null;
+  #idle: Idle | null = null;
 
   constructor() {
     this.ended = new Promise((resolve) => {
@@ -114,7 +121,18 @@ export class Connections {
     const idle = this.#idle;
     if (!idle) return;
     clearTimeout(idle.timer);
-    if (this.#open === 0) idle.timer = setTimeout(idle.over, idle.within);
+    if (this.#open === 0) idle.timer = setTimeout(() => this.#endIdle(idle), idle.within);
+  }
+
+  /**
+   * Clients that wait are accepted before: a process that stood still for a while, because the machine was busy or asleep,
+   * must not go without a look at them.
+   */
+  #endIdle(idle: Idle): void {
+    const { timer } = idle;
+    setImmediate(() => {
+      if (this.#idle === idle && idle.timer === timer && this.#open === 0) idle.over();
+    });
   }
 
   #resolveIfEnded(): void {

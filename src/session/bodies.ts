@@ -166,20 +166,28 @@ export class Bodies {
     const end = new MultilineEnd(this.#server.input.lineEnd);
     const { silence } = this.session.needs.service.limits;
     let timer: NodeJS.Timeout | undefined;
+    let look: NodeJS.Immediate | undefined;
     const declare = () => {
-      // Nothing is read while the scan still writes, so that the rest may be here.
-      if (!scan.empty) {
-        timer = setTimeout(declare, silence);
-        return;
-      }
       this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
       this.#declare();
     };
-    const find = (chunk: Buffer): number => {
+    const wait = () => {
+      timer = setTimeout(() => {
+        // Nothing is read while the scan still writes, so that the rest may be here.
+        if (!scan.empty) wait();
+        // What came while the process stood still is read before.
+        else look = setImmediate(declare);
+      }, silence);
+    };
+    const stop = () => {
       clearTimeout(timer);
+      clearImmediate(look);
+    };
+    const find = (chunk: Buffer): number => {
+      stop();
       this.#failIfGone();
       const at = end.find(chunk);
-      if (at < 0 && end.ambiguous) timer = setTimeout(declare, silence);
+      if (at < 0 && end.ambiguous) wait();
       return at;
     };
     try {
@@ -189,7 +197,7 @@ export class Bodies {
       // Unlike a relayed mail, of which the client has a part, this one can have an answer.
       throw blame === "server" && reply === null ? new Failure(blame, code, message, replies.serverLost) : thrown;
     } finally {
-      clearTimeout(timer);
+      stop();
     }
   }
 

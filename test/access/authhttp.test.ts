@@ -7,6 +7,7 @@ import { AuthHttp } from "../../src/access/authhttp";
 import { Requests } from "../../src/access/requests";
 import type { AuthHttpSettings } from "../../src/config/settings";
 import type { Play } from "../stage/httpservice";
+import { ownTime } from "../stage/stopwatch";
 import { until as untilHolds } from "../stage/waiting";
 import { about, ask, GRANTED, ok, patient, route, shown, startService, TEMP } from "./authlogin";
 
@@ -55,10 +56,10 @@ test("the time limit holds for who waits behind others, too, when the service ha
   const requests = new Requests();
   t.after(() => requests.close());
   const control = new AuthHttp(service.settings, "none", { requests }, () => {});
-  const began = performance.now();
+  const began = ownTime();
   const crowd = Array.from({ length: 640 }, () => control.admit(route, about, patient));
   for (const outcome of await Promise.all(crowd)) assert.equal(shown(outcome), TEMP);
-  assert.ok(performance.now() - began < 19_000, "one after the other");
+  assert.ok(ownTime() - began < 19_000, "one after the other");
   // Who had no turn has not asked.
   assert.ok(service.requests.length < 640, `${service.requests.length} requests`);
 });

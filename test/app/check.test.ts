@@ -38,13 +38,11 @@ test("servers of a user map that have no address are told, with the line", LIMIT
   writeFileSync(map, "# users\njoe 127.0.0.1,[::1]\n*@a.example nobody.invalid:995\njim nobody.invalid,none.invalid\n");
   const { status, said } = await checked("-D", "--map", map, ...BRIEFLY);
   assert.equal(status, 0, said);
-  assert.deepEqual(
-    said
-      .match(/^warning: .*invalid.*$/gm)
-      ?.map((line) => line.replace(map, "MAP").slice(0, 42))
-      .sort(),
-    ["warning: MAP, line 3: nobody.invalid: no s", "warning: MAP, line 4: none.invalid: no suc"],
-  );
+  const warned = [...said.matchAll(/^warning: (.*invalid): no (?:such host|name server answers|answer in time)/gm)];
+  assert.deepEqual(warned.map(([, what]) => what?.replace(map, "MAP")).sort(), [
+    "MAP, line 3: nobody.invalid",
+    "MAP, line 4: none.invalid",
+  ]);
   const far = await checked("-D", "--map", map, "--via", "/bin/true", ...BRIEFLY);
   assert.doesNotMatch(far.said, /warning: .*invalid/, "the far side looks names up");
 });

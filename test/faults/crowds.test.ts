@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { Accepting } from "../stage/accepting";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, connectLoggedIn, logIn as loggedIn } from "../stage/dialogue";
@@ -67,8 +66,14 @@ test("R4: when all have logged in, a newcomer is refused", async (t) => {
   await users[0]?.ask("QUIT");
   users[0]?.end();
   await users[0]?.expectClose();
-  await pause(20);
-  const next = await logIn(gateway, "c");
+  // Its place is free when the gateway, too, has seen the close.
+  const next = await until(async () => {
+    const client = await Peer.connect(gateway.port, t);
+    if ((await client.line()).startsWith("+OK")) return client;
+    client.destroy();
+    return null;
+  }, "a free place");
+  await loggedIn(next, "c", "demo");
   for (const peer of [late, next, ...users]) peer.destroy();
 });
 

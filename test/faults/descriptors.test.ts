@@ -3,10 +3,11 @@
  */
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { Peer } from "../stage/peer";
 import { startProcess } from "../stage/process";
+import { until } from "../stage/waiting";
 
 const BOUND = 60;
 
@@ -42,7 +43,12 @@ for (const [name, options, user, short, later] of [
     assert.equal(gateway.child.exitCode ?? gateway.child.signalCode, null, gateway.said());
     assert.equal(await others[0]?.ask("USER ann"), "+OK password required", "the others are still there");
     for (const client of [first, ...others]) client.destroy();
-    await pause(100);
+    const descriptors = () => readdirSync(`/proc/${gateway.pid}/fd`).length;
+    await until(
+      () => descriptors() <= BOUND - others.length,
+      () => `${descriptors()} descriptors are open`,
+      { progress: descriptors },
+    );
     const next = await Peer.connect(gateway.port);
     await next.line();
     assert.match(await logIn(next, user), later);

@@ -14,6 +14,7 @@ import { connectGreeted, connectLoggedIn, welcome } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
 import { CERT_FILE, KEY_FILE } from "../stage/localhost";
 import { Peer } from "../stage/peer";
+import { freePort } from "../stage/ports";
 import { type Launched, launch, MAIN, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 
@@ -102,7 +103,8 @@ test("B26: a debugger that SIGUSR1 has opened before the first line is closed be
      const pause = new Int32Array(new SharedArrayBuffer(4));
      for (const end = Date.now() + 20_000; url() === undefined && Date.now() < end; ) Atomics.wait(pause, 0, 0, 5);`,
   );
-  const before = `export NODE_OPTIONS="--inspect-port=0 --require=${preload}"`;
+  // A port that the system gives to no other test once the debugger is closed.
+  const before = `export NODE_OPTIONS="--inspect-port=${await freePort()} --require=${preload}"`;
   const gateway = await startProcess(["127.0.0.1:1"], { t, before });
   const ports = [...gateway.said().matchAll(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/g)].map(
     ([, port]) => port,

@@ -48,8 +48,11 @@ test("the connection is closed when its session is, though the process goes on",
   socket.destroy();
   await play(client);
   await client.expectClose();
-  await pause(100);
-  for (const fd of [0, 1]) assert.equal(readlinkSync(`/proc/${gateway.child.pid}/fd/${fd}`), "/dev/null");
+  const standard = () => [0, 1].map((fd) => readlinkSync(`/proc/${gateway.child.pid}/fd/${fd}`));
+  await until(
+    () => standard().every((path) => path === "/dev/null"),
+    () => standard().join(),
+  );
   assert.equal(gateway.child.exitCode, null);
 });
 
@@ -152,10 +155,7 @@ test("a client that has reset the connection before it was accepted has no sessi
 /** How many clients come around the moment when a process gives up, and how many processes they see at least. */
 const TURNS = LONG ? { clients: 120, processes: 20 } : { clients: 10, processes: 4 };
 
-/** Each start of a process takes its time on a busy machine. */
-const timeout = LONG ? 600_000 : 120_000;
-
-test("no client is lost between two processes that wait on the same socket", { timeout }, async (t) => {
+test("no client is lost between two processes that wait on the same socket", async (t) => {
   const server = await upstream(t);
   const stop = join(scratch(t), "stop");
   const { server: socket, port } = await listening(t);
@@ -167,6 +167,12 @@ test("no client is lost between two processes that wait on the same socket", { t
   const processes = () => shell.said().split("started").length - 1;
   for (let count = 0; count < TURNS.clients || processes() < TURNS.processes; count++) {
     const client = await Peer.connect(port);
+    // Some clients wait for the end of one process and for the start of the next, which takes long on a busy machine.
+    await until(
+      () => client.unread.includes("\n") || client.ended,
+      () => `no greeting from ${processes()} processes`,
+      { progress: processes },
+    );
     assert.equal(await client.line(), "+OK POP3 server ready");
     assert.equal(await client.ask("QUIT"), "+OK bye");
     client.end();
@@ -189,10 +195,10 @@ test("the sockets of systemd are served for life, and ended by a signal", async 
   await Promise.all([play(await Peer.connect(four.port)), pause(400)]);
   await play(await Peer.connect({ port: six.port, host: "::1" }));
   await play(await Peer.connect({ path }));
-  assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
-  assert.match(gateway.said(), / connect session=\S+ client="" port=0 interface=""\n/);
   gateway.child.kill();
   assert.equal(await gateway.ended(), 0);
+  assert.match(gateway.said(), / listen interface=::1 port=\d+\n/);
+  assert.match(gateway.said(), / connect session=\S+ client="" port=0 interface=""\n/);
 });
 
 test("a connection that systemd has accepted is one session, on whichever descriptor", async (t) => {

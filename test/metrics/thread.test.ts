@@ -6,6 +6,7 @@ import type { EventName } from "../../src/log/events";
 import { Metrics } from "../../src/metrics/metrics";
 import { atEnd } from "../stage/ending";
 import { ask, snapshotWith } from "../stage/metrics";
+import { freePort } from "../stage/ports";
 import { until } from "../stage/waiting";
 
 test("a thread that ends by a fault is told of, and started anew on its port", async (t) => {
@@ -13,7 +14,8 @@ test("a thread that ends by a fault is told of, and started anew on its port", a
   let asked = 0;
   const metrics = new Metrics(
     {
-      address: { host: "127.0.0.1", port: 0 },
+      // The system gives it to nobody else while the thread is away.
+      address: { host: "127.0.0.1", port: await freePort() },
       token: null,
       snapshot() {
         asked++;

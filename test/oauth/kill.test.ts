@@ -50,7 +50,7 @@ test("B28: kill -9 at random moments of a refresh with rotation never loses the 
       const ends = began + random() * longest;
       while (performance.now() < ends && told.length < 2) await pause(1);
       const over = told.length >= 2;
-      longest = over ? Math.max(200, performance.now() - began) : Math.min(5000, longest * 1.1);
+      longest = over ? Math.max(50, performance.now() - began) : Math.min(5000, longest * 1.1);
       if (!over) inTime++;
       child.kill("SIGKILL");
       await once(child, "exit");

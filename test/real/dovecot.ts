@@ -22,6 +22,8 @@ export interface TlsServer extends RealServer {
   readonly tlsPort: number;
   /** All that it has logged. */
   said(): string;
+  /** Waits for a line of its log: each of its processes sends them to the one that writes them. */
+  saying(line: RegExp): Promise<RegExpExecArray>;
 }
 
 /** One that is set up by a test. */
@@ -125,6 +127,12 @@ async function launch(
     settings,
     maildir: join(home, user, "maildir"),
     said: () => said,
+    saying: (line) =>
+      until(
+        () => line.exec(said),
+        () => `no ${line} in the log of dovecot: ${said}`,
+        { progress: () => said.length },
+      ),
     stored: () =>
       ["new", "cur"]
         .map((part) => join(home, user, "maildir", part))

@@ -79,7 +79,7 @@ test("curl with a token in front of dovecot", {
       const url = `pop3://127.0.0.1:${gateway.port}/`;
       same(await curlAll(t, mails.length, url, ...options, ...bearer(token)), mails);
       await loggedInBy(gateway, mechanism, atServer);
-      assert.match(server.said(), new RegExp(`Login: user=<${user}>, method=${atServer},`));
+      await server.saying(new RegExp(`Login: user=<${user}>, method=${atServer},`));
     }),
   );
   await Promise.all([

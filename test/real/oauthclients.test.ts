@@ -138,7 +138,7 @@ for (const [index, [wanted, tls]] of chosen.entries()) {
       }
     }
     const way = "mechanism" in wanted ? "OAUTHBEARER" : "XOAUTH2";
-    assert.match(box.dovecot.said(), new RegExp(`Login: user=<${user}>, method=${way},`));
+    await box.dovecot.saying(new RegExp(`Login: user=<${user}>, method=${way},`));
     assert.doesNotMatch(box.dovecot.said(), /method=PLAIN|auth failed/);
     // One token served them all.
     assert.equal(oidc.access.length, wanted.flow === "client-credentials" ? 2 : 1, `${oidc.granted}`);

@@ -6,9 +6,9 @@
 
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { atEnd } from "../stage/ending";
+import { freePort } from "../stage/ports";
 
 /** What is asked for. */
 export const SCOPE = "openid offline_access mail";
@@ -66,7 +66,9 @@ const DEVICE = "urn:ietf:params:oauth:grant-type:device_code";
 /** Starts it. */
 export async function startOidc(t: TestContext): Promise<Oidc> {
   const server = createServer();
-  const port = await listening(server, 0);
+  // It is the same one when the provider comes back, and given to nobody else meanwhile.
+  const port = await freePort();
+  await listening(server, port);
   atEnd(t, () => closed(server));
   const issuer = `http://127.0.0.1:${port}`;
   const library = await made(issuer);
@@ -99,7 +101,7 @@ export async function startOidc(t: TestContext): Promise<Oidc> {
     disable: async () => (await library.AccessToken.find(oidc.access.at(-1) as string))?.destroy(),
     revoke: async () => (await library.Grant.find(tokens.at(-1)?.grantId as string))?.destroy(),
     down: () => closed(server),
-    up: async () => void (await listening(server, port)),
+    up: () => listening(server, port),
     hold: () => {
       let release = () => {};
       held = new Promise((resolve) => {
@@ -182,9 +184,8 @@ export function introspected({ issuer }: Oidc, file: string, write: (file: strin
   return ["auth_mechanisms = plain oauthbearer xoauth2", ...passdb];
 }
 
-async function listening(server: Server, port: number): Promise<number> {
+async function listening(server: Server, port: number): Promise<void> {
   await once(server.listen(port, "127.0.0.1"), "listening");
-  return (server.address() as AddressInfo).port;
 }
 
 async function closed(server: Server): Promise<void> {

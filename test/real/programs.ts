@@ -11,6 +11,7 @@ import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { homedir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
+import { cpuWithChildren, descendantsOf } from "../stage/processes";
 
 /** Who runs the peers: nobody for root, else whoever runs the tests. */
 export const ordinary = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
@@ -58,7 +59,7 @@ export interface Setting {
   /** As whoever runs the tests, though that be root. */
   readonly asRoot?: boolean;
   readonly stdio?: ("pipe" | "ignore" | Socket)[];
-  /** For `run`: how long it may take, in seconds; 60 if not given. */
+  /** For `run`: how long it may neither say anything nor work, in seconds; 60 if not given. */
   readonly limit?: number;
 }
 
@@ -104,7 +105,32 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; after its time limit the whole process group is killed, and its code is null. */
+/**
+ * Kills a program and its process group when it has done nothing for so long: how much it does in a time depends on the
+ * machine.
+ *
+ * @param limit in seconds
+ */
+function endIdle(child: ChildProcess, limit: number): NodeJS.Timeout {
+  const looks = 4;
+  let octets = 0;
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (octets += chunk.length));
+  const done = () =>
+    [child.pid ?? 0, ...descendantsOf(child.pid ?? 0)].reduce((sum, pid) => sum + cpuWithChildren(pid), octets);
+  let last = -1;
+  let idle = 0;
+  return setInterval(
+    () => {
+      const now = done();
+      idle = now === last ? idle + 1 : 0;
+      last = now;
+      if (idle === looks) signal(child, "SIGKILL");
+    },
+    (1000 * limit) / looks,
+  );
+}
+
+/** Runs a program to its end. Where it is idle for too long, its process group is killed, and its code is null. */
 export async function run(file: string, argv: readonly string[], setting: Setting = {}): Promise<Outcome> {
   const child = start(file, argv, setting);
   const stdout: Buffer[] = [];
@@ -112,10 +138,9 @@ export async function run(file: string, argv: readonly string[], setting: Settin
   child.stdout?.on("data", (octets: Buffer) => stdout.push(octets));
   child.stderr?.on("data", (octets: Buffer) => stderr.push(octets));
   child.stdin?.on("error", () => {}).end();
-  const limit = setTimeout(() => signal(child, "SIGKILL"), 1000 * (setting.limit ?? 60));
+  const watch = endIdle(child, setting.limit ?? 60);
   const code = await new Promise<number | null>((resolve, reject) =>
     child.once("error", reject).once("close", resolve),
-  );
-  clearTimeout(limit);
+  ).finally(() => clearInterval(watch));
   return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString("latin1") };
 }

@@ -42,7 +42,7 @@ async function startPrometheus(t: TestContext, target: number): Promise<(query: 
   put(
     join(home, "prometheus.yml"),
     [
-      "global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }",
+      "global: { scrape_interval: 3s, scrape_timeout: 3s, evaluation_interval: 1s }",
       "rule_files: [rules.yml]",
       `scrape_configs: [{ job_name: pop3.proxy, static_configs: [{ targets: ["127.0.0.1:${target}"] }] }]`,
       "",

@@ -110,7 +110,7 @@ inLong("a token that the server refuses is renewed once", { skip }, async (t) =>
   await Promise.all([1, 2, 3].map(() => logsIn(t, gateway.port)));
   assert.equal(oidc.refreshes(), 1);
   assert.deepEqual(oidc.refused, []);
-  assert.match(dovecot.said(), /auth failed/);
+  await dovecot.saying(/auth failed/);
   assert.ok(gateway.log.every(({ event }) => event !== "denied"));
 });
 

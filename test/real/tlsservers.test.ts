@@ -25,8 +25,12 @@ async function fetch(t: TestContext, server: TlsServer, ...options: string[]): P
   await logIn(client, user, password);
   for (const [index, octets] of mails.entries()) same(await fetchMail(client, index + 1), octets);
   await quit(client);
-  const logins = server.said().match(/Login: .*/g) ?? [];
-  assert.ok(logins.length > 0 && logins.every((line) => line.includes(", TLS")), server.said());
+  await server.saying(/Login: .*\n/);
+  const logins = server.said().match(/Login: .*\n/g) ?? [];
+  assert.ok(
+    logins.every((line) => line.includes(", TLS")),
+    server.said(),
+  );
 }
 
 /** Tries to log in through a gateway with these options; what the client is told. The log says why, at this level. */

@@ -75,9 +75,11 @@ test("V1: a clamd that is not there, or does not answer, is a fault, and the ses
   const hasty = new Clamd(fake.address, { ping: 50, scan: 50 });
   await assert.rejects(hasty.ping(), /no answer in time/);
   await assert.rejects(hasty.scan(body("x"), patient), /no answer in time/);
+  // What the hasty one has sent may have come, or not.
+  const before = fake.bodies.length;
   const gone = new AbortController();
   const scanned = new Clamd(fake.address, limits).scan(body("x"), gone.signal);
-  await until(() => fake.bodies.length > 1, "no body");
+  await until(() => fake.bodies.length > before, "no body");
   gone.abort(new Error("the client is gone"));
   await assert.rejects(scanned, /the client is gone/);
   await assert.rejects(new Clamd(fake.address, limits).scan(body("x"), gone.signal), /the client is gone/);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Spool } from "../../src/scan/spool";
 import { EICAR } from "../stage/clamd";
 import { until } from "../stage/waiting";
@@ -64,18 +65,40 @@ test("B10: a mail is not ended by silence while the disk is slow", async (t) => 
   const scene = await stage(t, { limits: { silence: 1000 } });
   const [client, server] = await session(scene, t);
   let slow = true;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
   const { emptied } = Spool.prototype;
   t.mock.getter(Spool.prototype, "empty", () => !slow);
   const written = t.mock.method(Spool.prototype, "emptied", async function (this: Spool) {
     await emptied.call(this);
-    if (slow) await new Promise((resolve) => setTimeout(resolve, 2500));
-    slow = false;
+    await released;
   });
   await client.say("RETR 1");
   await server.answer("RETR 1", "+OK\r\nFrom: x\n\ntext\n.\r\n");
   await until(() => written.mock.callCount() > 0, "nothing is written");
+  await pause(1500);
   await server.write("more\r\n.\r\n");
+  slow = false;
+  release();
   await client.expect("+OK\r\nFrom: x\n\ntext\n.\r\nmore\r\n.\r\n");
+});
+
+test("B10: a mail is not ended by silence when its rest came while the gateway stood still", async (t) => {
+  const scene = await stage(t, { limits: { silence: 500 } });
+  const [client, server] = await session(scene, t);
+  const { emptied } = Spool.prototype;
+  let stood = false;
+  t.mock.method(Spool.prototype, "emptied", async function (this: Spool) {
+    await emptied.call(this);
+    if (stood) return;
+    stood = true;
+    void server.write("more\r\n.\r\n");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  });
+  await client.say("RETR 1");
+  await server.answer("RETR 1", "+OK\r\nFrom: x\n\ntext\n.\r\n");
+  await client.expect("+OK\r\nFrom: x\n\ntext\n.\r\nmore\r\n.\r\n");
+  assert.ok(stood);
 });
 
 test("a client that leaves while its mail is scanned", async (t) => {

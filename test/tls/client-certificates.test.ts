@@ -147,10 +147,10 @@ test("a certificate that is not valid now is served, with a warning", LIMITS, as
     ["expired", (argv: string[]) => startProcess(argv, { t, listeners: ["/tls"] })],
     ["not yet valid", (argv: string[]) => startInside(t, argv, ["/tls"])],
   ] as const) {
-    const { port, said } = await start([...withCertificates(certified(kind)), "127.0.0.1:1"]);
+    const { port, saying } = await start([...withCertificates(certified(kind)), "127.0.0.1:1"]);
     const { tls } = await connectTls(port, { rejectUnauthorized: false }, t);
     assert.deepEqual(tls?.getPeerX509Certificate()?.raw, rawOf(certified(kind)));
-    assert.match(said(), new RegExp(`warning tls .*${kind.replaceAll(" ", "-")}\\.pem`));
+    await saying(new RegExp(`warning tls .*${kind.replaceAll(" ", "-")}\\.pem`));
   }
 });
 

@@ -8,6 +8,7 @@ import { type TestContext, test } from "node:test";
 import { alive, scratch } from "../stage/acp";
 import { connectGreeted } from "../stage/dialogue";
 import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
+import type { Peer } from "../stage/peer";
 import { launch, MAIN } from "../stage/process";
 import { until } from "../stage/waiting";
 
@@ -49,9 +50,15 @@ function start(t: TestContext, wishes: Wishes = {}): Promise<TestGateway> {
   return startGateway(0, { server: { host: "mail.example.org", port: 110 }, ssh: "joe@gateway", ...wishes }, { t });
 }
 
-async function login(t: TestContext, { port }: TestGateway, name: string): Promise<string> {
+/** A client that has said its name. */
+async function named(t: TestContext, { port }: TestGateway, name: string): Promise<Peer> {
   const client = await connectGreeted(port, t);
   await client.ask(`USER ${name}`);
+  return client;
+}
+
+async function login(t: TestContext, gateway: TestGateway, name: string): Promise<string> {
+  const client = await named(t, gateway, name);
   const answer = await client.ask("PASS demo");
   client.destroy();
   return answer;
@@ -68,14 +75,17 @@ test("what goes wrong with ssh is one answer and one reason, for all sessions th
   ] as const) {
     const ssh = fake(t, ...lines);
     const gateway = await start(t, { serverTimeout: lines[0] === "sleep 60" ? 500 : 30_000 });
-    const answers = await Promise.all(["joe", "ann"].map((name) => login(t, gateway, name)));
+    const clients = await Promise.all(["joe", "ann"].map((name) => named(t, gateway, name)));
+    // Their passwords leave at once, so that no login is over before the other one wants it.
+    const answers = await Promise.all(clients.map((client) => client.ask("PASS demo")));
+    for (const client of clients) client.destroy();
     for (const answer of answers) assert.match(answer, /^-ERR \[SYS\/TEMP\] server not reachable$/);
     const { fields } = await gateway.logged("failure", 2);
     assert.match(`${fields.reason}`, reason);
     assert.equal(fields.code, "command");
     assert.equal(ssh.calls().length, starts, `${ssh.calls()}`);
     await gateway.close();
-    for (const call of ssh.calls()) assert.ok(!alive(Number.parseInt(call, 10)), call);
+    for (const call of ssh.calls()) await until(() => !alive(Number.parseInt(call, 10)), call);
     assert.deepEqual(readdirSync(ssh.tmp), []);
   }
 });

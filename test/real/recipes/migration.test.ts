@@ -67,7 +67,7 @@ async function moves(t: TestContext, old: RealServer, next: OwnDovecot, ...waiti
   renameSync(`${file}.new`, file);
   same(await mpop(mine, port, "on"), waiting);
   assert.equal(next.stored().length, drop.length + waiting.length);
-  assert.match(next.said(), /Login: user=<joe>/);
+  await next.saying(/Login: user=<joe>/);
   const late = deliver(next, "late");
   same(await mpop(mine, port, "on"), [late]);
 }

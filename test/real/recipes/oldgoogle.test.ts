@@ -71,6 +71,6 @@ test("An old mail program and a mailbox at Google", { skip: lacking("dovecot", "
   const gateway = await startRecipe(t, replaced(start, { "-D": "--listen 127.0.0.1:0", "/etc/pop3.proxy": etc }));
   const got = await mpop(scratch(t), gateway.port, "on", { secret: gatewayPassword });
   same(sorted(got), sorted(plain.map(stored)));
-  assert.match(dovecot.said(), /Login: user=<joe>, method=XOAUTH2,.* TLS/);
+  await dovecot.saying(/Login: user=<joe>, method=XOAUTH2,.* TLS/);
   assert.ok(!readFileSync(join(etc, "oauth.toml"), "utf8").includes(gatewayPassword));
 });
