@@ -2,11 +2,9 @@
  * Runs the gateway with its settings: opens what only root can open, drops root, serves clients, and closes all.
  */
 
-import type { HostPort } from "../base/address";
 import { inWords } from "../base/faults";
 import { isDaemon, UsageFault } from "../config/rules";
-import type { Service, Settings } from "../config/settings";
-import { startDemo } from "../demo/demo";
+import type { Settings } from "../config/settings";
 import { makeGateways } from "../gateway/make";
 import { Memory } from "../gateway/memory";
 import { Daemon } from "../listen/daemon";
@@ -21,6 +19,7 @@ import { Notify } from "../process/notify";
 import { Pidfile } from "../process/pidfile";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { requireSockets } from "../upstream/sshmaster";
+import { Demos } from "./demos";
 import { Reload, servingWords, warnOf } from "./reload";
 import { endOnSignal, reloadOnSignal } from "./signals";
 import { type Undo, undoAll } from "./undo";
@@ -190,38 +189,6 @@ async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise
 
 function usesSsh({ services }: Settings): boolean {
   return services.some(({ servers }) => servers.ssh !== undefined);
-}
-
-/** The sample maildrop, once a service wants it. */
-class Demos {
-  readonly #undo: Undo[];
-  #demo: Awaited<ReturnType<typeof startDemo>> | null = null;
-
-  constructor(undo: Undo[]) {
-    this.#undo = undo;
-  }
-
-  /** The services, with the sample maildrop as the server of those that want it. */
-  async withServers(services: Settings["services"]): Promise<Settings["services"]> {
-    if (!services.some(({ servers }) => servers.demo)) return services;
-    if (!this.#demo) {
-      const demo = await startDemo();
-      this.#demo = demo;
-      this.#undo.push(() => demo.close());
-    }
-    const { server } = this.#demo;
-    const [first, ...others] = services;
-    const served = (one: Service) => (one.servers.demo ? withDefault(one, server) : one);
-    return [served(first), ...others.map(served)];
-  }
-
-  howTo(port: number): string | null {
-    return this.#demo?.howTo(port) ?? null;
-  }
-}
-
-function withDefault(service: Service, server: HostPort): Service {
-  return { ...service, servers: { ...service.servers, defaultServers: [server] } };
 }
 
 /** @throws UsageFault if a passed descriptor can't be served, or the settings of TLS do not fit it */
