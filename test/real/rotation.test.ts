@@ -26,8 +26,8 @@ const test = testOfDraw();
 const inspect = { secret: gatewayPassword };
 const skip = lacking("dovecot");
 
-/** How many log in at once, and how many of those are processes of their own. */
-const [LOGINS, PROCESSES] = LONG ? [50, 50] : [12, 2];
+/** How many log in at once at the daemons, and how many at processes of their own: each of these costs a second. */
+const [LOGINS, PROCESSES] = LONG ? [50, 10] : [12, 2];
 
 interface Stage {
   readonly oidc: Oidc;
