@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import { timeLimit } from "../base/timelimit";
 import type { Until } from "../base/until";
 import { OUTPUT_BOUND, passLines, Starts, signalGroup } from "../process/children";
 
@@ -113,17 +114,17 @@ export class Programs {
     if (child.pid !== undefined) this.#groups.add(child.pid);
     return new Promise<ProgramResult>((resolve, reject) => {
       const stop = () => child.pid !== undefined && signalGroup(child.pid, "SIGKILL");
-      const timer = setTimeout(() => {
+      const endLimit = timeLimit(timeout, () => {
         stop();
         settle(null, "time limit");
-      }, timeout);
+      });
       const aborted = () => {
         stop();
         reject(until.reason);
       };
       until.addEventListener("abort", aborted);
       const settle = (status: number | null, how: string) => {
-        clearTimeout(timer);
+        endLimit();
         until.removeEventListener("abort", aborted);
         const [said, answered] = kept.map((octets) => octets());
         resolve({
@@ -136,6 +137,7 @@ export class Programs {
       };
       child.once("error", (fault) => settle(null, reasonOf(fault)));
       child.once("exit", async (status, signal) => {
+        endLimit();
         void this.#cleanUp(child);
         const closed = new Promise<void>((done) => child.once("close", done));
         await Promise.race([closed, pause(DRAIN)]);

@@ -13,6 +13,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SecureContext } from "node:tls";
 import { Slots } from "../base/slots";
+import { timeLimit } from "../base/timelimit";
 import type { Until } from "../base/until";
 import type { AuthHttpUrl } from "../config/settings";
 import { httpReason } from "../tls/httpreason";
@@ -100,7 +101,7 @@ export class Requests {
       let over = false;
       const leave = () => {
         over = true;
-        clearTimeout(timer);
+        endLimit();
         until.removeEventListener("abort", aborted);
       };
       const settle = (outcome: HttpAnswer | "stale") => {
@@ -115,7 +116,7 @@ export class Requests {
         request.destroy();
         reject(until.reason);
       };
-      const timer = setTimeout(settle, Math.max(0, ends - performance.now()), LATE);
+      const endLimit = timeLimit(Math.max(0, ends - performance.now()), () => settle(LATE));
       until.addEventListener("abort", aborted);
       request.on("error", (fault: NodeJS.ErrnoException) => {
         if (kept && !answered && request.reusedSocket && STALE.has(fault.code ?? "")) settle("stale");

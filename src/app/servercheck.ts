@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { bracketed, isAddress, showHostPort } from "../base/address";
 import { now } from "../base/clock";
+import { timeLimit } from "../base/timelimit";
 import { Abort } from "../base/until";
 import type { ServerAddress } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -130,11 +131,11 @@ function speaksTls({ address, port }: Connection["peer"], host: string): Promise
     const socket = connectTcp({ host: address, port });
     const tls = connectTls({ socket, servername: isAddress(host) ? "" : host, rejectUnauthorized: false });
     const over = (answer: boolean) => {
-      clearTimeout(timer);
+      endLimit();
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => over(false), PATIENCE);
+    const endLimit = timeLimit(PATIENCE, () => over(false));
     tls.once("secureConnect", () => over(true));
     tls.on("error", () => over(false));
     socket.on("error", () => over(false));

@@ -1,6 +1,7 @@
 /** The connections of all clients, and the end of the process, which waits for them. */
 
 import type { Socket } from "node:net";
+import { timeLimit } from "../base/timelimit";
 import type { Connection } from "../connection/connection";
 import { Failure } from "../protocol/failure";
 import type { ProxyHeader } from "../protocol/proxyheader";
@@ -13,7 +14,7 @@ const LAST_REPLIES = 100;
 interface Idle {
   readonly within: number;
   readonly over: () => void;
-  timer?: NodeJS.Timeout;
+  endLimit: () => void;
 }
 
 /** The connections of clients. */
@@ -77,7 +78,7 @@ export class Connections {
   untilIdle(within: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#ending) return;
-      this.#idle = { within, over: resolve };
+      this.#idle = { within, over: resolve, endLimit: () => {} };
       this.#restartIdle();
     });
   }
@@ -94,7 +95,7 @@ export class Connections {
       return this.ended;
     }
     this.#ending = true;
-    clearTimeout(this.#idle?.timer);
+    this.#idle?.endLimit();
     this.#idle = null;
     const timer = setTimeout(() => this.#endSessions(), drain);
     this.#resolveIfEnded();
@@ -116,23 +117,12 @@ export class Connections {
     return this.#clients.size + (this.#headers?.count ?? 0);
   }
 
-  /** Stops the idle timer, and starts it anew if there is no connection. */
+  /** Ends the limit, and sets it anew if there is no connection. */
   #restartIdle(): void {
     const idle = this.#idle;
     if (!idle) return;
-    clearTimeout(idle.timer);
-    if (this.#open === 0) idle.timer = setTimeout(() => this.#endIdle(idle), idle.within);
-  }
-
-  /**
-   * Clients that wait are accepted before: a process that stood still for a while, because the machine was busy or asleep,
-   * must not go without a look at them.
-   */
-  #endIdle(idle: Idle): void {
-    const { timer } = idle;
-    setImmediate(() => {
-      if (this.#idle === idle && idle.timer === timer && this.#open === 0) idle.over();
-    });
+    idle.endLimit();
+    if (this.#open === 0) idle.endLimit = timeLimit(idle.within, idle.over);
   }
 
   #resolveIfEnded(): void {

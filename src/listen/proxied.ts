@@ -7,6 +7,7 @@
 import type { Socket } from "node:net";
 import { plainAddress } from "../base/address";
 import { type Cidr, isWithin } from "../base/cidr";
+import { timeLimit } from "../base/timelimit";
 import type { Emit } from "../log/events";
 import { type ProxyHeader, parseProxyHeader } from "../protocol/proxyheader";
 import type { Arrival } from "../session/needs";
@@ -72,7 +73,7 @@ export class Headers {
   #await(socket: Socket, sender: string, terms: HeaderTerms, then: (header: ProxyHeader) => void): void {
     let octets: Buffer = Buffer.alloc(0);
     const leave = () => {
-      clearTimeout(timer);
+      endLimit();
       this.#awaited.delete(one);
       socket.off("data", arrived).off("end", ended).off("close", ended);
     };
@@ -101,7 +102,7 @@ export class Headers {
     };
     // Many load balancers look whether the gateway is there by a connection without an octet.
     const ended = () => one.giveUp(octets.length === 0 ? null : "the connection ended inside a header");
-    const timer = setTimeout(() => one.giveUp("no complete header in time"), terms.within);
+    const endLimit = timeLimit(terms.within, () => one.giveUp("no complete header in time"));
     this.#awaited.add(one);
     socket.on("data", arrived).on("end", ended).on("close", ended);
   }

@@ -4,6 +4,7 @@
  */
 
 import { parentPort, workerData } from "node:worker_threads";
+import { timeLimit } from "../base/timelimit";
 import { exposition } from "./exposition";
 import { StatusServer } from "./http";
 import type { FromWorker, ToWorker, WorkerTerms } from "./messages";
@@ -23,10 +24,9 @@ class Inquiry<Answer> {
   constructor() {
     this.answered = new Promise((resolve, reject) => {
       const late = () => reject(new Error("no answer in time"));
-      // This thread may have slept meanwhile: an answer that has come is read first.
-      const timer = setTimeout(() => setImmediate(late), PATIENCE);
+      const endLimit = timeLimit(PATIENCE, late);
       this.answer = (answer) => {
-        clearTimeout(timer);
+        endLimit();
         resolve(answer);
       };
     });

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { userInfo } from "node:os";
 import type { Readable } from "node:stream";
 import { reasonOf } from "../base/faults";
+import { timeLimit } from "../base/timelimit";
 
 /** How many lines of stderr go to the log, and how many octets of each. */
 export const STDERR_LINES = 100;
@@ -138,20 +139,21 @@ export function runProgram(
   const flush = stderr ? passLines(stderr, said) : () => {};
   return new Promise((resolve) => {
     const over = (how: string | null, ran = true) => {
-      clearTimeout(timer);
+      endLimit();
       until?.removeEventListener("abort", stop);
       flush();
       stderr?.destroy();
       resolve(how === null ? null : { how, ran });
     };
     const stop = () => group !== undefined && signalGroup(group, "SIGKILL");
-    const timer = setTimeout(() => {
+    const endLimit = timeLimit(limit, () => {
       stop();
       over(`no end within ${limit / 1000} seconds`);
-    }, limit);
+    });
     until?.addEventListener("abort", stop);
     child.once("error", (fault) => over(reasonOf(fault), false));
     child.once("exit", (status, signal) => {
+      endLimit();
       const how = status === 0 ? null : (signal ?? `exit status ${status}`);
       child.once("close", () => over(how));
       setTimeout(over, LAST_WORDS, how).unref();

@@ -5,6 +5,7 @@
 
 import { connect, type Socket } from "node:net";
 import { showHostPort } from "../base/address";
+import { timeLimit } from "../base/timelimit";
 import type { Until } from "../base/until";
 import type { ClamdAddress, Limits } from "../config/settings";
 import { survivesFailedWrites } from "../connection/connection";
@@ -75,14 +76,14 @@ export class Clamd {
     const socket = connect({ ...this.address, noDelay: true });
     const giveUp = () => socket.destroy(until?.reason as Error);
     until?.addEventListener("abort", giveUp);
-    const timer = setTimeout(() => socket.destroy(new Error("no answer in time")), limit);
+    const endLimit = timeLimit(limit, () => socket.destroy(new Error("no answer in time")));
     try {
       const answer = answerOf(socket);
       const sent = send(socket, command, body);
       // A fault of the body, such as that of a file; one of the socket is the answer's, too.
       return await Promise.race([answer, sent.then(() => answer)]);
     } finally {
-      clearTimeout(timer);
+      endLimit();
       until?.removeEventListener("abort", giveUp);
       socket.destroy();
     }

@@ -9,6 +9,7 @@ import { hostname } from "node:os";
 import { now } from "../base/clock";
 import { inWords, reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import { timeLimit } from "../base/timelimit";
 import type { Until } from "../base/until";
 import type { Limits, ScanSettings } from "../config/settings";
 import type { Connection } from "../connection/connection";
@@ -154,13 +155,13 @@ class SpooledScan implements Scan {
     const over = new AbortController();
     const giveUp = () => over.abort(until.reason);
     until.addEventListener("abort", giveUp);
-    const timer = setTimeout(() => over.abort(new Error("no answer in time")), limit);
+    const endLimit = timeLimit(limit, () => over.abort(new Error("no answer in time")));
     try {
       until.throwIfAborted();
       const leave = await scans.take(over.signal);
       return await clamd.scan(this.#content(), over.signal).finally(leave);
     } finally {
-      clearTimeout(timer);
+      endLimit();
       until.removeEventListener("abort", giveUp);
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import { NEVER } from "../base/clock";
+import { timeLimit } from "../base/timelimit";
 import { Abort } from "../base/until";
 import { type BodyEnd, type Connection, peerClosed } from "../connection/connection";
 import type { Command } from "../protocol/command";
@@ -165,26 +166,17 @@ export class Bodies {
   async #spooled(scan: Scan, status: string): Promise<number> {
     const end = new MultilineEnd(this.#server.input.lineEnd);
     const { silence } = this.session.needs.service.limits;
-    let timer: NodeJS.Timeout | undefined;
-    let look: NodeJS.Immediate | undefined;
+    let endLimit: (() => void) | undefined;
     const declare = () => {
       this.statuses.tell("end-by-silence", 'server sent nothing behind a "." that may be the end of a mail');
       this.#declare();
     };
     const wait = () => {
-      timer = setTimeout(() => {
-        // Nothing is read while the scan still writes, so that the rest may be here.
-        if (!scan.empty) wait();
-        // What came while the process stood still is read before.
-        else look = setImmediate(declare);
-      }, silence);
-    };
-    const stop = () => {
-      clearTimeout(timer);
-      clearImmediate(look);
+      // Nothing is read while the scan still writes, so that the rest may be here.
+      endLimit = timeLimit(silence, () => (scan.empty ? declare() : wait()));
     };
     const find = (chunk: Buffer): number => {
-      stop();
+      endLimit?.();
       this.#failIfGone();
       const at = end.find(chunk);
       if (at < 0 && end.ambiguous) wait();
@@ -197,7 +189,7 @@ export class Bodies {
       // Unlike a relayed mail, of which the client has a part, this one can have an answer.
       throw blame === "server" && reply === null ? new Failure(blame, code, message, replies.serverLost) : thrown;
     } finally {
-      stop();
+      endLimit?.();
     }
   }
 

@@ -3,6 +3,7 @@
  * does not answer holds a login up for a quarter of a second, not for the whole time limit.
  */
 
+import { timeLimit } from "../base/timelimit";
 import type { Until } from "../base/until";
 
 /** How long the last attempt may be without an answer before the next one starts, in milliseconds (RFC 8305, 5). */
@@ -70,11 +71,11 @@ export function race<Won>(
     const failed: FailedAddress[] = [];
     let next = 0;
     let newest: Running;
-    let delay: NodeJS.Timeout | undefined;
-    const limit = setTimeout(() => {
+    let endDelay: (() => void) | undefined;
+    const endLimit = timeLimit(timeout, () => {
       for (const one of running) fail(one, new Error("connection timed out"));
       end(null);
-    }, timeout);
+    });
     until.addEventListener("abort", abort);
     if (until.aborted) abort();
     else if (addresses.length > 0) startNext();
@@ -89,7 +90,7 @@ export function race<Won>(
         one.stop = start(address, {
           answered() {
             one.reached = true;
-            if (delay) postpone();
+            if (endDelay) postpone();
           },
           won: (result) => running.has(one) && end(one, result),
           failed(fault) {
@@ -109,8 +110,8 @@ export function race<Won>(
 
     /** The next attempt waits for ATTEMPT_DELAY from now on. */
     function postpone(): void {
-      clearTimeout(delay);
-      delay = next < addresses.length ? setTimeout(overdue, ATTEMPT_DELAY) : undefined;
+      endDelay?.();
+      endDelay = next < addresses.length ? timeLimit(ATTEMPT_DELAY, overdue) : undefined;
     }
 
     function overdue(): void {
@@ -137,8 +138,8 @@ export function race<Won>(
     }
 
     function settle(): void {
-      clearTimeout(limit);
-      clearTimeout(delay);
+      endLimit();
+      endDelay?.();
       until.removeEventListener("abort", abort);
       for (const one of running) one.stop();
       running.clear();

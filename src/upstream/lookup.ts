@@ -7,6 +7,7 @@
 import { lookup as getaddrinfo } from "node:dns";
 import { network } from "../base/address";
 import { reasonOf } from "../base/faults";
+import { timeLimit } from "../base/timelimit";
 import type { Until } from "../base/until";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -75,7 +76,7 @@ export class Lookups {
         settle(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
       const settle = (outcome: readonly string[] | Failure) => {
         this.#queue.delete(waiting);
-        clearTimeout(timer);
+        endLimit();
         until.removeEventListener("abort", gone);
         if (outcome instanceof Failure) reject(outcome);
         else resolve(outcome);
@@ -89,7 +90,7 @@ export class Lookups {
         },
       };
       const late = () => unknown(this.#queue.has(waiting) ? "too many lookups at once" : "no answer in time");
-      const timer = setTimeout(late, timeout);
+      const endLimit = timeLimit(timeout, late);
       until.addEventListener("abort", gone);
       if (until.aborted) gone();
       else if (chosen) this.#startOrWait(waiting);

@@ -9,6 +9,7 @@ import { Accepting } from "../stage/accepting";
 import { connectGreeted, logInBetween } from "../stage/dialogue";
 import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import type { Peer } from "../stage/peer";
+import { standStill } from "../stage/standstill";
 import { until } from "../stage/waiting";
 
 interface Scene {
@@ -80,10 +81,10 @@ test("R7: a session whose client spoke in time goes on, even if the gateway stoo
   scene({ timeout: 1000 }, async ({ loggedIn }) => {
     const { client, server } = await loggedIn();
     void client.say("NOOP");
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    standStill(1500);
     assert.equal(await server.line(), "NOOP");
     void server.say("+OK");
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    standStill(1500);
     assert.equal(await client.line(), "+OK");
   }));
 

@@ -10,6 +10,7 @@ import { quit } from "../stage/dialogue";
 import { atEnd } from "../stage/ending";
 import { Peer } from "../stage/peer";
 import { settingsFor } from "../stage/settings";
+import { standStill } from "../stage/standstill";
 import { until } from "../stage/waiting";
 import { portOf } from "./handing";
 
@@ -29,7 +30,7 @@ test("who waits for a process that stood still is accepted before it gives up", 
   const client = new Peer(connect({ port: portOf(server), host: "127.0.0.1", allowHalfOpen: true }));
   // The connection is made before this process reads of it.
   await new Promise<void>((resolve) => process.nextTick(resolve));
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  standStill(600);
   assert.equal(await client.line(), "+OK POP3 server ready");
   assert.equal(over, false);
   await quit(client);

@@ -8,6 +8,7 @@ import { startDemo } from "../stage/demo";
 import { quit, secure } from "../stage/dialogue";
 import { cert } from "../stage/localhost";
 import { Peer } from "../stage/peer";
+import { standStill } from "../stage/standstill";
 import { until } from "../stage/waiting";
 import { behind, GREETING, greeted, headerOf } from "./behind";
 
@@ -81,6 +82,17 @@ test("a header and a ClientHello in one segment", async (t) => {
     assert.equal(Buffer.from(await client.peek(3), "latin1").toString("hex"), "160303");
     client.destroy();
   }
+});
+
+test("a header that came while the gateway stood still is in time", async (t) => {
+  const gateway = await behind(t, (await startDemo(t)).port, { within: 300 });
+  const client = await Peer.connect(gateway.port, t);
+  await client.write(headerOf("192.0.2.7").subarray(0, 5));
+  // The gateway has seen the first part, and its time runs.
+  await pause(50);
+  void client.write(headerOf("192.0.2.7").subarray(5));
+  standStill(600);
+  assert.match(await client.line(), /^\+OK/);
 });
 
 test("I13: a stranger's header, a slow one, none, and one that stops end within the limit, without an answer", async (t) => {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Reports, race } from "../../src/upstream/attempts";
+import { portOf } from "../listen/handing";
+import { standStill } from "../stage/standstill";
 import { until as waitUntil } from "../stage/waiting";
 
 const patient = new AbortController().signal;
@@ -110,4 +114,24 @@ test("what is wrong with every attempt rejects the race, also when it shows at a
   await assert.rejects(race(["b"], start, 60_000, patient), fault);
   await assert.rejects(race(["a", "b"], start, 60_000, patient), fault);
   assert.deepEqual(stage.stopped, ["a"]);
+});
+
+test("an address that answered while the process stood still wins, and no other one is tried", async (t) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const started: string[] = [];
+  const start = (address: string, { won, failed }: Reports<string>) => {
+    started.push(address);
+    const socket = connect({ port: portOf(server), host: "127.0.0.1" });
+    socket.once("connect", () => won(address)).on("error", failed);
+    return () => {};
+  };
+  // Behind the immediates come the timers, before the sockets.
+  await new Promise(setImmediate);
+  const raced = race(["a", "b"], start, 400, patient);
+  // The attempt begins at the end of this turn.
+  process.nextTick(standStill, 600);
+  assert.deepEqual(await raced, { won: "a", winner: "a", failed: [], overtaken: [] });
+  assert.deepEqual(started, ["a"]);
 });
