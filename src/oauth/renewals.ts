@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import { timeLimit } from "../base/timelimit";
 import { Abort, pause } from "../base/until";
 import { inheritedEnvironment, type Starts } from "../process/children";
 import { RENEWAL_MARK, type RenewalAnswer, type RenewalRequest } from "./renewal";
@@ -23,9 +24,19 @@ export const RENEWAL_RESULTS = ["success", "unstored", "expired", "refused", "un
 
 type RenewalResult = (typeof RENEWAL_RESULTS)[number];
 
+/** The renewals of one provider. */
+interface Line {
+  readonly slots: Slots;
+  /**
+   * Ends when a renewal finds that the provider can't be asked: those that wait for their turn would find so, too, each
+   * as late as the time limit has it, and most clients do not wait so long.
+   */
+  outage: Abort;
+}
+
 /** The renewals that run. */
 export class Renewals {
-  readonly #slots = new Map<string, Slots>();
+  readonly #lines = new Map<string, Line>();
 
   /** @param renewed is told what has come of each */
   constructor(
@@ -42,21 +53,31 @@ export class Renewals {
 
   async #renew(request: RenewalRequest): Promise<RenewalAnswer> {
     const { name } = request.provider;
-    const slots = this.#slots.get(name) ?? new Slots(AT_ONCE);
-    this.#slots.set(name, slots);
+    const line = this.#lines.get(name) ?? { slots: new Slots(AT_ONCE), outage: new Abort() };
+    this.#lines.set(name, line);
+    const { outage } = line;
     const late = new Abort();
-    const timer = setTimeout(() => late.abort(new Error("no answer in time")), PATIENCE);
+    const endLimit = timeLimit(PATIENCE, () => late.abort(new Error("no answer in time")));
+    const failed = () => late.abort(outage.reason);
+    outage.addEventListener("abort", failed);
     let give = () => {};
+    let answer: RenewalAnswer;
     try {
-      give = await slots.take(late);
+      give = await line.slots.take(late);
+      outage.removeEventListener("abort", failed);
       while (this.starts.wait > 0) await pause(this.starts.wait, late);
-      return await this.#run(request, late);
+      answer = await this.#run(request, late);
     } catch (thrown) {
-      return { kind: "none", fault: "unavailable", why: reasonOf(thrown as Error) };
-    } finally {
-      clearTimeout(timer);
-      give();
+      outage.removeEventListener("abort", failed);
+      answer = { kind: "none", fault: "unavailable", why: reasonOf(thrown as Error) };
     }
+    endLimit();
+    if (answer.kind === "none" && answer.fault === "unavailable" && line.outage === outage) {
+      line.outage = new Abort();
+      outage.abort(new Error(answer.why));
+    }
+    give();
+    return answer;
   }
 
   /** The process goes on when `late` ends: the new token must be stored. */

@@ -7,6 +7,7 @@ import { Abort } from "../../src/base/until";
 import { Renewals } from "../../src/oauth/renewals";
 import { Vault, VaultMemory } from "../../src/oauth/vault";
 import { Starts } from "../../src/process/children";
+import { until } from "../stage/waiting";
 import { ACCOUNT, PASSWORD, type Stage, stage } from "./stage";
 
 async function opened(t: TestContext): Promise<[Stage, (password?: string) => Promise<string>]> {
@@ -74,4 +75,48 @@ test("a refresh token that comes with an access token of no use is stored", asyn
   assert.equal(await login(), "refused: it issues no usable token");
   assert.equal(await login(), "token");
   assert.equal(provider.ended.size, 0, "the first refresh token did not come again");
+});
+
+test("logins that wait for their turn are answered as soon as the provider can't be asked", async (t) => {
+  const on = await stage(t);
+  const { provider } = on;
+  const renewals = new Renewals(new Starts());
+  const wanted = t.mock.method(renewals, "renew");
+  const vault = new Vault(on.settings, new VaultMemory(renewals));
+  const accounts = ["a", "b", "c", "d", "e", "f"].map((name) => `${name}@example.org`);
+  for (const account of accounts) await on.authorize(account);
+  let hang = () => {};
+  const hanging = new Promise<void>((resolve) => {
+    hang = resolve;
+  });
+  t.after(() => hang());
+  let fail = () => {};
+  const failing = new Promise<void>((resolve) => {
+    fail = resolve;
+  });
+  const down = { status: 503, body: "down" };
+  provider.whim = async () => {
+    const first = provider.asked.length === 1;
+    await (first ? failing : hanging);
+    return down;
+  };
+  const answers: string[] = [];
+  const logins = accounts.map(async (account) => {
+    const answer = await vault.token({ account, provider: "fake", password: PASSWORD }, new Abort());
+    assert.equal(answer.kind, "none");
+    answers.push(`${answer.fault}: ${answer.why}`);
+  });
+  await until(() => provider.asked.length === 4 && wanted.mock.callCount() === 6, "four renewals, and two that wait");
+  assert.equal(answers.length, 0);
+  fail();
+  await until(() => answers.length === 3, "the answers of the first one and of two that wait");
+  assert.equal(provider.asked.length, 4, "those that wait have not asked");
+  hang();
+  await Promise.all(logins);
+  assert.deepEqual(new Set(answers).size, 1, `${answers}`);
+  assert.match(`${answers[0]}`, /^unavailable: /);
+  // It is asked again by the next one.
+  provider.whim = null;
+  const answer = await vault.token({ account: "f@example.org", provider: "fake", password: PASSWORD }, new Abort());
+  assert.equal(answer.kind, "token");
 });
