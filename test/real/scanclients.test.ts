@@ -45,7 +45,7 @@ test("V4: fetchmail", { skip: lacking("fetchmail", "dovecot", ...clamdParts) }, 
   const { server, port } = await stage(t);
   const account = `user "${user}" password "${password}" is "${user}" here sslproto "" fetchall`;
   for (const keep of ["keep", "no keep"]) {
-    const poll = `poll 127.0.0.1 service ${port} protocol pop3 timeout 60 ${account} ${keep}`;
+    const poll = `poll 127.0.0.1 service ${port} protocol pop3 timeout 300 ${account} ${keep}`;
     const { code, stderr, mails } = await fetchmail(t, poll);
     assert.equal(code, 0, stderr);
     check(mails, plain.map(stored));
@@ -64,7 +64,7 @@ test("V4: mpop", { skip: lacking("mpop", "dovecot", ...clamdParts) }, async (t) 
 test("V4: curl", { skip: lacking("curl", "dovecot", ...clamdParts) }, async (t) => {
   const { port } = await stage(t);
   const folder = scratch(t);
-  const argv = ["--silent", "--show-error", "--max-time", "60", "--user", `${user}:${password}`];
+  const argv = ["--silent", "--show-error", "--max-time", "300", "--user", `${user}:${password}`];
   const url = `pop3://127.0.0.1:${port}/[1-${drop.length}]`;
   const { code, stderr } = await run(program("curl"), [...argv, "--output", join(folder, "#1"), url]);
   assert.equal(code, 0, stderr);
