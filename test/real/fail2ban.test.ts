@@ -31,7 +31,7 @@ async function session(t: TestContext, options: readonly string[], user: string,
 
 test("G1: fail2ban finds logins that were refused, and is led to no other address", {
   skip: lacking("fail2ban-regex"),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const lines: string[] = [];
   const daemon = createSocket("udp4", (message) => lines.push(message.toString("latin1").replace(/^<\d+>/, "")));

@@ -14,7 +14,7 @@ import { ownTime } from "../stage/stopwatch";
 import { until } from "../stage/waiting";
 import { startBeforeDemo } from "./beforedemo";
 
-const LIMITS = { skip: lacking, timeout: 120_000 };
+const LIMITS = { skip: lacking, timeout: 300_000 };
 
 const BEGIN = "+OK begin TLS negotiation\r\n";
 const GREETING = "+OK POP3 server ready\r\n";
