@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
+import { timeLimit } from "../base/timelimit";
 import { Abort, pause } from "../base/until";
 import { inheritedEnvironment, type Starts } from "../process/children";
 import { RENEWAL_MARK, type RenewalAnswer, type RenewalRequest } from "./renewal";
@@ -45,7 +46,7 @@ export class Renewals {
     const slots = this.#slots.get(name) ?? new Slots(AT_ONCE);
     this.#slots.set(name, slots);
     const late = new Abort();
-    const timer = setTimeout(() => late.abort(new Error("no answer in time")), PATIENCE);
+    const endLimit = timeLimit(PATIENCE, () => late.abort(new Error("no answer in time")));
     let give = () => {};
     try {
       give = await slots.take(late);
@@ -54,7 +55,7 @@ export class Renewals {
     } catch (thrown) {
       return { kind: "none", fault: "unavailable", why: reasonOf(thrown as Error) };
     } finally {
-      clearTimeout(timer);
+      endLimit();
       give();
     }
   }
