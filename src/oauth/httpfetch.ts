@@ -27,12 +27,15 @@ export async function httpFetch(url: string, options: CustomFetchOptions): Promi
   const length = sent === "" ? {} : { "content-length": String(Buffer.byteLength(sent)) };
   // Without this a server may compress its answer (RFC 9110, 12.5.3).
   const own = { "accept-encoding": "identity", ...length };
-  const common = { method, headers: { ...headers, ...own }, agent: false as const, ...(signal && { signal }) };
+  const common = { method, headers: { ...headers, ...own }, agent: false as const };
   const request =
     to.protocol === "https:"
       ? httpsRequest(to, { ...common, secureContext: systemContext() } as Parameters<typeof httpsRequest>[1])
       : httpRequest(to, common);
-  return new Promise((resolve, reject) => {
+  // As in timeLimit: an answer that came while this process stood still may have the only refresh token that counts.
+  const giveUp = () => void setImmediate(() => request.destroy(signal?.reason));
+  signal?.addEventListener("abort", giveUp);
+  const asked = new Promise<Response>((resolve, reject) => {
     const failed = (fault: Error) => reject(signal?.aborted ? signal.reason : withPlace(to, fault));
     request.once("error", (fault: SystemFault) => failed(unanswered(fault)));
     request.once("response", (answer) => collected(answer, sent).then((found) => resolve(placed(to, found)), failed));
@@ -43,6 +46,7 @@ export async function httpFetch(url: string, options: CustomFetchOptions): Promi
     });
     request.end(sent);
   });
+  return asked.finally(() => signal?.removeEventListener("abort", giveUp));
 }
 
 /** A whole answer. @param sent the body of the request */

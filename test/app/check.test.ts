@@ -15,7 +15,7 @@ import { startDemo } from "../stage/demo";
 import { upToStls } from "../stage/dialogue";
 import { MAIN } from "../stage/process";
 
-const LIMITS = { timeout: 120_000, concurrency: 4 };
+const LIMITS = { timeout: 300_000, concurrency: 4 };
 
 /** For servers that are not there, and not looked at: they are not tried for seconds, as one that restarts would be. */
 const BRIEFLY = ["--server-timeout", "1"];

@@ -20,7 +20,7 @@ import { brisk } from "../stage/inside";
 import { freePort } from "../stage/ports";
 import { MAIN } from "../stage/process";
 
-const LIMITS = { timeout: 120_000 };
+const LIMITS = { timeout: 300_000 };
 
 const NAMES: Record<string, readonly string[]> = {
   "mail.example.org": ["127.0.0.1"],

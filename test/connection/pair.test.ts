@@ -50,7 +50,7 @@ test("--demo tells nobody how to use it where standard output is the client", as
   for (const line of (await heard).trimEnd().split("\r\n")) assert.match(line, /^\+OK/);
 });
 
-test("R2: a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 120_000 }, async (t) => {
+test("R2: a pipe whose reader is slow makes the gateway wait, not grow", { timeout: 300_000 }, async (t) => {
   const gateway = start(t, ["pipe", "pipe", "pipe"], MAIN, "-d", await upstream(t));
   const { stdin, stdout, pid } = gateway.child;
   stdin?.end(`USER joe\r\nPASS demo\r\n${"RETR 5\r\n".repeat(25)}QUIT\r\n`);

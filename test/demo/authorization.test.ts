@@ -64,7 +64,7 @@ test("CAPA: the list, another list, or none", async (t) => {
 });
 
 test("a maildrop has one session at a time; the lock ends with it, however it ends", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const { connect, logIn } = await startDemo(t, { messages: TWO });
   const first = await logIn();

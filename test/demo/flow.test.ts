@@ -77,7 +77,7 @@ test("a FIN without QUIT, or in the middle of it, deletes nothing", async (t) =>
 });
 
 test("what follows QUIT is read but not answered, and does not hold the connection", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const { logIn } = await startDemo(t, { messages: TWO });
   const served = servedSockets(t);
@@ -111,7 +111,7 @@ test("a line of 255 octets is a command, a longer one is none, however long", as
   assert.equal(await client.ask("STAT"), "+OK 2 35");
 });
 
-test("a client that does not read is not read from: one mail waits, not a hundred", { timeout: 120_000 }, async (t) => {
+test("a client that does not read is not read from: one mail waits, not a hundred", { timeout: 300_000 }, async (t) => {
   const mail = note("large", ...Array<string>(40_000).fill("x".repeat(78)));
   const { connect, logIn } = await startDemo(t, { messages: [mail] });
   const served = servedSockets(t);
@@ -155,7 +155,7 @@ test("a slow reader gets all of it in order", async (t) => {
 });
 
 test("a client that stops reading is timed out, and the QUIT it had sent counts no more", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const mail = note("large", ...Array<string>(40_000).fill("x".repeat(78)));
   const { connect, logIn } = await startDemo(t, { messages: [mail], timeout: 3 });

@@ -34,7 +34,7 @@ for (const [name, options, user, short, later] of [
   ["a command", ["--via", "/bin/false", "mail.test"], "joe", /server not reachable/, /connection to server lost/],
   ["a server", ["127.0.0.1:1"], "joe", /server not reachable/, /server not reachable/],
 ] as const) {
-  test(`R4: without a descriptor for ${name}`, { timeout: 120_000 }, async (t) => {
+  test(`R4: without a descriptor for ${name}`, { timeout: 300_000 }, async (t) => {
     const argv = ["--max-per-client", "100", ...options];
     const gateway = await startProcess(argv, { t, before: `ulimit -n ${BOUND}` });
     const [first, ...others] = await crowd(gateway.port);

@@ -18,7 +18,7 @@ import { freePort } from "../stage/ports";
 import { type Launched, launch, MAIN, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 
-test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 120_000 }, async (t) => {
+test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 300_000 }, async (t) => {
   const accepting = new Accepting();
   atEnd(t, () => accepting.close());
   const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
@@ -45,7 +45,7 @@ test("R2: a client that does not read a 1-GB RETR leaves the process under 150 M
 });
 
 test("SIGTERM: sessions go on, new clients are not accepted; a second one ends all at once", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const accepting = new Accepting();
   atEnd(t, () => accepting.close());

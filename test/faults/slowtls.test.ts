@@ -27,7 +27,7 @@ function mail(): Buffer {
 for (const client of [false, true]) {
   for (const server of [false, true]) {
     const name = `${client ? "TLS" : "clear"} to the client, ${server ? "TLS" : "clear"} to the server`;
-    test(`R2: a slow reader gets every octet once: ${name}`, { timeout: 120_000 }, async (t) => {
+    test(`R2: a slow reader gets every octet once: ${name}`, { timeout: 300_000 }, async (t) => {
       const accepting = new Accepting(server ? { cert, key } : undefined);
       atEnd(t, () => accepting.close());
       const gateway = await startGateway(await accepting.open(), underTls({ client, server }), { t });

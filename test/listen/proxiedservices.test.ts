@@ -9,7 +9,7 @@ import { Peer } from "../stage/peer";
 import { freePort } from "../stage/ports";
 import { headerOf } from "./behind";
 
-const LIMITS = { timeout: 120_000 };
+const LIMITS = { timeout: 300_000 };
 
 test(
   "R8: each service has its own senders, and a reload changes them and /proxy where a listener stays open",

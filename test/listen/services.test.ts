@@ -12,7 +12,7 @@ import { Peer } from "../stage/peer";
 import { freePort } from "../stage/ports";
 import { until } from "../stage/waiting";
 
-const LIMITS = { timeout: 120_000 };
+const LIMITS = { timeout: 300_000 };
 
 /** Whether nobody listens there. */
 function isClosed(port: number): Promise<boolean> {

@@ -120,7 +120,7 @@ test("a crash is not heard by the client", async (t) => {
 test("a listening socket on 0 is served until nobody is there", async (t) => {
   const behind = await upstream(t);
   const { server, port } = await listening(t);
-  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "1000", behind);
+  const gateway = start(t, [fdOf(server), "ignore", "pipe"], IMPATIENT, "--idle", "3000", behind);
   server.close();
   const clients = [await Peer.connect(port), await Peer.connect(port)];
   await Promise.all(clients.map((client, index) => play(client, `user${index}`)));
@@ -128,7 +128,7 @@ test("a listening socket on 0 is served until nobody is there", async (t) => {
   // Not idle yet, and not while somebody is there.
   const last = await Peer.connect(port);
   await last.expect("+OK POP3 server ready\r\n");
-  await pause(1300);
+  await pause(3500);
   assert.equal(gateway.child.exitCode, null);
   assert.equal(await last.ask("QUIT"), "+OK bye");
   last.end();

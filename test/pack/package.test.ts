@@ -22,7 +22,7 @@ function folderOf(t: TestContext): string {
 function run(command: string, ...argv: string[]): string {
   // The tests' own npm hands its settings on.
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("npm_"));
-  const ended = spawnSync(command, argv, { encoding: "utf8", env: Object.fromEntries(own), timeout: 120_000 });
+  const ended = spawnSync(command, argv, { encoding: "utf8", env: Object.fromEntries(own), timeout: 300_000 });
   assert.equal(ended.status, 0, `${command} ${argv.join(" ")}: ${ended.error ?? ended.stderr}`);
   return ended.stdout + ended.stderr;
 }

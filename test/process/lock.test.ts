@@ -26,7 +26,7 @@ function start(t: TestContext, folder: string, script: string): ChildProcess {
 }
 
 /** Says "held" when it has the lock, and keeps it. */
-const HOLD = 'lock(".", "name", 30000).then(() => { console.log("held"); setInterval(() => {}, 1000); });';
+const HOLD = 'lock(".", "name", 300000).then(() => { console.log("held"); setInterval(() => {}, 1000); });';
 
 test("many processes have it one after the other", async (t) => {
   const folder = scratch(t);
@@ -35,7 +35,7 @@ test("many processes have it one after the other", async (t) => {
     const fs = require("node:fs");
     (async () => {
       for (let count = 0; count < 5; count++) {
-        const release = await lock(".", "name", 30000);
+        const release = await lock(".", "name", 300000);
         if (!release) throw new Error("late");
         fs.writeFileSync("busy", "", { flag: "wx" });
         await new Promise((done) => setTimeout(done, Math.random() * 4));
@@ -89,7 +89,7 @@ test("sockets that nobody listens on, and other files, are in nobody's way", asy
   writeFileSync(join(folder, "some.account"), "");
   const server = createServer().listen(join(folder, ".another.lock"));
   await once(server, "listening");
-  const child = start(t, folder, 'lock(".", "name", 5000).then(async (r) => { await r(); process.exit(0); })');
+  const child = start(t, folder, 'lock(".", "name", 300000).then(async (r) => { await r(); process.exit(0); })');
   assert.deepEqual(await once(child, "exit"), [0, null]);
   server.close();
   assert.ok(!readdirSync(folder).some((name) => name.startsWith(".name.")));

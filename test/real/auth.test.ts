@@ -128,7 +128,7 @@ const others: readonly Client[] = [
     parts: ["fetchmail"],
     verbs: /^(CAPA )?USER PASS STAT /,
     fetch: async (t: TestContext, { port }: GatewayProcess) => {
-      const server = `poll 127.0.0.1 service ${port} protocol pop3 timeout 15 ${auth}`;
+      const server = `poll 127.0.0.1 service ${port} protocol pop3 timeout 300 ${auth}`;
       const account = `user "${user}" password "${password}" is "${user}" here sslproto "" keep`;
       const { code, stderr, mails } = await fetchmail(t, `${server} ${account}`);
       assert.equal(code, 0, stderr);

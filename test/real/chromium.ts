@@ -9,6 +9,9 @@ import { scratch } from "./scratch";
 
 export const CHROMIUM = "/usr/bin/chromium";
 
+/** How long a busy machine may take for one step, in milliseconds; half a minute would be playwright's own limit. */
+const TIMEOUT = 300_000;
+
 const ARGV = [
   "--headless",
   "--no-sandbox",
@@ -33,7 +36,12 @@ export interface Looking {
 export async function startChromium(t: TestContext): Promise<BrowserContext> {
   const profile = join(scratch(t), "profile");
   mkdirSync(profile);
-  const context = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: ARGV });
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: CHROMIUM,
+    args: ARGV,
+    timeout: TIMEOUT,
+  });
+  context.setDefaultTimeout(TIMEOUT);
   atEnd(t, () => context.close());
   return context;
 }

@@ -71,7 +71,7 @@ test("V3: clamd is stopped for a while in the middle of scans", { skip }, async 
 });
 
 test("V1: clamd is stopped for good, and goes on later", { skip }, async (t) => {
-  const { clamd, gateway } = await stage(t, { scan: 500, ping: 500 });
+  const { clamd, gateway } = await stage(t, { scan: 2000, ping: 2000 });
   const early = await until(() => logInto(gateway.port, t).catch(() => null), "a session");
   clamd.hold();
   await early.say("RETR 1");

@@ -9,7 +9,7 @@ import { folder, scratch } from "./scratch";
 
 /** Runs it with these options, and no others that matter. */
 export function curl(...options: string[]): Promise<Outcome> {
-  return run(program("curl"), ["--silent", "--show-error", "--max-time", "50", ...options]);
+  return run(program("curl"), ["--silent", "--show-error", "--max-time", "300", ...options]);
 }
 
 /** Retrieves so many mails. @param maildrop its URL, with a slash at its end */

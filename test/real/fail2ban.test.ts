@@ -11,6 +11,7 @@ import { type TestContext, test } from "node:test";
 import { pair, start, upstream } from "../listen/handing";
 import { script } from "../stage/acp";
 import { MAIN } from "../stage/process";
+import { until } from "../stage/waiting";
 import { lacking, program, run } from "./programs";
 import { put, scratch } from "./scratch";
 
@@ -30,7 +31,7 @@ async function session(t: TestContext, options: readonly string[], user: string,
 
 test("G1: fail2ban finds logins that were refused, and is led to no other address", {
   skip: lacking("fail2ban-regex"),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const lines: string[] = [];
   const daemon = createSocket("udp4", (message) => lines.push(message.toString("latin1").replace(/^<\d+>/, "")));
@@ -46,8 +47,14 @@ test("G1: fail2ban finds logins that were refused, and is led to no other addres
   writeFileSync(file, `[service.a]\nserver = "${options[2]}"\n`);
   await session(t, [...options.slice(0, 2), "-f", file], "joe", "wrong");
   await session(t, ["-a", script(t, "exit 75").join(), ...options], "joe", "demo");
-  const denied = lines.filter((line) => /^\w+ +\d+ [\d:]+ \S+ pop3\.proxy\[\d+\]: denied /.test(line));
-  assert.equal(denied.length, 4, lines.join("\n"));
+  const denied = () => lines.filter((line) => /^\w+ +\d+ [\d:]+ \S+ pop3\.proxy\[\d+\]: denied /.test(line)).length;
+  // What a gateway has logged may come after its end.
+  await until(
+    () => denied() >= 4 && /: close /.test(lines.at(-1) ?? ""),
+    () => lines.join("\n"),
+    { progress: () => lines.length },
+  );
+  assert.equal(denied(), 4, lines.join("\n"));
 
   const home = scratch(t);
   const [, filter = ""] = /\n( {4}\[Definition\]\n(?: {4}.*\n)+)/.exec(readme) ?? [];

@@ -21,7 +21,7 @@ const test = testOfDraw();
 /** Fetches with these options; the mails, and the verbs of the last session. */
 async function fetch(t: TestContext, port: number, options: string): Promise<[readonly Buffer[], string]> {
   const account = `user "${user}" password "${password}" is "${user}" here`;
-  const server = `poll 127.0.0.1 service ${port} protocol pop3 timeout 15`;
+  const server = `poll 127.0.0.1 service ${port} protocol pop3 timeout 300`;
   const { code, stderr, mails, verbs } = await fetchmail(t, `${server} ${account} sslproto "" ${options}`);
   assert.equal(code, 0, stderr);
   return [mails, verbs.slice(verbs.lastIndexOf("USER")).join(" ")];

@@ -1,7 +1,7 @@
 /**
  * getmail in front of dovecot: USER PASS UIDL LIST RETR DELE QUIT. It writes mails with LF.
  *
- * Each mail goes to a command that takes a while: getmail waits in vain for one that has ended before it waits.
+ * Each mail goes to a command that ends when getmail waits for it: for one that ended before, it would wait in vain.
  */
 
 import assert from "node:assert/strict";
@@ -19,6 +19,9 @@ import { inspect, password, user } from "./server";
 
 const test = testOfDraw();
 
+/** Shell words that end some time after the parent sleeps: between its fork and its wait it does nothing else. */
+const untilAwaited = "until grep -q ^State:.S /proc/$PPID/status; do sleep 0.1; done; sleep 0.1";
+
 /** Runs getmail; the mails that it has delivered. */
 async function getmail(t: TestContext, port: number, remove: boolean): Promise<Buffer[]> {
   const home = scratch(t);
@@ -32,11 +35,11 @@ server = 127.0.0.1
 port = ${port}
 username = ${user}
 password = ${password}
-timeout = 15
+timeout = 300
 [destination]
 type = MDA_external
 path = /bin/sh
-arguments = ("-c", "cat >$(mktemp ${inbox}/XXXXXX); sleep 0.3")
+arguments = ("-c", "cat >$(mktemp ${inbox}/XXXXXX); ${untilAwaited}")
 allow_root_commands = true
 [options]
 delete = ${remove}

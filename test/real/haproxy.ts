@@ -38,9 +38,9 @@ global
     maxconn 200
 defaults
     mode tcp
-    timeout connect 10s
-    timeout client 1m
-    timeout server 1m
+    timeout connect 1m
+    timeout client 5m
+    timeout server 5m
 frontend pop3
     bind 127.0.0.1:${port}${wish.tls ? ` ssl crt ${home}/pem` : ""}
     default_backend gateway

@@ -158,7 +158,7 @@ const plays: readonly [string, readonly Superserver[], Play][] = [
 
 for (const superserver of superservers) {
   // They wait for processes more than they work.
-  test(superserver.name, { skip: lacking(superserver.part), concurrency: 3, timeout: 120_000 }, async (t) => {
+  test(superserver.name, { skip: lacking(superserver.part), concurrency: 3, timeout: 300_000 }, async (t) => {
     const own = plays.filter(([, by]) => by.includes(superserver));
     await Promise.all(own.map(([name, , play]) => t.test(name, (t) => play(t, superserver))));
   });

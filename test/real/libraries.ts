@@ -20,7 +20,7 @@ export function poplib(login = "pop.user(user); pop.pass_(password)"): Script {
 import poplib, sys
 poplib._MAXLINE = 1 << 24
 port, user, password, inbox, remove = sys.argv[1:]
-pop = poplib.POP3("127.0.0.1", int(port), timeout=15)
+pop = poplib.POP3("127.0.0.1", int(port), timeout=300)
 ${login}
 count, size = pop.stat()
 assert len(pop.list()[1]) == count and len(pop.uidl()[1]) == count
@@ -49,7 +49,7 @@ export function netpop3(login = "$pop->login($user, $password)"): Script {
     `
 use strict; use warnings; use Net::POP3;
 my ($port, $user, $password, $inbox, $remove) = @ARGV;
-my $pop = Net::POP3->new("127.0.0.1", Port => $port, Timeout => 15) or die "no connection";
+my $pop = Net::POP3->new("127.0.0.1", Port => $port, Timeout => 300) or die "no connection";
 my $count = ${login} or die "no login: " . $pop->message;
 my ($number_of_mails, $size) = $pop->popstat or die;
 die "STAT says $number_of_mails" unless $number_of_mails == $count;

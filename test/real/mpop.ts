@@ -39,7 +39,7 @@ user ${user}
 password "${secret}"
 auth ${auth}
 ${ca === undefined ? "tls off" : `tls on\ntls_starttls on\ntls_trust_file ${ca}`}
-timeout 15
+timeout 300
 keep ${keep}
 received_header off
 uidls_file ${home}/uidls

@@ -66,7 +66,7 @@ set index_format="subject=%s."
 ${settings}
 `,
   );
-  const command = `stty rows 40 cols 120; exec timeout 50 ${program(name)} -n -F ${home}/rc -f '${maildrop}'`;
+  const command = `stty rows 40 cols 120; exec timeout 300 ${program(name)} -n -F ${home}/rc -f '${maildrop}'`;
   const env = { HOME: home, TERM: "vt100", SHELL: "/bin/sh", ...more };
   return run(program("script"), ["-qefc", command, "/dev/null"], { env, cwd: home });
 }

@@ -56,7 +56,7 @@ type Client = (t: TestContext, gateway: GatewayProcess) => Promise<Buffer[]>;
 
 function fetchmailBy(listener: number, options: string): Client {
   return async (t, { ports }) => {
-    const server = `poll localhost service ${ports[listener]} protocol pop3 timeout 30 auth password`;
+    const server = `poll localhost service ${ports[listener]} protocol pop3 timeout 300 auth password`;
     const account = `user "${user}" password "${gatewayPassword}" is "${user}" here ${options} keep`;
     const { code, stderr, mails } = await fetchmail(t, `${server} ${account}`);
     assert.equal(code, 0, stderr);

@@ -104,8 +104,12 @@ test("Prometheus scrapes the gateway, all rules are evaluated, and a reload that
     const { alerts } = (await api("alerts")) as { alerts: { labels: { alertname: string }; state: string }[] };
     return alerts.some(({ labels, state }) => labels.alertname === "Pop3ProxyReloadFailed" && state === "firing");
   });
-  const { groups } = (await api("rules")) as { groups: { rules: { name: string; health: string }[] }[] };
-  const rules = groups.flatMap((group) => group.rules);
+  // Each group has its own moments; a rule that was not evaluated yet is in no health.
+  const rules = await until(async () => {
+    const { groups } = (await api("rules")) as { groups: { rules: { name: string; health: string }[] }[] };
+    const all = groups.flatMap((group) => group.rules);
+    return all.every(({ health }) => health !== "unknown") && all;
+  });
   assert.ok(rules.length > 10);
   assert.deepEqual(
     rules.filter(({ health }) => health !== "ok"),

@@ -63,7 +63,7 @@ const inetdLines = [
 ];
 
 for (const line of inetdLines) {
-  test(`inetd: ${line}`, { skip: lacking(INETD), timeout: 120_000 }, (t) =>
+  test(`inetd: ${line}`, { skip: lacking(INETD), timeout: 300_000 }, (t) =>
     serves(t, / wait /.test(line), INETD, (home, port, { argv }) => {
       const ours = tried(line, home, argv[0] as string).replace(/^pop3 /, `127.0.0.1:${port} `);
       return startInetd(home, `${ours.replace(/ root /, ` ${userInfo().username} `)}\n`);
@@ -71,7 +71,7 @@ for (const line of inetdLines) {
   );
 }
 
-test("xinetd's service", { skip: lacking(XINETD), timeout: 120_000 }, (t) =>
+test("xinetd's service", { skip: lacking(XINETD), timeout: 300_000 }, (t) =>
   serves(t, true, XINETD, (home, port, { argv }) => {
     const [block = ""] = recipe("xinetd:");
     const here = `type = UNLISTED\n  flags = NOLIBWRAP\n  bind = 127.0.0.1\n  port = ${port}\n`;
@@ -80,7 +80,7 @@ test("xinetd's service", { skip: lacking(XINETD), timeout: 120_000 }, (t) =>
   }),
 );
 
-test("systemd's units", { skip: lacking(SYSTEMD, "systemd-analyze"), timeout: 120_000 }, async (t) => {
+test("systemd's units", { skip: lacking(SYSTEMD, "systemd-analyze"), timeout: 300_000 }, async (t) => {
   const [socket = "", service = ""] = recipe("systemd, `pop3.proxy.socket` and `pop3.proxy.service`:", 2);
   const home = scratch(t);
   const files = [join(home, "pop3.proxy.socket"), join(home, "pop3.proxy.service")] as const;

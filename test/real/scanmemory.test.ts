@@ -13,9 +13,9 @@ import { lacking } from "./programs";
 
 const SESSIONS = 20;
 const BLOCK = Buffer.from(`${"A line of a mail that is made while it is sent, again and again.\r\n".repeat(1000)}`);
-const BLOCKS = Math.ceil(200_000_000 / BLOCK.length);
+const BLOCKS = Math.ceil(40_000_000 / BLOCK.length);
 
-/** The most memory that the gateway may have resident, in KiB: less than the mails have. */
+/** The most memory that the gateway may have resident, in KiB: a third of what the mails have. */
 const BOUND = 250_000;
 
 /** A server that makes its mails while it sends them, so that it has no more memory than this. */
@@ -78,5 +78,5 @@ function define(): void {
 }
 
 if (process.argv[2] === "serve") void serve();
-// The mails fill the disk and both processors for a minute.
+// The mails take much of the disk, and both processors for a quarter of a minute.
 else if (LONG) define();

@@ -150,7 +150,7 @@ test("a login that can't be asked whether it is there goes on", { skip }, async 
   const programs = join(sshd.home, "programs");
   put(join(programs, "ssh"), `#!/bin/sh\nexec ${program("ssh")} "$@"\n`);
   chmodSync(join(programs, "ssh"), 0o755);
-  const argv = ["--ssh", HOST, "--server-timeout", "20", `127.0.0.1:${port}`];
+  const argv = ["--ssh", HOST, "--server-timeout", "60", `127.0.0.1:${port}`];
   const gateway = await startSshGateway(t, { ...sshd, env: { ...sshd.env, PATH: programs } }, argv);
   const client = await insideMail(t, gateway, accepting);
   rmSync(join(programs, "ssh"));

@@ -73,10 +73,10 @@ poplib._MAXLINE = 1 << 24
 way, port, ca, user, password, inbox = sys.argv[1:]
 trust = ssl.create_default_context(cafile=ca)
 if way == "tls":
-    pop = poplib.POP3_SSL("localhost", int(port), timeout=15, context=trust)
+    pop = poplib.POP3_SSL("localhost", int(port), timeout=300, context=trust)
     assert "STLS" not in pop.capa()
 else:
-    pop = poplib.POP3("localhost", int(port), timeout=15)
+    pop = poplib.POP3("localhost", int(port), timeout=300)
     before = pop.capa()
     assert "STLS" in before and "USER" not in before, before
     pop.stls(context=trust)

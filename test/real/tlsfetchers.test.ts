@@ -50,7 +50,7 @@ port ${port}
 user ${user}
 password "${password}"
 ${tls}
-timeout 15
+timeout 300
 keep on
 received_header off
 uidls_file ${home}/uidls
@@ -89,7 +89,7 @@ test("mpop under TLS", { skip: lacking("dovecot", "mpop", "openssl") }, async (t
 /** Fetches with these options. */
 function fetch(t: TestContext, port: number, options: string): Promise<Fetched> {
   const account = `user "${user}" password "${password}" is "${user}" here`;
-  const server = `poll localhost service ${port} protocol pop3 timeout 15`;
+  const server = `poll localhost service ${port} protocol pop3 timeout 300`;
   return fetchmail(t, `${server} ${account} keep fetchall ${options}`);
 }
 

@@ -68,7 +68,7 @@ test("110 and 995 in one process", { skip: lacking("dovecot", "openssl") }, asyn
 
   await t.test("T10: 995 spoken to in clear, 110 in TLS", async () => {
     await assert.rejects(connectTls(starttls));
-    const argv = ["-c", 'printf "USER joe\\r\\n" | timeout 5 cat - > /dev/tcp/127.0.0.1/$1', "bash", String(tls)];
+    const argv = ["-c", 'printf "USER joe\\r\\n" | timeout 60 cat - > /dev/tcp/127.0.0.1/$1', "bash", String(tls)];
     assert.equal((await run(program("bash"), argv)).code, 0);
     const client = await overTls();
     await logIn(client, user, password);

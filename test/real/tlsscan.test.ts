@@ -4,10 +4,12 @@
  */
 
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { certified, withCertificates } from "../stage/certificates";
 import { testOfDraw } from "../stage/draws";
 import { startProcess } from "../stage/process";
-import { lacking, program, run } from "./programs";
+import { until } from "../stage/waiting";
+import { lacking, program, run, start } from "./programs";
 import { inspect } from "./server";
 
 const test = testOfDraw();
@@ -22,11 +24,31 @@ async function scan(port: number, ...options: string[]): Promise<string> {
 
 /** What s_client says of a TLS 1.2 connection, where it renegotiates six times and then gives a PASS without USER. */
 async function negotiate(port: number, ...options: string[]): Promise<string> {
-  const say = "for each in 1 2 3 4 5 6; do sleep 0.15; echo R; done; sleep 0.15; echo PASS x; sleep 0.15; echo Q";
-  const script = `(${say}) | exec openssl s_client "$@" 2>&1`;
-  const argv = ["-connect", `127.0.0.1:${port}`, "-tls1_2", "-crlf", ...options];
-  const outcome = await run(program("sh"), ["-c", script, "sh", ...argv]);
-  return outcome.stdout.toString("latin1");
+  const argv = ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_2", "-crlf", ...options];
+  const child = start(program("openssl"), argv);
+  let said = "";
+  let ended = false;
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (said += chunk));
+  child.once("close", () => (ended = true));
+  child.stdin?.on("error", () => {});
+  const says = (what: RegExp, count: number) =>
+    until(
+      () => ended || (said.match(what)?.length ?? 0) >= count,
+      () => said,
+      { progress: () => said.length },
+    );
+  await says(/^-ERR|^\+OK/gm, 1);
+  for (let count = 1; count <= 6; count++) {
+    // It obeys a line that it reads alone, and checks the certificate again in each handshake.
+    child.stdin?.write("R\n");
+    await says(/^depth=0/gm, count + 1);
+    await sleep(150);
+  }
+  child.stdin?.write("PASS x\n");
+  await sleep(150);
+  child.stdin?.end("Q\n");
+  await says(/$^/, 1);
+  return said;
 }
 
 /** The values of one attribute of all elements of a name, with those of another in front: `first=second`. */

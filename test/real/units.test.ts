@@ -20,7 +20,7 @@ const textOf = (unit: string) => readFileSync(join(UNITS, unit), "utf8");
 
 test("systemd finds no fault in the units, and their exposure is low", {
   skip: lacking("systemd-analyze"),
-  timeout: 120_000,
+  timeout: 300_000,
 }, (t) => {
   const home = scratch(t);
   const command = install(home);
@@ -53,7 +53,7 @@ while True:
 
 test("systemd is told of the start, of reloads and of the end, in their order", {
   skip: lacking("systemd-notify", "python3"),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const home = scratch(t);
   const socket = join(home, "notify");

@@ -26,6 +26,12 @@ export function cpuWithChildren(pid: number): number {
   return ticks.reduce((sum, each) => sum + each, 0) * 10;
 }
 
+/** How long a process has had a processor or waited for one, in milliseconds: its first thread alone; 0: it has ended. */
+export function occupied(pid: number): number {
+  const [ran = 0, queued = 0] = read(pid, "schedstat").split(" ").map(Number);
+  return (ran + queued) / 1e6;
+}
+
 /** The fields of /proc/PID/stat (proc(5)) behind the name: state, parent, ...; none: it has ended. */
 function statOf(pid: number): string[] {
   return read(pid, "stat")

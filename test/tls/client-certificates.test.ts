@@ -13,7 +13,7 @@ import { startInside } from "../stage/inside";
 import { launch, MAIN, startProcess } from "../stage/process";
 import { startBeforeDemo } from "./beforedemo";
 
-const LIMITS = { skip: lacking, timeout: 120_000, concurrency: 4 };
+const LIMITS = { skip: lacking, timeout: 300_000, concurrency: 4 };
 
 /** Starts the gateway as a process, which must end by itself. @returns its exit status and all that it has said */
 async function failing(t: TestContext, ...argv: string[]): Promise<{ status: number | string; said: string }> {

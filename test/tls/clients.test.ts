@@ -14,7 +14,7 @@ import { ownTime } from "../stage/stopwatch";
 import { until } from "../stage/waiting";
 import { startBeforeDemo } from "./beforedemo";
 
-const LIMITS = { skip: lacking, timeout: 120_000 };
+const LIMITS = { skip: lacking, timeout: 300_000 };
 
 const BEGIN = "+OK begin TLS negotiation\r\n";
 const GREETING = "+OK POP3 server ready\r\n";
@@ -105,7 +105,7 @@ test("T6: STLS twice, after login, where TLS is from the beginning, and where th
 const HALF_HELLO = "\x16\x03\x01\x02\x00\x01\x00";
 
 test("T7: a handshake that stalls ends at the limit for the login", LIMITS, async (t) => {
-  const { ports, ended } = await startBeforeDemo(t, ["/starttls", "/tls"], ["--login-timeout", "1"]);
+  const { ports, ended } = await startBeforeDemo(t, ["/starttls", "/tls"], ["--login-timeout", "3"]);
   const plain = async () => {
     const client = await Peer.connect(ports[0] as number, t);
     await client.expect(GREETING);

@@ -28,7 +28,7 @@ async function hangUp({ pid, said, saying }: GatewayProcess): Promise<string> {
   return (await saying(/ (?:notice|err) reload.*\n/, before))[0];
 }
 
-test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 120_000 }, async (t) => {
+test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 300_000 }, async (t) => {
   const [old, fresh] = [certified("ec"), certified("ec2")];
   const { port } = await startDemo(t, { messages: [MAIL] });
   const argv = [...withCertificates(place(old)), `127.0.0.1:${port}`];
@@ -68,7 +68,7 @@ test("R8: SIGHUP in the middle of a mail", { skip: lacking, timeout: 120_000 }, 
 
 test("R8: SIGHUP reads the authorities for servers again, and all files or none", {
   skip: lacking,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const server = await startScripted(t, async (peer) => {
     await peer.acceptTls(certified("good"));
@@ -110,7 +110,7 @@ test("R8: SIGHUP reads the authorities for servers again, and all files or none"
 
 test("R8: a key that only root can read is warned of, since SIGHUP can't read it again", {
   skip: lacking || (process.getuid?.() !== 0 && "only root has such a key"),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const { cert, key } = certified("ec");
   const [certFile, keyFile] = [fileOf("rooted.pem", cert), fileOf("rooted.key", key)];

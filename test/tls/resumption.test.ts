@@ -32,7 +32,7 @@ async function server(t: TestContext, kind: Kind, maxVersion: SecureVersion, set
 }
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-  test(`T8: a server resumes for an hour, with ${version}`, { skip: lacking, timeout: 120_000 }, async (t) => {
+  test(`T8: a server resumes for an hour, with ${version}`, { skip: lacking, timeout: 300_000 }, async (t) => {
     const connect = await server(t, "good", version, { ca: authority() });
     t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
     assert.equal(await connect(), false);
@@ -47,7 +47,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
 
 test("T8: nobody resumes beyond the last day of a certificate, unless it is pinned", {
   skip: lacking,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (t) => {
   const last = Date.parse(new X509Certificate(certified("good").cert).validTo);
   const verified = await server(t, "good", "TLSv1.3", { ca: authority() });

@@ -97,7 +97,7 @@ async function bothWays<Row extends readonly [string, ...unknown[]]>(
   const modes = (row: Row) => (row === rows[0] ? MODES : drawn(MODES, 1, row[0]));
   const all = rows.flatMap((row) => modes(row).map((mode) => [mode, row] as const));
   await Promise.all(
-    all.map(([mode, row]) => t.test(`${mode}: ${row[0]}`, { timeout: 120_000 }, (t) => tryOut(t, mode, row).then())),
+    all.map(([mode, row]) => t.test(`${mode}: ${row[0]}`, { timeout: 300_000 }, (t) => tryOut(t, mode, row).then())),
   );
 }
 

@@ -141,7 +141,7 @@ test("servers that are not under TLS", { skip: lacking, concurrency: 4, timeout:
   ];
   await Promise.all(
     cases.map(([mode, name, script, reason]) =>
-      t.test(name.replace(/^(T\d: )?/, `$1${mode}: a server that `), { timeout: 120_000 }, (t) =>
+      t.test(name.replace(/^(T\d: )?/, `$1${mode}: a server that `), { timeout: 300_000 }, (t) =>
         refused(t, script, { mode }, reason),
       ),
     ),
@@ -160,7 +160,7 @@ const STALLS: readonly (readonly [Mode, string, Script])[] = [
   ["tls", "in the handshake", opening(SERVER_HELLO)],
 ];
 
-test("R3: servers that stall", { skip: lacking, concurrency: 8, timeout: 120_000 }, async (t) => {
+test("R3: servers that stall", { skip: lacking, concurrency: 8, timeout: 300_000 }, async (t) => {
   await Promise.all(
     STALLS.map(([mode, where, script]) =>
       t.test(`${mode}: ${where}`, async (t) => {

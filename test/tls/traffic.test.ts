@@ -17,7 +17,7 @@ import type { Running } from "../stage/running";
 import { ownTime } from "../stage/stopwatch";
 import { startBeforeDemo } from "./beforedemo";
 
-const LIMITS = { skip: lacking, timeout: 120_000 };
+const LIMITS = { skip: lacking, timeout: 300_000 };
 
 /** 24 MiB with all that is awkward in a mail, stuffed as it is sent. */
 const AWKWARD = `..\r\n..x\r\n\0\xff\r\r\n\n.\n${"long ".repeat(5000)}\r\n\r\n  \r\n`;

@@ -26,12 +26,12 @@ tellDraw("cuts and plays under TLS");
 
 for (const transcript of transcripts()) {
   for (const style of STYLES) {
-    test(`${transcript.name}, ${style}`, { timeout: 120_000 }, () =>
+    test(`${transcript.name}, ${style}`, { timeout: 300_000 }, () =>
       onStage(transcript, (stage) => stage.play(transcript, style)),
     );
   }
   for (const { name, legs, style } of drawn(UNDER_TLS, 1, `${transcript.name}, TLS`)) {
-    test(`${transcript.name}, ${style}, TLS on ${name}`, { timeout: 120_000 }, () =>
+    test(`${transcript.name}, ${style}, TLS on ${name}`, { timeout: 300_000 }, () =>
       onStage(transcript, (stage) => stage.play(transcript, style), legs),
     );
   }

@@ -25,7 +25,7 @@ if pid == 0:
 said, last, seen = b"", time.monotonic(), 0
 for line, answer in lines:
     os.write(terminal, line.encode())
-    while answer.encode() not in said[seen:] and time.monotonic() - last < 30:
+    while answer.encode() not in said[seen:] and time.monotonic() - last < 120:
         if not select.select([terminal], [], [], 1)[0]: continue
         try: said += os.read(terminal, 65536)
         except OSError: break

@@ -54,7 +54,7 @@ async function servesTls({ run }: Machine, root: string): Promise<void> {
   await run("systemctl enable --now pop3.proxy-tls.socket");
   const client = `const socket = require("tls").connect({ host: "127.0.0.1", port: 995, rejectUnauthorized: false });
     socket.end("USER me\\r\\nPASS demo\\r\\nRETR 1\\r\\nQUIT\\r\\n"); socket.pipe(process.stdout);`;
-  assert.match(await run(`timeout 60 node -e '${client}'`), SESSION);
+  assert.match(await run(`timeout 300 node -e '${client}'`), SESSION);
   assert.equal(await run("(: < /dev/tcp/127.0.0.1/110) 2> /dev/null || echo closed"), "closed\n");
   await run("systemctl disable --now pop3.proxy-tls.socket && systemctl stop pop3.proxy.service");
   await run(`rm -r ${dropIn} /etc/ssl/private/* /etc/ssl/certs/pop.example.org.pem; cp /root/pop3.proxy.toml /etc`);

@@ -125,7 +125,7 @@ export function copied(from: string, to: string): string {
 
 /** A script of bash that logs in at port 110 of the machine, or another one, and prints what the gateway says. */
 export const session = (port = 110) =>
-  `exec 3<> /dev/tcp/127.0.0.1/${port}; printf '%s\\r\\n' 'USER me' 'PASS demo' 'RETR 1' QUIT >&3; timeout 60 cat <&3;`;
+  `exec 3<> /dev/tcp/127.0.0.1/${port}; printf '%s\\r\\n' 'USER me' 'PASS demo' 'RETR 1' QUIT >&3; timeout 300 cat <&3;`;
 
 /** What it prints. */
 export const SESSION = /^\+OK POP3 server ready\r\n.*\r\nSubject: Welcome\r\n.*\r\n\.\r\n\+OK bye\r\n$/s;

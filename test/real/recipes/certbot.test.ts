@@ -100,7 +100,7 @@ test("the script for a daemon", {
   assert.ok(await deploy(ours), "the gateway has crashed");
 });
 
-test("the script for a unit", { skip: lacking("logger"), timeout: 120_000 }, async (t) => {
+test("the script for a unit", { skip: lacking("logger"), timeout: 300_000 }, async (t) => {
   const place = await placeFor(t);
   const [calls, systemctl] = [join(place.home, "calls"), join(place.home, "systemctl")];
   const deploy = hook(place, replaced(restarting, { "PATH=": `PATH=${place.home}:` }));

@@ -32,7 +32,7 @@ const units = [
 ] as const;
 
 for (const [which, text] of units) {
-  test(`a hardened unit, ${which}`, { skip: lacking("systemd-analyze"), timeout: 120_000 }, (t) => {
+  test(`a hardened unit, ${which}`, { skip: lacking("systemd-analyze"), timeout: 300_000 }, (t) => {
     const home = scratch(t);
     const file = join(home, "pop3.proxy.service");
     put(file, replaced(text, { [PLACE]: install(home) }));
@@ -80,7 +80,7 @@ async function serve(t: TestContext) {
 
 const skip = lacking("openssl", ...PARTS);
 
-test("the command of the hardened unit under its restrictions", { skip, timeout: 120_000 }, async (t) => {
+test("the command of the hardened unit under its restrictions", { skip, timeout: 300_000 }, async (t) => {
   const { child, ports, log } = await serve(t);
   const status = readFileSync(`/proc/${child.pid}/status`, "latin1");
   const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1];
