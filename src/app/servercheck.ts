@@ -125,8 +125,9 @@ function proxyHint(fault: Error, { service: { servers } }: Gateway): string {
   return waits ? "; a server that expects PROXY headers needs --send-proxy" : "";
 }
 
-/** Whether a server answers a handshake; its certificate is of no interest here. */
-function speaksTls({ address, port }: Connection["peer"], host: string): Promise<boolean> {
+/** Whether a server answers a handshake; its certificate is of no interest here. One behind a command is not tried. */
+async function speaksTls({ address, port }: Connection["peer"], host: string): Promise<boolean> {
+  if (address === "") return false;
   return new Promise((resolve) => {
     const socket = connectTcp({ host: address, port });
     const tls = connectTls({ socket, servername: isAddress(host) ? "" : host, rejectUnauthorized: false });
