@@ -69,6 +69,17 @@ test("B11: empty lines between the answers at login are skipped, whole or in par
   }
 });
 
+test("a last answer without a line end is in the trace", async (t) => {
+  const [gateway, accepting] = await stage(t, { debug: true });
+  const [client, server] = await asking(gateway, accepting);
+  await server.say("+OK ready");
+  await server.answer("USER joe", "-ERR no such user");
+  server.end();
+  assert.equal(await client.line(), "-ERR no such user");
+  await gateway.logged("close");
+  assert.match(gateway.said(), / server< \S+ line="-ERR no such user"$/m);
+});
+
 test("B20: a PROXY header, version 2, in any segments: closed without an answer, nothing of it runs", async (t) => {
   const [gateway, accepting] = await stage(t);
   const header = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\xc0\0\0\x6e";
