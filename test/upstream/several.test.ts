@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { Accepting } from "../stage/accepting";
+import { type Accepting, startAccepting } from "../stage/accepting";
 import { connectGreeted, welcome } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { startGateway, type TestGateway } from "../stage/gateway";
 import { freePort } from "../stage/ports";
 import { silence } from "../stage/silent";
@@ -15,9 +14,8 @@ const HERE = "127.0.0.1";
 
 /** A server that takes everybody. */
 async function server(t: TestContext): Promise<{ port: number; accepting: Accepting }> {
-  const accepting = new Accepting();
-  const port = await accepting.open();
-  atEnd(t, () => accepting.close());
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   return { port, accepting };
 }
 
