@@ -55,9 +55,9 @@ export class Acp implements AccessControl {
   async admit(route: Route, about: AccessRequest, until: Until): Promise<Route | Denial> {
     const { argv, prefix, timeout } = this.settings;
     const own = variables(prefix, route, about);
+    if (!own) return denial("not-utf8", "not UTF-8", replies.accessDenied);
     const environment = { ...inheritedEnvironment(), ...own };
     const { session } = about;
-    if (!own) return denial("not-utf8", "not UTF-8", replies.accessDenied);
     // What an acp says is for people who look for its faults: `set -x` of a shell shows all passwords.
     const secrets = secretsOf(route);
     const shown = (line: string) => withoutSecrets(line.replace(/(SERVERPASSWD=).*/, "$1***"), secrets);

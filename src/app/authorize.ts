@@ -155,7 +155,7 @@ async function tokensFor(
     const { address, code, done } = await open.device();
     terminal.say(`Open ${address} in any browser, give the code ${code}, and log in as ${shownName(account)}.`);
     terminal.say("Waiting for the login ...");
-    return done(new AbortController().signal);
+    return done();
   }
   if (flow === "code") return inBrowser(open, account, terminal);
   // The provider issues tokens to the gateway itself: one shows that it does.

@@ -16,27 +16,23 @@ import { isDaemon } from "../config/rules";
 import type { ServerEntry } from "../config/servers";
 import type { Service, Settings } from "../config/settings";
 import { namedServers } from "../config/tlsrules";
+import { FAULTY } from "../config/trustedtext";
 import type { Gateway } from "../gateway/gateway";
 import { makeGateways } from "../gateway/make";
 import { Memory } from "../gateway/memory";
-import { plain } from "../log/destination";
 import type { Emit } from "../log/events";
 import { accountOf, dropPrivileges, isRoot, requireHome } from "../process/privileges";
 import { requireSockets } from "../upstream/sshmaster";
 import { checkAccess } from "./authcheck";
 import { startOf, summary } from "./checksummary";
 import { dryRun } from "./dryrun";
-import { checkMetrics, tokenFiles } from "./metricscheck";
+import { checkMetrics } from "./metricscheck";
 import { checkOauth } from "./oauthcheck";
 import { checkServer } from "./servercheck";
 import { clientLog, listedNames, listeners, mappedNames, scanner } from "./servicecheck";
+import { shownLine } from "./shownline";
 import { logWarning, startWarnings } from "./warnings";
-
-/** The longest text of a server or of the system that is shown, in characters. */
-const LINE_BOUND = 512;
-
-/** EX_CONFIG of sysexits.h. */
-const CONFIG = 78;
+import { tokenFiles } from "./watching";
 
 /** What the checks make. */
 interface Made {
@@ -64,7 +60,7 @@ export async function check(request: CheckRequest): Promise<Findings> {
   try {
     if (dry) return await dryFindings(request, made);
     const { lines, sound } = await takeSteps(request, made);
-    const status = sound ? 0 : CONFIG;
+    const status = sound ? 0 : FAULTY;
     if (file === undefined && !request.changed) return { lines, status };
     const text = configText(request.own, request.services, request.changed);
     return { lines: [...lines.map((line) => `# ${line}`), "", ...text], status };
@@ -103,9 +99,9 @@ async function takeSteps({ settings, file }: CheckRequest, made: Made): Promise<
       lines.push(...(await find()).map((line) => `${about}${line}`));
     } catch (thrown) {
       sound = false;
-      lines.push(...made.said.splice(0).map((line) => `${about}command says: ${plain(line, LINE_BOUND)}`));
+      lines.push(...made.said.splice(0).map((line) => `${about}command says: ${shownLine(line)}`));
       const reasons = inWords(thrown as Error).split("\n");
-      lines.push(...reasons.map((reason) => `FAULT: ${about}${what}: ${plain(reason, LINE_BOUND)}`));
+      lines.push(...reasons.map((reason) => `FAULT: ${about}${what}: ${shownLine(reason)}`));
     }
   }
   return { lines, sound };
@@ -131,7 +127,7 @@ async function dryFindings({ settings, file, entryLines, dry }: CheckRequest, ma
     for (const service of settings.services) await filesOf(service, made);
     becomeUser(settings, made);
   } catch (thrown) {
-    return { lines: [`FAULT: ${plain(inWords(thrown as Error), LINE_BOUND)}`], status: CONFIG };
+    return { lines: [`FAULT: ${shownLine(inWords(thrown as Error))}`], status: FAULTY };
   }
   const gateways = settings.services.flatMap((service) => made.gateways.get(service) ?? []);
   const lineOf = (entry: ServerEntry) => {

@@ -14,21 +14,18 @@ import type { ServerEntry } from "../config/servers";
 import type { ListenAddress } from "../config/settings";
 import { networks } from "../config/values";
 import type { Gateway } from "../gateway/gateway";
-import { plain } from "../log/destination";
 import type { Credentials } from "../protocol/credentials";
 import { responseCode } from "../protocol/response";
 import { type Arrival, type Denial, NO_SERVER, type Place, type Route } from "../session/needs";
 import { admission, asksSomebody, callerOf, openAccount } from "./dryaccess";
 import { sayRoute, tlsWords } from "./routewords";
+import { shownLine } from "./shownline";
 import { askPassword } from "./terminal";
 
 /** Exit statuses: permitted; EX_TEMPFAIL and EX_NOPERM of sysexits.h. */
 const PERMITTED = 0;
 const UNKNOWN = 75;
 const REFUSED = 77;
-
-/** The longest text that is shown, in characters. */
-const LINE_BOUND = 512;
 
 /** The password that is shown to nobody, where none is asked for. */
 const NO_PASSWORD = "";
@@ -72,12 +69,12 @@ export async function dryRun(
   const entrance = entranceOf(gateways, dry.listener);
   for (const { memory } of gateways) memory.listeners = ownPlaces(gateways);
   const lines: string[] = [];
-  const say = (line: string) => void lines.push(plain(line, LINE_BOUND));
+  const say = (line: string) => void lines.push(shownLine(line));
   const status = await steps(entrance, dry, { ask, lineOf }, say);
   return {
     lines: [
       ...lines.slice(0, -1),
-      ...said.map((line) => plain(`access control says: ${line}`, LINE_BOUND)),
+      ...said.map((line) => shownLine(`access control says: ${line}`)),
       ...lines.slice(-1),
     ],
     status,

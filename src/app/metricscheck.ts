@@ -20,8 +20,3 @@ export async function checkMetrics({ process: { metrics } }: Settings): Promise<
   tokenOf(metrics);
   return [];
 }
-
-/** The file of the token, if there is one. */
-export function tokenFiles({ process: { metrics } }: Settings): readonly string[] {
-  return metrics?.tokenFile === undefined ? [] : [metrics.tokenFile];
-}

@@ -3,7 +3,7 @@
 import { accessSync, constants } from "node:fs";
 import { quote } from "../base/quote";
 import type { Gateway } from "../gateway/gateway";
-import { Provider } from "../oauth/provider";
+import { type KeyedProvider, Provider } from "../oauth/provider";
 import type { AccountState } from "../oauth/record";
 
 /**
@@ -38,7 +38,7 @@ export async function checkOauth(gateway: Gateway | null): Promise<string[]> {
 }
 
 /** @throws Error in one line if the provider does not answer */
-async function tryProvider(provider: Parameters<typeof Provider.open>[0]): Promise<void> {
+async function tryProvider(provider: KeyedProvider): Promise<void> {
   try {
     await Provider.open(provider);
   } catch (thrown) {

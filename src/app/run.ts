@@ -24,7 +24,7 @@ import { Reload, servingWords, warnOf } from "./reload";
 import { endOnSignal, reloadOnSignal } from "./signals";
 import { type Undo, undoAll } from "./undo";
 import { everyDay, logWarning, type StartWarning, startWarnings } from "./warnings";
-import { Watching } from "./watching";
+import { tokenFiles, Watching } from "./watching";
 
 /** Where settings come from. */
 interface SettingsSource {
@@ -170,7 +170,7 @@ async function prepare(source: SettingsSource, log: Emit, undo: Undo[]): Promise
         daemon: listens,
         log: doubts,
         file,
-        reread: watching?.files,
+        reread: tokenFiles(settings),
       });
     },
     announce(warnings) {

@@ -13,7 +13,6 @@ import { Abort } from "../base/until";
 import type { ServerAddress } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Gateway } from "../gateway/gateway";
-import { plain } from "../log/destination";
 import { type Capabilities, parseCapabilities } from "../protocol/capability";
 import { Failure } from "../protocol/failure";
 import { isPositive } from "../protocol/response";
@@ -22,9 +21,7 @@ import type { Place } from "../session/needs";
 import { greeted } from "../session/serverlogin";
 import { StatusLines } from "../session/statuslines";
 import { serverWarnings } from "./serverwarnings";
-
-/** The longest text of a server that is shown, in characters. */
-const LINE_BOUND = 512;
+import { shownLine } from "./shownline";
 
 /** How long a server may take to answer CAPA, or a handshake that only shows that it speaks TLS, in milliseconds. */
 const PATIENCE = 5000;
@@ -55,7 +52,7 @@ export async function checkServer(gateway: Gateway, server: ServerAddress): Prom
     const how = connection.tls ? `${connection.tls}, verified` : "in clear";
     const lines = [
       `server ${name} is reached ${ways(gateway, connection)}, ${how}`,
-      `server says: ${plain(greeting, LINE_BOUND)}`,
+      `server says: ${shownLine(greeting)}`,
     ];
     const { line, capabilities } = await offers(connection, statuses);
     lines.push(line);
@@ -98,10 +95,10 @@ async function offers(server: Connection, statuses: StatusLines): Promise<Offer>
     if (typeof answer !== "string" || !isPositive(answer)) return { line: "server has no CAPA", capabilities: null };
     const lines = await list(server);
     void server.say("QUIT");
-    const line = `server offers: ${plain(lines.map((line) => line.trim()).join(", "), LINE_BOUND)}`;
+    const line = `server offers: ${shownLine(lines.map((line) => line.trim()).join(", "))}`;
     return { line, capabilities: parseCapabilities(lines) };
   } catch (thrown) {
-    return { line: `server does not answer CAPA: ${plain((thrown as Error).message, LINE_BOUND)}` };
+    return { line: `server does not answer CAPA: ${shownLine((thrown as Error).message)}` };
   }
 }
 
@@ -125,8 +122,9 @@ function proxyHint(fault: Error, { service: { servers } }: Gateway): string {
   return waits ? "; a server that expects PROXY headers needs --send-proxy" : "";
 }
 
-/** Whether a server answers a handshake; its certificate is of no interest here. */
-function speaksTls({ address, port }: Connection["peer"], host: string): Promise<boolean> {
+/** Whether a server answers a handshake; its certificate is of no interest here. One behind a command is not tried. */
+async function speaksTls({ address, port }: Connection["peer"], host: string): Promise<boolean> {
+  if (address === "") return false;
   return new Promise((resolve) => {
     const socket = connectTcp({ host: address, port });
     const tls = connectTls({ socket, servername: isAddress(host) ? "" : host, rejectUnauthorized: false });

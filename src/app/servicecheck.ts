@@ -8,12 +8,9 @@ import { reasonOf } from "../base/faults";
 import { clamd } from "../config/places";
 import type { ServerSettings, Service } from "../config/settings";
 import type { Gateway } from "../gateway/gateway";
-import { plain } from "../log/destination";
 import { spoolFolder } from "../scan/spool";
 import { systemResolve } from "../upstream/lookup";
-
-/** The longest text of clamd that is shown, in characters. */
-const LINE_BOUND = 512;
+import { shownLine } from "./shownline";
 
 /** The most servers of a user map that are looked up. */
 const MAPPED = 100;
@@ -80,5 +77,5 @@ export async function scanner(gateway: Gateway | null): Promise<string[]> {
     accessSync(folder, constants.W_OK | constants.X_OK);
   }
   await gateway.scanner.ready();
-  return [`virus scanner at ${clamd.show(scan.clamd)}: ${plain(await gateway.scanner.version(), LINE_BOUND)}`];
+  return [`virus scanner at ${clamd.show(scan.clamd)}: ${shownLine(await gateway.scanner.version())}`];
 }

@@ -1,6 +1,6 @@
 /** --metrics, put together: what counts, what tells of it, and the HTTP thread that answers. */
 
-import type { MetricsSettings } from "../config/settings";
+import type { MetricsSettings, Settings } from "../config/settings";
 import type { Memory } from "../gateway/memory";
 import type { Listener } from "../listen/listener";
 import type { Emit } from "../log/events";
@@ -50,12 +50,6 @@ export class Watching {
     await this.#metrics.open();
   }
 
-  /** The files that were read; a reload reads them again. */
-  get files(): readonly string[] {
-    const { tokenFile } = this.#settings;
-    return tokenFile === undefined ? [] : [tokenFile];
-  }
-
   /** Reads the token again. @returns makes it valid @throws Error in one line, with the file */
   reread(): () => void {
     const token = tokenOf(this.#settings);
@@ -83,4 +77,9 @@ export function tokenOf({ tokenFile }: MetricsSettings): Buffer | null {
   const token = secretText(tokenFile).trim();
   if (!/^[!-~]+$/.test(token)) throw new Error(`${tokenFile}: give one word, such as openssl rand -hex 32 prints`);
   return hashOf(token);
+}
+
+/** The file of the token, if there is one; a reload reads it again. */
+export function tokenFiles({ process: { metrics } }: Settings): readonly string[] {
+  return metrics?.tokenFile === undefined ? [] : [metrics.tokenFile];
 }

@@ -14,7 +14,7 @@ import { isSameListener } from "./places";
 import { serviceOf, settingsWith, UsageFault } from "./rules";
 import type { ServerEntry } from "./servers";
 import type { ListenAddress, Service, Settings } from "./settings";
-import { isTable, MOST_FAULTS, type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
+import { isTable, MOST_FAULTS, type PlacedFault, placedLines, readToml, type TextPlace, type TomlEntry } from "./toml";
 import { ConfigFault, FAULTY, trustedText } from "./trustedtext";
 
 /** The options of a configuration file. */
@@ -47,8 +47,7 @@ export function readConfiguration(file: string, overlay: Overlay, byRoot: boolea
   } catch (thrown) {
     if (!(thrown instanceof EnoughFaults)) throw thrown;
   }
-  const inOrder = reader.faults.sort((one, other) => one.line - other.line || one.column - other.column);
-  const lines = inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`);
+  const lines = placedLines(file, reader.faults);
   if (lines.length === MOST_FAULTS) lines.push(`${file}: there may be more faults than these ${MOST_FAULTS}`);
   throw new ConfigFault(lines, FAULTY);
 }

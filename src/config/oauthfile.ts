@@ -10,7 +10,7 @@ import type { OauthFlow, OauthProvider, OauthSettings } from "./oauthsettings";
 import { choiceOf, notEmpty, providerName, secureServer, secureUrl } from "./oauthvalues";
 import { nearest } from "./optionwords";
 import type { ServerAddress } from "./settings";
-import { type PlacedFault, readToml, type TextPlace, type TomlEntry } from "./toml";
+import { type PlacedFault, placedLines, readToml, type TextPlace, type TomlEntry } from "./toml";
 import { Table } from "./tomltable";
 import { ConfigFault, FAULTY, trustedText } from "./trustedtext";
 
@@ -59,11 +59,7 @@ export function readOauthFile(file: string, byRoot: boolean): OauthSettings {
   const reader = new OauthReader(file, secret);
   const settings = reader.read(text);
   if (settings) return settings;
-  const inOrder = reader.faults.sort((one, other) => one.line - other.line || one.column - other.column);
-  throw new ConfigFault(
-    inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`),
-    FAULTY,
-  );
+  throw new ConfigFault(placedLines(file, reader.faults), FAULTY);
 }
 
 class OauthReader {

@@ -65,23 +65,29 @@ export function parseServer(given: string): ServerAddress {
   throw new Error(`${wrong}: give a name or an address, host[:port], an IPv6 address in brackets`);
 }
 
+/** `[interface:]port`. @param form all that may be given @throws Error that says so */
+function interfaceAndPort(given: string, form: string): Pick<ListenAddress, "host" | "port"> {
+  const [, six, other, digits] = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)$/.exec(given) ?? [];
+  if (digits === undefined) throw new Error(`give ${form}, an IPv6 interface in brackets`);
+  const port = parsePort(digits, true);
+  if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
+  const named = six ?? other;
+  const host = named === undefined ? null : parseHost(named);
+  if (named !== undefined && host === null) throw new Error(`give ${form}, an interface as its address or name`);
+  return { host, port };
+}
+
 const LISTEN = "[interface:]port[/tls|/starttls][/proxy][=server]";
 
 /** `[interface:]port[/tls|/starttls][/proxy][=server,...]`; an IPv6 interface is written in brackets. */
 export const listenAddress: Kind<ListenAddress> = {
   parse(text) {
-    const [, place = "", , after] = /^([^=]*)(=(.*))?$/.exec(text) ?? [];
-    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)(?:\/(tls|starttls|none))?(\/proxy)?$/.exec(place);
-    if (!parts) throw new Error(`give ${LISTEN}, an IPv6 interface in brackets`);
-    const port = parsePort(parts[3] as string, true);
-    if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
-    const tls = parts[4] === "none" ? undefined : (parts[4] as TlsMode | undefined);
+    const [, before = "", , after] = /^([^=]*)(=(.*))?$/.exec(text) ?? [];
+    const [, place = "", mode, proxy] = /^(.*?)(?:\/(tls|starttls|none))?(\/proxy)?$/.exec(before) ?? [];
+    const own = interfaceAndPort(place, LISTEN);
+    const tls = mode === "none" ? undefined : (mode as TlsMode | undefined);
     const servers = after === undefined ? undefined : serverList.parse(after);
-    const proxy = parts[5] === undefined ? {} : { proxy: true };
-    const given = parts[1] ?? parts[2];
-    const host = given === undefined ? null : parseHost(given);
-    if (given !== undefined && host === null) throw new Error(`give ${LISTEN}, an interface as its address or name`);
-    return { host, port, ...(tls && { tls }), ...proxy, ...(servers && { servers }) };
+    return { ...own, ...(tls && { tls }), ...(proxy && { proxy: true }), ...(servers && { servers }) };
   },
   show({ host, port, tls, proxy, servers }) {
     const before = host === null ? "" : `${bracketed(host)}:`;
@@ -107,13 +113,8 @@ const LOOPBACK = "127.0.0.1";
 /** `[interface:]port`; an IPv6 interface is written in brackets. */
 export const metricsAddress: Kind<MetricsAddress> = {
   parse(given) {
-    const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]/]+)):)?([0-9]+)$/.exec(given);
-    if (!parts) throw new Error("give [interface:]port, an IPv6 interface in brackets");
-    const port = parsePort(parts[3] as string, true);
-    if (port === null) throw new Error("give a port from 1 to 65535, or 0 for any free one");
-    const host = parseHost(parts[1] ?? parts[2] ?? LOOPBACK);
-    if (host === null) throw new Error("give [interface:]port, an interface as its address or name");
-    return { host, port };
+    const { host, port } = interfaceAndPort(given, "[interface:]port");
+    return { host: host ?? LOOPBACK, port };
   },
   show: ({ host, port }) => showHostPort(host, port),
 };

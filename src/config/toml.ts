@@ -21,6 +21,12 @@ export interface PlacedFault extends TextPlace {
   readonly reason: string;
 }
 
+/** A line for each fault of a file, in their order there. */
+export function placedLines(file: string, faults: readonly PlacedFault[]): string[] {
+  const inOrder = [...faults].sort((one, other) => one.line - other.line || one.column - other.column);
+  return inOrder.map(({ line, column, reason }) => `${file}:${line}:${column}: ${reason}`);
+}
+
 /** A value of a file: a text, a number, true or false, a date, or an array of them. */
 export interface TomlEntry {
   /** The names of the tables that it is in, and its key. */

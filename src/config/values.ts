@@ -172,16 +172,15 @@ export function oneOf<Choice extends string>(choices: readonly Choice[]): Kind<C
 
 /** The greeting as octets. A time stamp in it would invite APOP, which is not permitted (RFC 1939, 7). */
 export const greeting: Kind<string> = {
+  ...octets,
   parse(given) {
-    const octets = Buffer.from(given).toString("latin1");
-    if (hasControl(octets)) throw new Error("give a text without control characters");
-    if (/<[^>]*@[^>]*>/.test(octets)) throw new Error("give a text without an APOP time stamp");
-    if (octets.startsWith("[")) throw new Error("give a text that does not begin with a response code");
+    const sent = octets.parse(given);
+    if (/<[^>]*@[^>]*>/.test(sent)) throw new Error("give a text without an APOP time stamp");
+    if (sent.startsWith("[")) throw new Error("give a text that does not begin with a response code");
     const most = STATUS_LIMIT - "+OK \r\n".length;
-    if (octets.length > most) throw new Error(`give a text of at most ${most} octets`);
-    return octets;
+    if (sent.length > most) throw new Error(`give a text of at most ${most} octets`);
+    return sent;
   },
-  show: (value) => Buffer.from(value, "latin1").toString(),
 };
 
 /** `udp://host[:port]` or `tcp://host[:port]`. */

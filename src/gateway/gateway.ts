@@ -23,6 +23,7 @@ import type { Service } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
 import type { Counters } from "../metrics/counters";
+import { countHandshake } from "../metrics/handshakes";
 import { RENEWAL_RESULTS } from "../oauth/renewals";
 import type { Capabilities } from "../protocol/capability";
 import { type Credentials, secretsOf } from "../protocol/credentials";
@@ -97,7 +98,9 @@ export class Gateway implements Needs {
     this.#control = controlOf(service, memory, emit);
     this.scanner = service.scan ? new ClamdScanner(service.scan, service.limits, memory, emit) : null;
     this.#clientTls = clients.certificates.length > 0 ? new ClientTls(clients) : null;
-    if (this.#clientTls && counters) this.#clientTls.onSocket = (tls) => counters.handshake("client", tls);
+    if (this.#clientTls && counters) {
+      this.#clientTls.onSocket = (tls) => countHandshake(counters.tallies.handshakes, "client", tls);
+    }
     // Files that the settings name are read now, before root is dropped.
     if ((servers.tls ?? "none") !== "none" || servers.ca !== undefined || servers.certificate) this.#tls();
   }
@@ -241,7 +244,7 @@ export class Gateway implements Needs {
     if (this.#serverTls) return this.#serverTls;
     const { counters } = this.memory;
     const made = new ServerTls(this.service.servers);
-    if (counters) made.onSocket = (tls) => counters.handshake("server", tls);
+    if (counters) made.onSocket = (tls) => countHandshake(counters.tallies.handshakes, "server", tls);
     this.#serverTls = made;
     return made;
   }

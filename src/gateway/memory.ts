@@ -126,7 +126,7 @@ export class Memory {
     this.#programs?.close();
     this.#requests?.close();
     this.#commands?.close();
-    for (const ssh of this.#ssh.values()) await ssh.close();
+    await Promise.all([...this.#ssh.values()].map((ssh) => ssh.close()));
   }
 }
 

@@ -26,7 +26,6 @@ export interface HeaderTerms {
 
 /** A connection whose header has not arrived. */
 interface Awaited {
-  readonly socket: Socket;
   /** @param why for the log; null: nobody needs to know */
   giveUp(why: string | null): void;
 }
@@ -78,7 +77,6 @@ export class Headers {
       socket.off("data", arrived).off("end", ended).off("close", ended);
     };
     const one: Awaited = {
-      socket,
       giveUp: (why) => {
         leave();
         if (why !== null) emitRefused(terms, sender, "proxy-header", why);

@@ -3,7 +3,8 @@
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { showHostPort } from "../base/address";
-import { reasonOf } from "../base/faults";
+import { reasonOf, type SystemFault } from "../base/faults";
+import { timeLimit } from "../base/timelimit";
 import type { Warning } from "../base/warning";
 import type { SyslogTarget } from "../config/syslog";
 
@@ -11,27 +12,26 @@ import type { SyslogTarget } from "../config/syslog";
 const LIMIT = 1000;
 
 /** What is to be warned of; null: the name is known and, over TCP, a daemon listens. UDP has no answer to wait for. */
-export async function reachWarning({ transport, host, port }: SyslogTarget): Promise<Warning | null> {
-  const timeout = new Promise<string>((resolve) => setTimeout(resolve, LIMIT, "no answer in time").unref());
-  const fault = await Promise.race([timeout, transport === "tcp" ? connected(host, port) : known(host)]);
+export async function reachWarning(target: SyslogTarget): Promise<Warning | null> {
+  const fault = await whyUnreached(target);
   if (fault === null) return null;
+  const { transport, host, port } = target;
   const reason = `--syslog ${transport}://${showHostPort(host, port)}: ${fault}; log lines are lost until it is there`;
   return { code: "log-unreachable", reason };
 }
 
-function known(host: string): Promise<string | null> {
-  return lookup(host).then(() => null, reasonOf);
-}
-
-function connected(host: string, port: number): Promise<string | null> {
+/** Why the daemon can't be reached, in words; null: it can. */
+function whyUnreached({ transport, host, port }: SyslogTarget): Promise<string | null> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const socket = transport === "tcp" ? connect({ host, port }) : null;
     const over = (fault: string | null) => {
-      socket.destroy();
+      endLimit();
+      socket?.destroy();
       resolve(fault);
     };
-    socket.setTimeout(LIMIT, () => over("no answer in time"));
-    socket.once("connect", () => over(null));
-    socket.on("error", (fault) => over(reasonOf(fault)));
+    const failed = (fault: SystemFault) => over(reasonOf(fault));
+    const endLimit = timeLimit(LIMIT, () => over("no answer in time"));
+    if (socket) socket.once("connect", () => over(null)).on("error", failed);
+    else lookup(host).then(() => over(null), failed);
   });
 }

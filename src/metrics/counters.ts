@@ -3,7 +3,6 @@
  * log; what no event tells comes by calls. Without --metrics there are no counters, and nobody calls.
  */
 
-import type { TLSSocket } from "node:tls";
 import { now } from "../base/clock";
 import type { Service } from "../config/settings";
 import { type Emit, type EventName, given, type Origin, type Value } from "../log/events";
@@ -52,7 +51,7 @@ export class Counters implements Counting {
   /** Counts the events that go to the log. */
   hearing(emit: Emit): Emit {
     return (name, told, origin) => {
-      if (!this.#isHeard(name)) {
+      if (!HEARD.has(name)) {
         emit(name, told, origin);
         return;
       }
@@ -173,25 +172,6 @@ export class Counters implements Counting {
   scanned(verdict: "clean" | "infected" | "oversize" | "failed", seconds: number): void {
     this.tallies.scans.add([verdict]);
     this.times.scan.add([], seconds);
-  }
-
-  /** Counts a handshake that is to come. */
-  handshake(side: "client" | "server", tls: TLSSocket): void {
-    const count = (result: string) => {
-      tls.off(secured, ok).off("error", failed).off("close", closed);
-      this.tallies.handshakes.add([side, result === "ok" ? (tls.getProtocol() ?? "unknown") : "unknown", result]);
-    };
-    // A pin that does not match has destroyed the socket by now; "error" follows.
-    const ok = () => !tls.destroyed && count("ok");
-    const failed = () => count("failed");
-    const closed = () => count("closed");
-    const secured = side === "server" ? "secureConnect" : "secure";
-    tls.on(secured, ok).on("error", failed).on("close", closed);
-  }
-
-  /** Whether an event is counted. */
-  #isHeard(name: EventName): boolean {
-    return HEARD.has(name);
   }
 
   #heard(name: EventName, fields: Fields, { service = "", session = "", client = "" }: Origin = {}): void {

@@ -1,7 +1,7 @@
 /** What /status.json has, and the page for people shows: a snapshot with readable texts. */
 
 import { readable } from "./html";
-import type { Sample, Snapshot } from "./snapshot";
+import type { Snapshot } from "./snapshot";
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -50,6 +50,6 @@ export function statusOf(snapshot: Snapshot) {
       days: Math.floor((until - time) / DAY),
     })),
     waiting,
-    history: history.map((sample: Sample) => ({ ...sample, time: new Date(sample.time).toISOString() })),
+    history: history.map((sample) => ({ ...sample, time: new Date(sample.time).toISOString() })),
   };
 }

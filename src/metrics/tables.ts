@@ -1,5 +1,6 @@
 /** The tables of the status page. On a phone each row is a card, whose cells have their headings before them. */
 
+import { showHostPort } from "../base/address";
 import { type Html, html } from "./html";
 import type { Status } from "./status";
 import { duration, grouped, octetsInWords, period } from "./words";
@@ -100,7 +101,7 @@ export function servicesSection({ services }: Status): Html {
   const rows = services.flatMap(({ name, listeners }) =>
     listeners.map(({ interface: host, port, tls, proxy }) => [
       name === "" ? "pop3" : name,
-      `${host.includes(":") ? `[${host}]` : host}:${port}`,
+      showHostPort(host, port),
       tls === "starttls" ? "STLS" : tls === "tls" ? "from the start" : "none",
       proxy ? "expected" : "none",
     ]),

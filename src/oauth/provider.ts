@@ -48,7 +48,7 @@ interface DeviceLogin {
   readonly address: string;
   readonly code: string;
   /** Resolves when the person has done it. @throws ProviderFault */
-  done(signal: AbortSignal): Promise<Tokens>;
+  done(): Promise<Tokens>;
 }
 
 /** A login in a browser, whose result comes with an address of `redirect`. */
@@ -62,15 +62,11 @@ export interface BrowserLogin {
 
 /** A provider whose endpoints are known. */
 export class Provider {
-  readonly #openid: OpenId;
-  readonly #config: OpenIdConfiguration;
-  readonly #provider: KeyedProvider;
-
-  private constructor(openid: OpenId, config: OpenIdConfiguration, provider: KeyedProvider) {
-    this.#openid = openid;
-    this.#config = config;
-    this.#provider = provider;
-  }
+  private constructor(
+    private readonly openid: OpenId,
+    private readonly config: OpenIdConfiguration,
+    private readonly provider: KeyedProvider,
+  ) {}
 
   /** Finds the endpoints, if the provider's issuer tells them. @throws ProviderFault */
   static async open(provider: KeyedProvider): Promise<Provider> {
@@ -85,14 +81,14 @@ export class Provider {
    * @throws ProviderFault
    */
   async renew(account: string, tokens: Tokens): Promise<Tokens> {
-    const { flow, scope } = this.#provider;
-    const { openid, config } = { openid: this.#openid, config: this.#config };
+    const { flow, scope } = this.provider;
+    const { openid, config } = this;
     return faultsOf(openid, async () => {
       if (flow === "client-credentials") return tokensOf(await openid.clientCredentialsGrant(config, { scope }), {});
       if (flow === "service-account") {
         const grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         const to = config.serverMetadata().token_endpoint ?? "";
-        const assertion = assertionOf(this.#provider, shownName(account), to);
+        const assertion = assertionOf(this.provider, shownName(account), to);
         return tokensOf(await openid.genericGrantRequest(config, grant, { assertion }), {});
       }
       if (tokens.refresh === undefined) throw new ProviderFault("expired", "no refresh token is stored");
@@ -103,23 +99,22 @@ export class Provider {
 
   /** Begins a login on another device (RFC 8628). @throws ProviderFault */
   async device(): Promise<DeviceLogin> {
-    const { openid, config } = { openid: this.#openid, config: this.#config };
-    const { scope } = this.#provider;
+    const { openid, config } = this;
+    const { scope } = this.provider;
     const begun = await faultsOf(openid, () => openid.initiateDeviceAuthorization(config, { scope }));
     const ends = now() + Math.min(begun.expires_in, LONGEST_LIFE) * 1000;
     const poll = (signal: AbortSignal) =>
       faultsOf(openid, async () =>
         lasting(tokensOf(await openid.pollDeviceAuthorizationGrant(config, begun, {}, { signal }), {})),
       );
-    const done = async (signal: AbortSignal): Promise<Tokens> => {
+    const done = async (): Promise<Tokens> => {
       for (;;) {
         const left = ends - now();
         if (left <= 0) throw new ProviderFault("expired", CODE_EXPIRED);
         const late = AbortSignal.timeout(Math.ceil(left));
         try {
-          return await poll(AbortSignal.any([signal, late]));
+          return await poll(late);
         } catch (thrown) {
-          signal.throwIfAborted();
           if (late.aborted) throw new ProviderFault("expired", CODE_EXPIRED);
           // A provider that is down for a moment does not end the login (RFC 8628, 3.5): polling goes on.
           if (!(thrown instanceof ProviderFault) || thrown.kind !== "unavailable" || now() >= ends) throw thrown;
@@ -131,8 +126,8 @@ export class Provider {
 
   /** Begins a login in a browser (RFC 8252, with PKCE). @param redirect the address that gets the result */
   async browser(redirect: string, account: string): Promise<BrowserLogin> {
-    const { openid, config } = { openid: this.#openid, config: this.#config };
-    const { scope } = this.#provider;
+    const { openid, config } = this;
+    const { scope } = this.provider;
     const verifier = openid.randomPKCECodeVerifier();
     const state = openid.randomState();
     const parameters = {
@@ -152,7 +147,7 @@ export class Provider {
       faultsOf(openid, async () => {
         const result = new URL(given);
         // Without an issuer in the file there is nothing to compare it with: Google's token endpoint is elsewhere.
-        if (this.#provider.endpoints.issuer === undefined) result.searchParams.delete("iss");
+        if (this.provider.endpoints.issuer === undefined) result.searchParams.delete("iss");
         const checks = { pkceCodeVerifier: verifier, expectedState: state };
         return lasting(tokensOf(await openid.authorizationCodeGrant(config, result, checks), {}));
       });

@@ -5,6 +5,7 @@ import { userInfo } from "node:os";
 import type { Readable } from "node:stream";
 import { reasonOf } from "../base/faults";
 import { timeLimit } from "../base/timelimit";
+import type { Until } from "../base/until";
 
 /** How many lines of stderr go to the log, and how many octets of each. */
 export const STDERR_LINES = 100;
@@ -100,7 +101,7 @@ export function passLines(pipe: Readable, said: (line: string) => void, bound = 
 }
 
 /** How a program has ended that did not end with exit status 0. */
-export interface ProgramFault {
+interface ProgramFault {
   /** Its exit status or signal, in words, or why it did not run. */
   readonly how: string;
   /** Whether it was started. */
@@ -126,7 +127,7 @@ export function runProgram(
   program: string,
   argv: readonly string[],
   { cwd, limit, said }: ProgramRun,
-  until: AbortSignal | null,
+  until: Until | null,
 ): Promise<ProgramFault | null> {
   let child: ChildProcess;
   try {

@@ -10,7 +10,7 @@ import { now } from "../base/clock";
 import { inWords, reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
 import { timeLimit } from "../base/timelimit";
-import type { Until } from "../base/until";
+import { Abort, type Until } from "../base/until";
 import type { Limits, ScanSettings } from "../config/settings";
 import type { Connection } from "../connection/connection";
 import type { Emit } from "../log/events";
@@ -152,14 +152,14 @@ class SpooledScan implements Scan {
   /** The answer of clamd, when it is this mail's turn. @throws Error in words; the reason of `until` */
   async #scanned(until: Until): Promise<ClamdAnswer> {
     const { clamd, scans, limit } = this.means;
-    const over = new AbortController();
+    const over = new Abort();
     const giveUp = () => over.abort(until.reason);
     until.addEventListener("abort", giveUp);
     const endLimit = timeLimit(limit, () => over.abort(new Error("no answer in time")));
     try {
       until.throwIfAborted();
-      const leave = await scans.take(over.signal);
-      return await clamd.scan(this.#content(), over.signal).finally(leave);
+      const leave = await scans.take(over);
+      return await clamd.scan(this.#content(), over).finally(leave);
     } finally {
       endLimit();
       until.removeEventListener("abort", giveUp);

@@ -190,7 +190,7 @@ export interface Needs {
   /**
    * Asks the acp, if there is one.
    *
-   * @param until aborts, with the signal's reason
+   * @param until gives up, with its reason
    * @returns the route, which the acp may have changed, or why the login is denied
    * @throws the reason of `until`, or a Failure
    */
@@ -208,7 +208,7 @@ export interface Needs {
   /**
    * Connects to the server of a route, or to one of the others.
    *
-   * @param until aborts, with the signal's reason
+   * @param until gives up, with its reason
    * @throws the reason of `until`, or a Failure
    */
   dial(who: DialOrigin, route: Route, until: Until): Promise<Dialled | Denial>;

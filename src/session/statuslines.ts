@@ -94,10 +94,11 @@ export class StatusLines {
 
   /** What stands at the end of input without a line end, if it is a status line; null if not. */
   #lastLine(counts: Counts): string | null {
-    const { ahead } = this.server.input;
+    const { input } = this.server;
+    const { ahead } = input;
     if (!isStatus(ahead) || ahead.length > SERVER_STATUS_LIMIT || !counts(ahead)) return null;
-    this.server.input.take(ahead.length);
+    const line = input.lastLine();
     this.tell("no-line-end", "server sent its last line without a line end");
-    return ahead.replace(/\r$/, "");
+    return line.replace(/\r$/, "");
   }
 }

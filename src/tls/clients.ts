@@ -33,7 +33,10 @@ const SIGNATURES = {
 type KeyKind = keyof typeof SIGNATURES;
 const KINDS = Object.keys(SIGNATURES) as readonly KeyKind[];
 
+/** A certificate with its key. */
 interface Pair {
+  /** The file of the certificate. */
+  readonly file: string;
   readonly leaf: X509Certificate;
   readonly context: SecureContext;
 }
@@ -53,21 +56,21 @@ export class ClientTls {
 
   /** A text for each certificate: its file, its names, and its last day. */
   get names(): string[] {
-    return this.#pairs.map(({ leaf }, index) => {
+    return this.#pairs.map(({ file, leaf }) => {
       const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
-      return `${this.#settings.certificates[index]?.cert}: ${names}, until ${leaf.validTo}`;
+      return `${file}: ${names}, until ${leaf.validTo}`;
     });
   }
 
   /** When the certificates end. */
   get ends(): CertificateEnd[] {
-    return this.#pairs.map(({ leaf }, index) => certificateEnd(this.#settings.certificates[index]?.cert ?? "", leaf));
+    return this.#pairs.map(({ file, leaf }) => certificateEnd(file, leaf));
   }
 
   /** The warnings for the start: certificates that are not valid now, or not much longer, and old TLS versions. */
   get warnings(): Warning[] {
-    const { tlsMin, certificates } = this.#settings;
-    const dates = this.#pairs.flatMap(({ leaf }, index) => dateWarnings(certificates[index]?.cert ?? "", leaf));
+    const { tlsMin } = this.#settings;
+    const dates = this.#pairs.flatMap(({ file, leaf }) => dateWarnings(file, leaf));
     if (tlsMin !== "1.0" && tlsMin !== "1.1") return dates;
     return [...dates, { code: "tls-old-version", reason: `--tls-min ${tlsMin}: TLS ${tlsMin} is not secure` }];
   }
@@ -116,7 +119,7 @@ function readPairs({ certificates, tlsMin }: ClientSettings): Pair[] {
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     };
     const context = naming(one.pair.cert, () => createSecureContext(options));
-    return { leaf: leaves[index] as X509Certificate, context };
+    return { file: one.pair.cert, leaf: leaves[index] as X509Certificate, context };
   });
 }
 

@@ -35,8 +35,7 @@ const OLDER = "--server-tls-min 1.0 would accept old servers";
 export function tlsReason(fault: SystemFault): string {
   const { reason } = fault;
   if (reason === undefined) return reasonOf(fault);
-  const words = WORDS.find(([pattern]) => pattern.test(reason))?.[1];
-  return words === undefined ? reason : words;
+  return WORDS.find(([pattern]) => pattern.test(reason))?.[1] ?? reason;
 }
 
 /** What is known of a server whose certificate, or whose TLS, was refused. */

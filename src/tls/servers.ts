@@ -9,7 +9,14 @@
 import type { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Duplex } from "node:stream";
-import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import {
+  type ConnectionOptions,
+  connect,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
 import { isAddress, showHostPort } from "../base/address";
 import type { SystemFault } from "../base/faults";
 import { Recent } from "../base/recent";
@@ -45,7 +52,7 @@ export interface ServerName {
 /** TLS towards all servers of one service. */
 export class ServerTls {
   readonly #pins: ReadonlySet<string>;
-  readonly #options: Parameters<typeof createSecureContext>[0];
+  readonly #options: SecureContextOptions;
   readonly #sessions = new Recent<Resumable>(SESSIONS_BOUND, VERIFIED_AGE);
   readonly #files: readonly string[];
   /** The file of the authorities, for messages. */
@@ -68,11 +75,11 @@ export class ServerTls {
       ...(certificate && { cert: readPem(certificate.cert), key: readPem(certificate.key) }),
     };
     // Files that the settings name are tried now, so that a fault in them prevents the start.
-    const read = this.#options ?? {};
     // Node accepts a file of authorities without a certificate, and then trusts none.
-    if (ca !== undefined) certificateIn(ca, read.ca as Buffer);
+    if (ca !== undefined) certificateIn(ca, this.#options.ca as Buffer);
     if (certificate) {
-      const leaf = matching(certificate, read.cert as Buffer, read.key as Buffer);
+      const { cert, key } = this.#options;
+      const leaf = matching(certificate, cert as Buffer, key as Buffer);
       this.#certificate = { file: certificate.cert, leaf };
     }
     if (this.#files.length > 0) naming(this.#files[0] as string, () => this.#context);

@@ -89,6 +89,7 @@ export function race<Won>(
       try {
         one.stop = start(address, {
           answered() {
+            if (!running.has(one)) return;
             one.reached = true;
             if (endDelay) postpone();
           },

@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import { isAddress, parseHost, showHostPort } from "../base/address";
 import { now } from "../base/clock";
 import { reasonOf } from "../base/faults";
-import type { Until } from "../base/until";
+import { Abort, type Until } from "../base/until";
 import type { Limits, ServerSettings } from "../config/settings";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -61,18 +61,18 @@ export async function dial(route: Route, client: string, terms: DialTerms, until
   const places = new Map([route, ...route.others].map((place) => [showHostPort(place.host, place.port), place]));
   const denied = new Map<string, Denial>();
   const start = (name: string, reports: Reports<Dialled>) => {
-    const stop = new AbortController();
+    const stop = new Abort();
     const place = places.get(name) as Place;
     const settle = (outcome: Dialled | Denial) => {
       if (outcome.kind === "dialled") {
-        if (stop.signal.aborted) outcome.server.destroy();
+        if (stop.aborted) outcome.server.destroy();
         else reports.won(outcome);
         return;
       }
       denied.set(name, outcome);
       reports.failed(new Error(outcome.reason));
     };
-    dialPlace(place, route, client, terms, stop.signal, reports.answered).then(settle, reports.failed);
+    dialPlace(place, route, client, terms, stop, reports.answered).then(settle, reports.failed);
     return () => stop.abort(new Error("not needed any more"));
   };
   // A server as a whole has no port of its own among the known addresses.

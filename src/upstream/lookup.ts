@@ -72,21 +72,28 @@ export class Lookups {
   addresses(wanted: Wanted, timeout: number, until: Until): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       const { host, chosen } = wanted;
-      const unknown = (why: string) =>
-        settle(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
-      const settle = (outcome: readonly string[] | Failure) => {
+      const leave = () => {
         this.#queue.delete(waiting);
         endLimit();
         until.removeEventListener("abort", gone);
-        if (outcome instanceof Failure) reject(outcome);
-        else resolve(outcome);
       };
-      const gone = () => settle(until.reason as Failure);
+      const found = (addresses: readonly string[]) => {
+        leave();
+        resolve(addresses);
+      };
+      const unknown = (why: string) => {
+        leave();
+        reject(new Failure("server", "lookup", `${host} not found: ${why}`, replies.serverUnreachable));
+      };
+      const gone = () => {
+        leave();
+        reject(until.reason);
+      };
       const waiting: WaitingLookup = {
         client: network(wanted.client),
         start: () => {
-          const found = chosen ? this.#inPlace(waiting.client, host) : this.#together(host);
-          found.then(settle, (thrown: Error) => unknown(reasonOf(thrown)));
+          const lookup = chosen ? this.#inPlace(waiting.client, host) : this.#together(host);
+          lookup.then(found, (thrown: Error) => unknown(reasonOf(thrown)));
         },
       };
       const late = () => unknown(this.#queue.has(waiting) ? "too many lookups at once" : "no answer in time");

@@ -12,6 +12,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inWords, reasonOf } from "../base/faults";
+import { Abort } from "../base/until";
 import { runProgram, STDERR_LINE, STDERR_LINES } from "../process/children";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -64,7 +65,7 @@ export class SshMaster {
   readonly #login: Promise<void>;
   /** The name of each server's socket, and when ssh listens there; the server that was wanted last is at the end. */
   readonly #forwards = new Map<string, Forward>();
-  readonly #unwanted = new AbortController();
+  readonly #unwanted = new Abort();
   #sockets = 0;
   #pid = 0;
   #answer: Promise<boolean> | null = null;
@@ -171,7 +172,7 @@ export class SshMaster {
   }
 
   async #close(): Promise<void> {
-    this.#unwanted.abort();
+    this.#unwanted.abort(new Error("not needed any more"));
     if (await this.runs()) await this.#control(["-O", "exit"], EXIT).catch(() => this.#kill());
     await rm(this.#folder, { recursive: true, force: true }).catch(() => {});
   }
@@ -220,7 +221,7 @@ export class SshMaster {
       said(line);
     };
     const run = { cwd: this.#folder, limit, said: tell };
-    const fault = await runProgram("ssh", [...words, "--", this.host], run, isLogin ? this.#unwanted.signal : null);
+    const fault = await runProgram("ssh", [...words, "--", this.host], run, isLogin ? this.#unwanted : null);
     if (fault === null) return;
     if (isLogin) for (const line of this.news()) tell(line);
     const reason = ["ssh", fault.how, ...(last ? [last] : [])].join(": ");

@@ -248,3 +248,10 @@ test("a server that answers TLS to a clear dialogue, and one that wants STLS fir
     /warning: .* wants STLS before a login: say --server-tls starttls/,
   );
 });
+
+test("what listens on this machine says nothing of a server behind a command", { skip: lacking }, async (t) => {
+  const { cert, key } = certified("good");
+  const { port } = await startScripted(t, (peer) => peer.acceptTls({ cert, key }));
+  const told = await wrong("-D", "--via", "/bin/echo hello", `far.example:${port}`);
+  assert.match(told, /server does not speak POP3: hello$/);
+});

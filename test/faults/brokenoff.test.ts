@@ -1,23 +1,15 @@
 /** Clients that break off in a mail, or leave with commands still on their way. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { test } from "node:test";
 import { connectLoggedIn } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
-import { startGateway, type TestGateway, underTls, type Wishes } from "../stage/gateway";
+import { startBetween, underTls } from "../stage/gateway";
 import { cert } from "../stage/localhost";
 import { Peer } from "../stage/peer";
 import { until } from "../stage/waiting";
 
 /** A mail of more octets than all buffers between the server and the client hold. */
 const LARGE = Buffer.from(`+OK\r\n${"x".repeat(31 * 1024 * 1024)}\r\n.\r\n`);
-
-async function stage(t: TestContext, wishes: Wishes = {}): Promise<[TestGateway, Accepting]> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  return [await startGateway(await accepting.open(), wishes, { t }), accepting];
-}
 
 /** Answers DELE and QUIT until the gateway leaves. @returns what it said */
 async function serve(server: Peer): Promise<string[]> {
@@ -33,7 +25,7 @@ async function serve(server: Peer): Promise<string[]> {
 for (const verb of ["RETR 1", "TOP 1 100000"]) {
   for (const how of ["resets", "closes"] as const) {
     test(`B21: ${verb}, DELE 1, QUIT in one segment, and a client that ${how} in the mail: nothing is deleted`, async (t) => {
-      const [gateway, accepting] = await stage(t);
+      const [gateway, accepting] = await startBetween(t);
       const [client, server] = await connectLoggedIn(gateway.port, accepting);
       await client.say(verb, "DELE 1", "QUIT");
       assert.equal(await server.line(), verb);
@@ -51,7 +43,7 @@ for (const verb of ["RETR 1", "TOP 1 100000"]) {
 
 for (const how of ["resets", "closes"] as const) {
   test(`B21: the mail has left before the client ${how}: DELE and QUIT count`, async (t) => {
-    const [gateway, accepting] = await stage(t);
+    const [gateway, accepting] = await startBetween(t);
     const [client, server] = await connectLoggedIn(gateway.port, accepting);
     await client.say("RETR 1", "DELE 1", "QUIT");
     assert.equal(await server.line(), "RETR 1");
@@ -65,7 +57,7 @@ for (const how of ["resets", "closes"] as const) {
 }
 
 test("B21: a RETR that is refused holds nothing back", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("RETR 9", "DELE 1", "QUIT");
   client.reset();
@@ -78,7 +70,7 @@ test("B21: a RETR that is refused holds nothing back", async (t) => {
 for (const tls of [false, true]) {
   for (const how of ["resets", "closes with answers unread"] as const) {
     test(`B22: many commands with QUIT at the end, ${tls ? "under TLS, " : ""}a client that ${how}, a slow server: all count`, async (t) => {
-      const [gateway, accepting] = await stage(t, underTls({ client: tls, server: false }));
+      const [gateway, accepting] = await startBetween(t, underTls({ client: tls, server: false }));
       const client = tls ? await Peer.connectTls(gateway.port, { ca: cert }) : await Peer.connect(gateway.port);
       // Long lines: far more octets than the gateway reads ahead, in few commands.
       const count = 800;

@@ -6,12 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Accepting } from "../stage/accepting";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, connectLoggedIn, logIn as loggedIn } from "../stage/dialogue";
 import { LONG } from "../stage/draws";
-import { atEnd } from "../stage/ending";
-import { startGateway, type TestGateway } from "../stage/gateway";
+import { startBetween, startGateway, type TestGateway } from "../stage/gateway";
 import { Peer } from "../stage/peer";
 import { launch } from "../stage/process";
 import { until } from "../stage/waiting";
@@ -103,9 +101,7 @@ test(`R4: ${CROWD} idle sessions are held and released without a leak`, { timeou
 });
 
 test("R6: pipelined commands that are not permitted do not pile up", async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startGateway(await accepting.open(), {}, { t });
+  const [gateway] = await startBetween(t);
   const client = await Peer.connect(gateway.port);
   await client.line();
   await client.write("XFOO\r\n".repeat(100_000));
@@ -118,9 +114,7 @@ test("R6: pipelined commands that are not permitted do not pile up", async (t) =
 test("I18: DELE and QUIT with a reset right behind them, answers under way: the server gets both", {
   timeout: 300_000,
 }, async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startGateway(await accepting.open(), { maxPerClient: 1000 }, { t });
+  const [gateway, accepting] = await startBetween(t, { maxPerClient: 1000 });
   const rounds = LONG ? 200 : 40;
   const one = async () => {
     const [client, server] = await connectLoggedIn(gateway.port, accepting);

@@ -3,24 +3,16 @@
  */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { Accepting } from "../stage/accepting";
 import { connectGreeted, connectLoggedIn, logInBetween, welcome } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
-import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
+import { startBetween } from "../stage/gateway";
 import { Peer } from "../stage/peer";
 import { ownTime } from "../stage/stopwatch";
 
-async function stage(t: TestContext, settings: Wishes = {}): Promise<[TestGateway, Accepting]> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  return [await startGateway(await accepting.open(), settings, { t }), accepting];
-}
-
 for (const how of ["closes", "resets"] as const) {
   test(`I18: a client that says everything at once and ${how}: all of it is carried out, login included`, async (t) => {
-    const [gateway, accepting] = await stage(t);
+    const [gateway, accepting] = await startBetween(t);
     const client = await Peer.connect(gateway.port);
     await client.write("USER joe\r\nPASS p\r\nDELE 1\r\nQUIT\r\n");
     if (how === "closes") client.destroy();
@@ -37,7 +29,7 @@ for (const how of ["closes", "resets"] as const) {
 }
 
 test("I18: more than is read ahead, a QUIT at its end, and a reset during the login: all of it is carried out", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const client = await Peer.connect(gateway.port);
   const count = 400;
   const deletes = Array.from({ length: count }, (_, index) => `DELE ${`${index + 1}`.padStart(93)}\r\n`).join("");
@@ -58,7 +50,7 @@ test("I18: more than is read ahead, a QUIT at its end, and a reset during the lo
 });
 
 test("I11: a client that leaves at login without a QUIT: the login is given up", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const client = await Peer.connect(gateway.port);
   await client.write("USER joe\r\nPASS p\r\nDELE 1\r\n");
   const server = await accepting.next();
@@ -68,7 +60,7 @@ test("I11: a client that leaves at login without a QUIT: the login is given up",
 });
 
 test("I18: what is carried out for a client that is gone has a limit, however the server drips", async (t) => {
-  const [gateway, accepting] = await stage(t, { limits: { quit: 500 } });
+  const [gateway, accepting] = await startBetween(t, { limits: { quit: 500 } });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.write("RETR 1\r\nQUIT\r\n");
   await server.line();
@@ -85,7 +77,7 @@ test("I18: what is carried out for a client that is gone has a limit, however th
 });
 
 test("the second shutdown ends also those who wait for a client to read, or for an answer to QUIT", async (t) => {
-  const [gateway, accepting] = await stage(t, { drain: 60_000 });
+  const [gateway, accepting] = await startBetween(t, { drain: 60_000 });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("QUIT");
   assert.equal(await server.line(), "QUIT");
@@ -98,7 +90,7 @@ test("the second shutdown ends also those who wait for a client to read, or for 
 });
 
 test("R4: a greedy client that reads nothing is made to give way, and nothing else ends", async (t) => {
-  const [gateway] = await stage(t, { maxSessions: 1 });
+  const [gateway] = await startBetween(t, { maxSessions: 1 });
   const greedy = await Peer.connect(gateway.port);
   greedy.pause();
   for (let i = 0; i < 200; i++) void greedy.write("STAT\r\n".repeat(5000));
@@ -111,7 +103,7 @@ test("R4: a greedy client that reads nothing is made to give way, and nothing el
 });
 
 test("a command that is refused is activity, too", async (t) => {
-  const [gateway, accepting] = await stage(t, { timeout: 2000 });
+  const [gateway, accepting] = await startBetween(t, { timeout: 2000 });
   const client = await connectGreeted(gateway.port);
   await logInBetween(client, accepting);
   for (let i = 0; i < 4; i++) {
@@ -122,7 +114,7 @@ test("a command that is refused is activity, too", async (t) => {
 });
 
 test("I8: half a line out of turn: nothing more is said to that server, and its words are in the log", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await server.write("-ERR idle time");
   await pause(20);
@@ -141,7 +133,7 @@ for (const [name, lines] of [
   ["though it was too long", [`AUTH PLAIN ${"A".repeat(300)}`, "c2VjcmV0"]],
 ] as const) {
   test(`G2: what follows a refused AUTH is not shown, ${name}`, async (t) => {
-    const [gateway] = await stage(t, { debug: true });
+    const [gateway] = await startBetween(t, { debug: true });
     const client = await connectGreeted(gateway.port);
     for (const line of lines) assert.match(await client.ask(line), /^-ERR/);
     await client.ask("QUIT");
@@ -156,7 +148,7 @@ for (const [name, answer] of [
   ["echoes", "PASS geheim\r\n"],
 ] as const) {
   test(`G2: a server that ${name} with the password in its words: the log has their length`, async (t) => {
-    const [gateway, accepting] = await stage(t, { debug: true });
+    const [gateway, accepting] = await startBetween(t, { debug: true });
     const client = await connectGreeted(gateway.port);
     await client.ask("USER joe");
     await client.say("PASS geheim");
@@ -174,7 +166,7 @@ for (const [name, answer] of [
 }
 
 test("a QUIT that the server refuses has deleted nothing, as far as the log knows", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   for (const [command, answer] of [
     ["DELE 1", "+OK"],

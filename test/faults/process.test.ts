@@ -8,10 +8,9 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { Accepting } from "../stage/accepting";
+import { startAccepting } from "../stage/accepting";
 import { scratch } from "../stage/acp";
 import { connectGreeted, connectLoggedIn, welcome } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { CERT_FILE, KEY_FILE } from "../stage/localhost";
 import { Peer } from "../stage/peer";
 import { freePort } from "../stage/ports";
@@ -19,9 +18,8 @@ import { type Launched, launch, MAIN, startProcess } from "../stage/process";
 import { until } from "../stage/waiting";
 
 test("R2: a client that does not read a 1-GB RETR leaves the process under 150 MB", { timeout: 300_000 }, async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
+  const accepting = await startAccepting(t);
+  const gateway = await startProcess([`127.0.0.1:${accepting.port}`], { t });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   client.pause();
   await client.say("RETR 1");
@@ -47,9 +45,8 @@ test("R2: a client that does not read a 1-GB RETR leaves the process under 150 M
 test("SIGTERM: sessions go on, new clients are not accepted; a second one ends all at once", {
   timeout: 300_000,
 }, async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
+  const accepting = await startAccepting(t);
+  const gateway = await startProcess([`127.0.0.1:${accepting.port}`], { t });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   gateway.child.kill("SIGTERM");
   const refused = () =>
@@ -121,9 +118,8 @@ test("B26: a debugger that SIGUSR1 has opened before the first line is closed be
 });
 
 test("B26: SIGUSR1 opens no debugger, SIGUSR2 is ignored, SIGQUIT ends as SIGTERM does", async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
+  const accepting = await startAccepting(t);
+  const gateway = await startProcess([`127.0.0.1:${accepting.port}`], { t });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   gateway.child.kill("SIGUSR1");
   gateway.child.kill("SIGUSR2");
@@ -143,10 +139,9 @@ test("B26: SIGUSR1 opens no debugger, SIGUSR2 is ignored, SIGQUIT ends as SIGTER
 test("B26: 1,000 SIGHUP a second: few reloads, sessions are served, and the last signal is obeyed", async (t) => {
   const files = { certFile: join(scratch(t), "moving.pem"), keyFile: KEY_FILE };
   copyFileSync(CERT_FILE, files.certFile);
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
+  const accepting = await startAccepting(t);
   const tls = ["--tls-cert", files.certFile, "--tls-key", files.keyFile, "--server-tls", "none"];
-  const gateway = await startProcess([...tls, `127.0.0.1:${await accepting.open()}`], { t, listeners: ["/starttls"] });
+  const gateway = await startProcess([...tls, `127.0.0.1:${accepting.port}`], { t, listeners: ["/starttls"] });
   const reloads = () => gateway.log.filter(({ event }) => event === "reload").length;
   const began = performance.now();
   let sessions = 0;
@@ -185,9 +180,8 @@ test("B26: SIGHUP to the process in the pidfile never ends a daemon that starts"
 });
 
 test("what can't be served is told in one line, with an exit status of sysexits.h", async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const port = await accepting.open();
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   const run = (...argv: string[]) =>
     spawnSync(process.execPath, [MAIN, ...argv], { encoding: "latin1", timeout: 60_000 });
   const taken = run("-d", "-DD", `127.0.0.1:${port}`, "mail");
@@ -208,9 +202,8 @@ test("what can't be served is told in one line, with an exit status of sysexits.
 });
 
 test("G2: the trace of a whole session shows no secret", async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startProcess([`127.0.0.1:${await accepting.open()}`], { t });
+  const accepting = await startAccepting(t);
+  const gateway = await startProcess([`127.0.0.1:${accepting.port}`], { t });
   const client = await connectGreeted(gateway.port);
   await client.ask("AUTH PLAIN AGpvZQBnZWhlaW0=");
   await client.ask("AGpvZQBnZWhlaW0=");

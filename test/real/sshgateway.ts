@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { type Accepting, startAccepting } from "../stage/accepting";
 import { authority } from "../stage/certificates";
 import { connectGreeted, logInBetween, quit } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import type { Peer } from "../stage/peer";
 import { type GatewayProcess, launch, listening, MAIN, type ProcessOptions } from "../stage/process";
 import { inside } from "../stage/processes";
@@ -77,9 +76,8 @@ export function logins({ said }: Sshd): number {
 
 /** A scripted server, and an sshd before it. */
 export async function scripted(t: TestContext): Promise<{ sshd: Sshd; accepting: Accepting; port: number }> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const port = await accepting.open();
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   return { sshd: await letIn(t), accepting, port };
 }
 

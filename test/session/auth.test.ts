@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { AUTH_LIMIT } from "../../src/protocol/command";
-import { Accepting } from "../stage/accepting";
+import { type Accepting, startAccepting } from "../stage/accepting";
 import { script } from "../stage/acp";
 import { authority, certified, lacking } from "../stage/certificates";
 import { connectGreeted, connectStls } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import type { Peer } from "../stage/peer";
 
@@ -17,9 +16,8 @@ const xoauth2 = (user: string, token: string) => base64(`user=${user}\x01auth=Be
 
 /** A gateway, and the server behind it with its port. */
 async function stage(t: TestContext, wishes: Wishes = {}): Promise<[TestGateway, Accepting, number]> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const port = await accepting.open();
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   return [await startGateway(port, { mechanisms, ...wishes }, { t }), accepting, port];
 }
 

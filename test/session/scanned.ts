@@ -1,10 +1,9 @@
 /** A session whose mails are scanned: a scripted client and server, and a clamd that the test plays. */
 
 import type { TestContext } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { type Accepting, startAccepting } from "../stage/accepting";
 import { EICAR, FakeClamd } from "../stage/clamd";
 import { connectGreeted, logIn } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import type { Peer } from "../stage/peer";
 
@@ -17,10 +16,8 @@ export interface Scene {
 /** A scripted server, a gateway that scans, and clamd. */
 export async function stage(t: TestContext, wishes: Wishes = {}): Promise<Scene> {
   const clamd = await FakeClamd.start(t);
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const port = await accepting.open();
-  const gateway = await startGateway(port, { scan: true, clamd: clamd.address, ...wishes }, { t });
+  const accepting = await startAccepting(t);
+  const gateway = await startGateway(accepting.port, { scan: true, clamd: clamd.address, ...wishes }, { t });
   return { gateway, accepting, clamd };
 }
 

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { startAccepting } from "../stage/accepting";
 import { scratch } from "../stage/acp";
 import { FakeClamd } from "../stage/clamd";
-import { atEnd } from "../stage/ending";
 import { startGateway } from "../stage/gateway";
 import { Peer } from "../stage/peer";
 import { freePort } from "../stage/ports";
@@ -97,11 +96,9 @@ test("V1: what stands behind a mail that was refused is not carried out, if it c
 });
 
 test("V1: a clamd that is not there refuses sessions with -ERR, before and after a start of it", async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const server = await accepting.open();
+  const accepting = await startAccepting(t);
   const clamd = { host: "127.0.0.1", port: await freePort() };
-  const gateway = await startGateway(server, { scan: true, clamd }, { t });
+  const gateway = await startGateway(accepting.port, { scan: true, clamd }, { t });
   const client = await Peer.connect(gateway.port, t);
   assert.equal(await client.rest(), "-ERR [SYS/TEMP] virus scanner not available\r\n");
   const { fields } = await gateway.logged("failure");
@@ -109,7 +106,7 @@ test("V1: a clamd that is not there refuses sessions with -ERR, before and after
   assert.match(String(fields.reason), /^clamd at 127\.0\.0\.1:\d+: connection refused/);
   const silent = await FakeClamd.start(t);
   silent.pong = null;
-  const other = await startGateway(server, { scan: true, clamd: silent.address, limits: { ping: 50 } }, { t });
+  const other = await startGateway(accepting.port, { scan: true, clamd: silent.address, limits: { ping: 50 } }, { t });
   assert.match(await (await Peer.connect(other.port, t)).rest(), /^-ERR \[SYS\/TEMP\]/);
 });
 

@@ -2,18 +2,14 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { Accepting } from "../stage/accepting";
 import { connectGreeted } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
-import { startGateway } from "../stage/gateway";
+import { startBetween } from "../stage/gateway";
 
 const PASSWORD = `s3cr3t-${"x".repeat(600)}`;
 
 /** Logs in at a server that answers PASS so, and closes. @returns what the client hears, and the log */
 async function answered(t: TestContext, answer: string): Promise<[heard: string, log: string]> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const gateway = await startGateway(await accepting.open(), { debug: true }, { t });
+  const [gateway, accepting] = await startBetween(t, { debug: true });
   const client = await connectGreeted(gateway.port, t);
   await client.say("USER joe", `PASS ${PASSWORD}`);
   await client.line();

@@ -6,10 +6,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { Accepting, startAccepting } from "../stage/accepting";
 import { scratch, script } from "../stage/acp";
 import { connectGreeted, welcome as welcomed } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { type Resolve, startGateway, type TestGateway, type Wishes } from "../stage/gateway";
 import { freePort } from "../stage/ports";
 
@@ -23,9 +22,8 @@ interface Scene {
 }
 
 async function scene(t: TestContext, settings: Wishes, resolve?: Resolve): Promise<Scene> {
-  const accepting = new Accepting();
-  const port = await accepting.open();
-  atEnd(t, () => accepting.close());
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   const gateway = await startGateway(port, settings, resolve ? { t, resolve } : { t });
   const answer = async (user: string, password = "p") => {
     const client = await connectGreeted(gateway.port, t);

@@ -1,19 +1,12 @@
 /** What is tolerated of a server depends on when it comes: no transcript can say that. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { test } from "node:test";
+import type { Accepting } from "../stage/accepting";
 import { connectGreeted, connectLoggedIn, STLS_OFFERED, welcome } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
-import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
+import { startBetween, type TestGateway } from "../stage/gateway";
 import { Peer } from "../stage/peer";
 import { until } from "../stage/waiting";
-
-async function stage(t: TestContext, wishes: Wishes = {}): Promise<[TestGateway, Accepting]> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  return [await startGateway(await accepting.open(), wishes, { t }), accepting];
-}
 
 /** A client that has given its credentials, and the connection to its server. */
 async function asking(gateway: TestGateway, accepting: Accepting): Promise<[client: Peer, server: Peer]> {
@@ -24,7 +17,7 @@ async function asking(gateway: TestGateway, accepting: Accepting): Promise<[clie
 }
 
 test("B18: lines behind the greeting are skipped in clear, five of them, and logged", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const [client, server] = await asking(gateway, accepting);
   await server.say("+OK ready", "Authorized use only", "", "+OK really", "-ERR", "five");
   assert.equal(await server.line(), "USER joe");
@@ -38,7 +31,7 @@ test("B18: lines behind the greeting are skipped in clear, five of them, and log
 });
 
 test("B18: a sixth line behind the greeting, or half a line, is out of turn", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   for (const lines of ["1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n", "half"]) {
     const [client, server] = await asking(gateway, accepting);
     await server.write(`+OK ready\r\n${lines}`);
@@ -48,7 +41,7 @@ test("B18: a sixth line behind the greeting, or half a line, is out of turn", as
 });
 
 test("B18: where STLS follows, a line behind the greeting ends the login", async (t) => {
-  const [gateway, accepting] = await stage(t, { serverTls: "starttls" });
+  const [gateway, accepting] = await startBetween(t, { serverTls: "starttls" });
   const [client, server] = await asking(gateway, accepting);
   await server.write(`+OK ready\r\n+OK again\r\n${STLS_OFFERED}`);
   assert.match(await client.line(), /^-ERR \[SYS\/TEMP\]/);
@@ -56,7 +49,7 @@ test("B18: where STLS follows, a line behind the greeting ends the login", async
 });
 
 test("B11: empty lines between the answers at login are skipped, whole or in part", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   for (const behind of ["\r\n", "\n\n", "\r", "\r\n\r"]) {
     const [client, server] = await asking(gateway, accepting);
     await server.write("+OK ready\r\n\r");
@@ -69,8 +62,19 @@ test("B11: empty lines between the answers at login are skipped, whole or in par
   }
 });
 
+test("a last answer without a line end is in the trace", async (t) => {
+  const [gateway, accepting] = await startBetween(t, { debug: true });
+  const [client, server] = await asking(gateway, accepting);
+  await server.say("+OK ready");
+  await server.answer("USER joe", "-ERR no such user");
+  server.end();
+  assert.equal(await client.line(), "-ERR no such user");
+  await gateway.logged("close");
+  assert.match(gateway.said(), / server< \S+ line="-ERR no such user"$/m);
+});
+
 test("B20: a PROXY header, version 2, in any segments: closed without an answer, nothing of it runs", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const header = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\xc0\0\0\x6e";
   for (const size of [1, 5, header.length]) {
     const client = await connectGreeted(gateway.port);
@@ -86,7 +90,7 @@ const ENDS = ["\n.\r\n", "\n.\n"];
 
 for (const end of ENDS) {
   test(`B10: a mail that ends in ${JSON.stringify(end)} has ended when the client sends its next command`, async (t) => {
-    const [gateway, accepting] = await stage(t);
+    const [gateway, accepting] = await startBetween(t);
     const [client, server] = await connectLoggedIn(gateway.port, accepting);
     await client.say("RETR 1");
     await server.line();
@@ -102,7 +106,7 @@ for (const end of ENDS) {
   });
 
   test(`B10: ${JSON.stringify(end)} in the middle of a mail does not end it, wherever chunks are cut`, async (t) => {
-    const [gateway, accepting] = await stage(t);
+    const [gateway, accepting] = await startBetween(t);
     const mail = `Subject: x\n\nbefore${end}behind it\r\n.\r\n`;
     for (let at = 1; at < mail.length; at++) {
       const [client, server] = await connectLoggedIn(gateway.port, accepting);
@@ -118,7 +122,7 @@ for (const end of ENDS) {
 }
 
 test("B10: a command that was sent before does not end a mail", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("RETR 1", "DELE 1");
   await server.line();
@@ -130,7 +134,7 @@ test("B10: a command that was sent before does not end a mail", async (t) => {
 });
 
 test("B10: octets that come behind an end that the client has declared are out of turn", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("RETR 1");
   await server.line();
@@ -144,7 +148,7 @@ test("B10: octets that come behind an end that the client has declared are out o
 });
 
 test("B10: a client that declares the end too early, with DELE and QUIT, loses no mail, with PIPELINING either", async (t) => {
-  const [gateway, accepting] = await stage(t, { capa: true });
+  const [gateway, accepting] = await startBetween(t, { capa: true });
   const [client, server] = await connectLoggedIn(gateway.port, accepting);
   await client.say("CAPA");
   await server.answer("CAPA", "+OK\r\nPIPELINING\r\n.\r\n");
@@ -161,7 +165,7 @@ test("B10: a client that declares the end too early, with DELE and QUIT, loses n
 });
 
 test("B1: a server that closes, hangs or answers one line at CAPA is never asked it", async (t) => {
-  const [gateway, accepting] = await stage(t);
+  const [gateway, accepting] = await startBetween(t);
   const client = await Peer.connect(gateway.port);
   await client.say("USER joe", "PASS p", "DELE 1", "DELE 2", "QUIT");
   const server = await accepting.next();

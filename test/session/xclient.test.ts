@@ -1,21 +1,13 @@
 /** XCLIENT towards a server: whom the gateway speaks for. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { offersXclient, xclient } from "../../src/protocol/xclient";
-import { Accepting } from "../stage/accepting";
 import { connectGreeted } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
-import { startGateway, type TestGateway, type Wishes } from "../stage/gateway";
-
-async function stage(t: TestContext, wishes: Wishes): Promise<[TestGateway, Accepting]> {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  return [await startGateway(await accepting.open(), wishes, { t }), accepting];
-}
+import { startBetween } from "../stage/gateway";
 
 test("I13: a server that offers XCLIENT gets it before the login, and another one does not", async (t) => {
-  const [gateway, accepting] = await stage(t, { xclient: true, utf8: true, debug: true });
+  const [gateway, accepting] = await startBetween(t, { xclient: true, utf8: true, debug: true });
   for (const offered of [true, false]) {
     const client = await connectGreeted(gateway.port, t);
     await client.ask("UTF8");
@@ -38,7 +30,7 @@ test("I13: a server that offers XCLIENT gets it before the login, and another on
 
 test("a server that refuses XCLIENT is no reason to fail, and without --xclient it gets none", async (t) => {
   for (const wanted of [true, false]) {
-    const [gateway, accepting] = await stage(t, { xclient: wanted });
+    const [gateway, accepting] = await startBetween(t, { xclient: wanted });
     const client = await connectGreeted(gateway.port, t);
     await client.say("USER joe", "PASS p");
     await client.line();

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import type { TestContext } from "node:test";
+import { atEnd } from "./ending";
 import { Gone, Peer } from "./peer";
 import { PATIENCE, whenLate } from "./waiting";
 
@@ -20,6 +21,8 @@ export class Accepting {
   readonly #wanted = new Map<(peer: Peer) => void, () => void>();
   readonly #all = new Set<Peer>();
   count = 0;
+  /** The port that it listens on, after `open`. */
+  port = 0;
 
   /**
    * @param tls its certificate; default: connections are in clear
@@ -43,7 +46,8 @@ export class Accepting {
   /** Listens. @param port default: a free one @returns the port */
   async open(port = 0): Promise<number> {
     await once(this.#server.listen(port, "127.0.0.1"), "listening");
-    return (this.#server.address() as AddressInfo).port;
+    this.port = (this.#server.address() as AddressInfo).port;
+    return this.port;
   }
 
   /** The next connection. @throws AssertionError if none comes in time */
@@ -75,6 +79,14 @@ export class Accepting {
     }
     this.#accepted.push(peer);
   }
+}
+
+/** Starts a server whose connections a test takes one by one; gone with its test. @param tls as for Accepting */
+export async function startAccepting(t: TestContext, tls?: Identity): Promise<Accepting> {
+  const accepting = new Accepting(tls);
+  atEnd(t, () => accepting.close());
+  await accepting.open();
+  return accepting;
 }
 
 /** What a server does with each connection. That the gateway has gone is no fault of the script. */

@@ -2,6 +2,7 @@
  * A gateway inside the test's process, on free ports of 127.0.0.1. What tests of whole gateways need of src/ is here.
  */
 
+import type { TestContext } from "node:test";
 import { readUserMap } from "../../src/access/mapfile";
 import type { UserMap } from "../../src/access/usermap";
 import { readOauthFile } from "../../src/config/oauthfile";
@@ -14,6 +15,7 @@ import { type Emit, EVENTS, given } from "../../src/log/events";
 import { line } from "../../src/log/line";
 import type { Counters } from "../../src/metrics/counters";
 import type { Resolve } from "../../src/upstream/lookup";
+import { type Accepting, startAccepting } from "./accepting";
 import { atEnd } from "./ending";
 import { CERT_FILE, KEY_FILE } from "./localhost";
 import { type Ending, Running } from "./running";
@@ -100,6 +102,15 @@ export function startGateway(server: number, wishes: Wishes = {}, options: Start
     limits: { ...BRISK, ...wishes.limits },
   });
   return startWith(settings, options);
+}
+
+/** Starts a gateway between clients and a server whose connections the test takes one by one. */
+export async function startBetween(
+  t: TestContext,
+  wishes: Wishes = {},
+): Promise<[gateway: TestGateway, accepting: Accepting]> {
+  const accepting = await startAccepting(t);
+  return [await startGateway(accepting.port, wishes, { t }), accepting];
 }
 
 /** Starts a gateway with exactly these settings. */

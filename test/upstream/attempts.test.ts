@@ -104,6 +104,17 @@ test("who is not wanted any more starts nothing, and stops what runs", async () 
   assert.deepEqual(stage.started, ["a", "b"]);
 });
 
+test("what an attempt reports that was stopped has no effect", async () => {
+  const stage = new Stage();
+  const raced = race(["a", "b", "c"], stage.start, 60_000, patient);
+  (await stage.begun("b")).won("B");
+  await raced;
+  stage.reports.get("a")?.answered();
+  stage.reports.get("a")?.failed(new Error("too late"));
+  await pause(300);
+  assert.deepEqual(stage.started, ["a", "b"]);
+});
+
 test("what is wrong with every attempt rejects the race, also when it shows at a later one", async () => {
   const fault = new Error("no TLS");
   const stage = new Stage();

@@ -93,6 +93,16 @@ test("B23: who hangs up leaves the queue, but a lookup that runs holds its place
   assert.ok(!stage.begun.includes("late"));
 });
 
+test("who gives a lookup up gets the reason, whatever it is", async () => {
+  const stage = new Stage();
+  const reason = new Error("not needed any more");
+  await assert.rejects(stage.fixed("early.example", "192.0.2.1", AbortSignal.abort(reason)), reason);
+  const later = new AbortController();
+  const wanted = stage.fixed("slow.example", "192.0.2.1", later.signal);
+  later.abort(reason);
+  await assert.rejects(wanted, reason);
+});
+
 test("a lookup is given up in time, and so is the wait for one", async () => {
   const stage = new Stage();
   const all = ["a", "b", "c"].map((host) => stage.chosen(host, "192.0.2.1", { timeout: 50 }));

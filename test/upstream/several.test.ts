@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Accepting, startAccepting } from "../stage/accepting";
 import { connectGreeted, welcome } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { startGateway, type TestGateway } from "../stage/gateway";
 import { freePort } from "../stage/ports";
 import { silence } from "../stage/silent";
@@ -14,9 +14,8 @@ const HERE = "127.0.0.1";
 
 /** A server that takes everybody. */
 async function server(t: TestContext): Promise<{ port: number; accepting: Accepting }> {
-  const accepting = new Accepting();
-  const port = await accepting.open();
-  atEnd(t, () => accepting.close());
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   return { port, accepting };
 }
 
@@ -81,6 +80,20 @@ test("a silent server is overtaken, and is tried last by the next session", asyn
   const [first, second] = list.map((place) => `${place.host}:${place.port}`) as [string, string];
   assert.deepEqual(gateway.memory.addresses.inOrder([first, second], 0), [second, first]);
   assert.equal((await login(t, gateway, accepting)).answer, "+OK in");
+});
+
+test("a server whose lookup still runs is left alone once another one has won, and no further one is tried", async (t) => {
+  const [two, three] = [await server(t), await server(t)];
+  const list = [
+    { host: "slow.example", port: 1110 },
+    { host: HERE, port: two.port },
+    { host: HERE, port: three.port },
+  ];
+  const gateway = await startGateway(0, { server: list }, { t, resolve: () => new Promise(() => {}) });
+  assert.equal((await login(t, gateway, two.accepting)).answer, "+OK in");
+  // For longer than a server may be silent before the next one is tried.
+  await pause(500);
+  assert.equal(three.accepting.count, 0);
 });
 
 test("nine servers, each of which is the gateway itself, are denied as one would be", async (t) => {

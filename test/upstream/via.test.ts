@@ -4,12 +4,11 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Accepting } from "../stage/accepting";
+import { startAccepting } from "../stage/accepting";
 import { alive, scratch } from "../stage/acp";
 import { authority, certified, lacking } from "../stage/certificates";
 import { startDemo } from "../stage/demo";
 import { connectGreeted, fetchMail, logIn, quit } from "../stage/dialogue";
-import { atEnd } from "../stage/ending";
 import { startGateway, type Wishes } from "../stage/gateway";
 import { until } from "../stage/waiting";
 
@@ -102,9 +101,8 @@ test("what goes wrong with a command is one answer and one reason", async (t) =>
 });
 
 test("a command that ends inside a mail leaves it without an end, and the next session works", async (t) => {
-  const accepting = new Accepting();
-  atEnd(t, () => accepting.close());
-  const port = await accepting.open();
+  const accepting = await startAccepting(t);
+  const { port } = accepting;
   const pids = join(scratch(t), "pids");
   const via = command(t, `echo $$ >> ${pids}`, CONNECT.replace('"$1"', "127.0.0.1").replace('"$2"', `${port}`));
   const gateway = await start(t, via);
@@ -168,9 +166,8 @@ test("a client that leaves while its command starts", async (t) => {
 for (const tls of ["tls", "starttls"] as const) {
   test(`TLS through a command, ${tls}: the name is that of the server`, { skip: lacking }, async (t) => {
     const { cert, key } = certified("mail.example.org");
-    const accepting = new Accepting(tls === "tls" ? { cert, key } : undefined);
-    atEnd(t, () => accepting.close());
-    const port = await accepting.open();
+    const accepting = await startAccepting(t, tls === "tls" ? { cert, key } : undefined);
+    const { port } = accepting;
     const via = command(t, CONNECT.replace('"$1"', "127.0.0.1").replace('"$2"', `${port}`));
     for (const [host, trusted] of [
       ["mail.example.org", true],
