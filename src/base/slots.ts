@@ -1,6 +1,7 @@
 /** A bound on how much goes on at once. */
 
-import type { Until } from "./until";
+import { timeLimit } from "./timelimit";
+import { Abort, type Until } from "./until";
 
 /** So many places; who finds none free waits. */
 export class Slots {
@@ -23,6 +24,24 @@ export class Slots {
     if (this.#free > 0) this.#free--;
     else await this.#turn(until);
     return () => this.#give();
+  }
+
+  /** As `take`. @param within how long to wait, in milliseconds @returns null: none was free in time */
+  async takeWithin(within: number, until: Until): Promise<(() => void) | null> {
+    const over = new Abort();
+    const gone = () => over.abort(until.reason);
+    const endLimit = timeLimit(within, () => over.abort(null));
+    until.addEventListener("abort", gone);
+    if (until.aborted) gone();
+    try {
+      return await this.take(over);
+    } catch (thrown) {
+      if (thrown === null) return null;
+      throw thrown;
+    } finally {
+      endLimit();
+      until.removeEventListener("abort", gone);
+    }
   }
 
   /** How many wait for a place. */

@@ -31,3 +31,22 @@ test("places are taken in order, handed over, and left by who gives up", async (
   const last = await slots.take(never);
   last();
 });
+
+test("a place within some time, or none", async () => {
+  const slots = new Slots(1);
+  const gone = new AbortController();
+  const give = await slots.takeWithin(0, gone.signal);
+  assert.equal(await slots.takeWithin(1, gone.signal), null);
+  const waiting = slots.takeWithin(60_000, gone.signal);
+  const left = slots.takeWithin(60_000, gone.signal);
+  assert.equal(slots.waiting, 2);
+  give?.();
+  (await waiting)?.();
+  (await left)?.();
+  await slots.take(gone.signal);
+  const aborted = slots.takeWithin(60_000, gone.signal);
+  gone.abort(new Error("gone"));
+  await assert.rejects(aborted, /gone/);
+  await assert.rejects(slots.takeWithin(60_000, gone.signal), /gone/);
+  assert.equal(slots.waiting, 0);
+});
