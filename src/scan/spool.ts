@@ -110,7 +110,8 @@ export class Spool implements Sink {
       if (at - this.#watched >= WATCH) {
         this.#watched = at;
         const { bavail, bsize } = await statfs(this.folder);
-        if (bavail * bsize < this.reserve) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+        // A mail has no more than what is left for the others, so that none that is large, or never ends, takes it all.
+        if (bavail * bsize < Math.max(this.reserve, at)) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
       }
       for (let done = 0; done < chunk.length; ) {
         const { bytesWritten } = await (this.#file as FileHandle).write(chunk, done, chunk.length - done, at + done);
