@@ -190,7 +190,7 @@ class SpooledScan implements Scan {
     if (quarantine === undefined) return;
     const { client, user, server, command } = this.mail;
     const info = { time: new Date().toISOString(), client, user, server, command, virus };
-    await keep(quarantine, this.#name, this.#content(), info);
+    await keep(quarantine, this.#name, this.spool.size, this.#content(), info);
   }
 
   async #notice(virus: string | null): Promise<string> {
