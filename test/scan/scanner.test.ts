@@ -51,7 +51,7 @@ test("V1: the wait for other scans counts as time of the scan, and ends with the
   for (const each of leave) each();
 });
 
-test("one client whose mails take long does not have all turns; those that are exempt are many", async (t) => {
+test("R9: one client whose mails take long does not have all turns; those that are exempt are many", async (t) => {
   const clamd = await FakeClamd.start(t);
   clamd.answer = () => null;
   const exempt = [{ address: "192.0.2.7", bits: 32 }];

@@ -129,7 +129,7 @@ test("a client that leaves while ssh logs in; the login ends with the gateway", 
   assert.deepEqual(readdirSync(ssh.tmp), []);
 });
 
-test("clients that select servers and leave start no crowd of ssh; who waits has his turn", async (t) => {
+test("R9: clients that select servers and leave start no crowd of ssh; who waits has his turn", async (t) => {
   const ssh = fake(t, 'case "$*" in *"-O forward"*) until [ -e "$(dirname "$0")/go" ]; do sleep 0.1; done;; esac');
   const gateway = await start(t, { server: null, select: true, servers: "*.example.org", debug: true });
   const forwards = () => ssh.calls().filter((call) => call.includes("-O forward"));
