@@ -3,6 +3,7 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { writeWhole } from "../process/wholefile";
+import { RESERVE, requireSpace } from "./space";
 
 /** Nobody else may read what a scanner has withheld. */
 const MODE = 0o600;
@@ -12,6 +13,7 @@ const MODE = 0o600;
  * can't read it. Both are on the disk when this resolves: the client may then delete the mail at the server.
  *
  * @param name for both files, unlike any other
+ * @param size of the mail, in octets: a client may fetch an infected mail any number of times, and each one is kept
  * @param content the mail, in chunks
  * @param info lines with values from strangers, one pair a line
  * @throws the system's error; then neither file is there
@@ -19,9 +21,11 @@ const MODE = 0o600;
 export async function keep(
   folder: string,
   name: string,
+  size: number,
   content: AsyncIterable<Buffer>,
   info: Readonly<Record<string, string>>,
 ): Promise<void> {
+  await requireSpace(folder, RESERVE + size);
   const lines = Object.entries(info).map(([key, text]) => `${key}: ${text.replace(/[\x00-\x1f\x7f]/g, "?")}\n`);
   const mail = join(folder, `${name}.eml`);
   await writeWhole(mail, content, MODE, true);

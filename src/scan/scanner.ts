@@ -6,6 +6,8 @@
  */
 
 import { hostname } from "node:os";
+import { network } from "../base/address";
+import { isWithin } from "../base/cidr";
 import { now } from "../base/clock";
 import { inWords, reasonOf } from "../base/faults";
 import { Slots } from "../base/slots";
@@ -29,9 +31,12 @@ const AT_ONCE = 8;
 /** So much of a mail is searched for its header, in octets. */
 const HEADER_BOUND = 64 * 1024;
 
+/** Scans at once of one client: clamd may take minutes for a mail that is made for that, and others wait meanwhile. */
+const OF_ONE = 6;
+
 /** Where scans wait for their turn, for all sessions. */
 export function scanSlots(): Slots {
-  return new Slots(AT_ONCE);
+  return new Slots(AT_ONCE, OF_ONE);
 }
 
 /** Counts scans. */
@@ -75,6 +80,8 @@ export class ClamdScanner implements Scanner {
       clamd: this.#clamd,
       emit: this.emit,
       counter: this.memory.counters ?? null,
+      // Behind a webmail server are many people.
+      who: ({ client, session }) => (isWithin(client, this.limits.exempt) ? session : network(client)),
     });
   }
 }
@@ -89,6 +96,8 @@ interface Means {
   readonly emit: Emit;
   /** null: nobody counts. */
   readonly counter: ScanCounter | null;
+  /** Whose turn it is that a mail waits for. */
+  who(mail: ScannedMail): string;
 }
 
 /** One mail in its spool. */
@@ -158,7 +167,7 @@ class SpooledScan implements Scan {
     const endLimit = timeLimit(limit, () => over.abort(new Error("no answer in time")));
     try {
       until.throwIfAborted();
-      const leave = await scans.take(over);
+      const leave = await scans.take(over, this.means.who(this.mail));
       return await clamd.scan(this.#content(), over).finally(leave);
     } finally {
       endLimit();
@@ -181,7 +190,7 @@ class SpooledScan implements Scan {
     if (quarantine === undefined) return;
     const { client, user, server, command } = this.mail;
     const info = { time: new Date().toISOString(), client, user, server, command, virus };
-    await keep(quarantine, this.#name, this.#content(), info);
+    await keep(quarantine, this.#name, this.spool.size, this.#content(), info);
   }
 
   async #notice(virus: string | null): Promise<string> {

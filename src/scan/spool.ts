@@ -4,13 +4,11 @@
  * server can go on.
  */
 
-import { type FileHandle, open, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Sink } from "../connection/connection";
-
-/** So much space stays free on the disk, in octets, for others. */
-const RESERVE = 16 * 1024 * 1024;
+import { RESERVE, requireSpace } from "./space";
 
 /** After so many octets the free space is looked at again. */
 const WATCH = 8 * 1024 * 1024;
@@ -109,8 +107,8 @@ export class Spool implements Sink {
       if (this.fault) return;
       if (at - this.#watched >= WATCH) {
         this.#watched = at;
-        const { bavail, bsize } = await statfs(this.folder);
-        if (bavail * bsize < this.reserve) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+        // A mail has no more than what is left for the others, so that none that is large, or never ends, takes it all.
+        await requireSpace(this.folder, Math.max(this.reserve, at));
       }
       for (let done = 0; done < chunk.length; ) {
         const { bytesWritten } = await (this.#file as FileHandle).write(chunk, done, chunk.length - done, at + done);

@@ -87,7 +87,7 @@ export class Ssh {
   }
 
   async #through(master: SshMaster, call: SshCall, until: Until): Promise<Connection> {
-    const path = await unlessAborted(master.socket(call.place), until);
+    const path = await unlessAborted(master.socket(call.place, call.timeout, until), until);
     const buffers = new ReadBuffers();
     const socket = connect({ path, allowHalfOpen: true, onread: buffers });
     const { port } = call.place;

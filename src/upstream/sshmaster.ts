@@ -12,7 +12,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inWords, reasonOf } from "../base/faults";
-import { Abort } from "../base/until";
+import { Slots } from "../base/slots";
+import { Abort, type Until } from "../base/until";
 import { runProgram, STDERR_LINE, STDERR_LINES } from "../process/children";
 import { Failure } from "../protocol/failure";
 import { replies } from "../protocol/replies";
@@ -23,6 +24,9 @@ const PERSIST = 300;
 
 /** How many servers are forwarded at the same time. Clients may select any of a list with wildcards. */
 const FORWARDS = 100;
+
+/** How many are asked for at the same time: each is a process, and goes on when the client that wanted it has left. */
+const ASKED = 8;
 
 /** How long a master may take to answer ssh on this machine, and to end, in milliseconds. */
 const ANSWER = 10_000;
@@ -65,6 +69,7 @@ export class SshMaster {
   readonly #login: Promise<void>;
   /** The name of each server's socket, and when ssh listens there; the server that was wanted last is at the end. */
   readonly #forwards = new Map<string, Forward>();
+  readonly #asked = new Slots(ASKED);
   readonly #unwanted = new Abort();
   #sockets = 0;
   #pid = 0;
@@ -109,10 +114,16 @@ export class SshMaster {
     await this.#login;
   }
 
-  /** The path of a socket that leads to a server. @throws Failure */
-  async socket({ host, port }: Place): Promise<string> {
+  /**
+   * The path of a socket that leads to a server.
+   *
+   * @param within how long to wait for other servers' sockets, in milliseconds
+   * @param until gives that wait up, with its reason
+   * @throws Failure; the reason of `until`
+   */
+  async socket({ host, port }: Place, within: number, until: Until): Promise<string> {
     const server = `[${host}]:${port}`;
-    const forward = this.#forwards.get(server) ?? this.#forward(server);
+    const forward = this.#forwards.get(server) ?? (await this.#inTurn(server, within, until));
     this.#forwards.delete(server);
     this.#forwards.set(server, forward);
     this.#bound();
@@ -190,6 +201,16 @@ export class SshMaster {
     await this.#control(["-O", "check"], ANSWER, (line) => {
       this.#pid = Number(/\(pid=(\d+)\)/.exec(line)?.[1] ?? 0);
     });
+  }
+
+  /** A server's forwarding, when it may be asked for: another session may have done so meanwhile. */
+  async #inTurn(server: string, within: number, until: Until): Promise<Forward> {
+    const give = await this.#asked.takeWithin(within, until);
+    if (!give) throw new Failure("server", "command", "ssh: too many servers at once", replies.serverUnreachable);
+    const forward = this.#forwards.get(server) ?? this.#forward(server);
+    this.#forwards.set(server, forward);
+    forward.listens.then(give, give);
+    return forward;
   }
 
   #forward(server: string): Forward {

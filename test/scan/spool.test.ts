@@ -62,6 +62,30 @@ test("G4: a disk that fills up gets the space back at once", async (t) => {
   await spool.close();
 });
 
+test("G4: a mail has no more of the disk than what is left for others", async (t) => {
+  const MIB = 1024 * 1024;
+  const folder = scratch(t);
+  const spools = [new Spool(folder), new Spool(folder), new Spool(folder)];
+  let taken = 0;
+  t.mock.method(promises, "statfs", async () => ({ bavail: (100 * MIB - taken) / 4096, bsize: 4096 }));
+  const [hostile, second, small] = spools as [Spool, Spool, Spool];
+  for (const spool of spools) await spool.open();
+  for (const spool of [hostile, second]) {
+    while (!spool.fault) {
+      spool.send(Buffer.alloc(8 * MIB, "x"));
+      await spool.emptied();
+      taken += 8 * MIB;
+    }
+    // As if it were given back later than it is.
+    taken -= 8 * MIB;
+  }
+  assert.deepEqual([hostile.size, second.size], [64 * MIB, 32 * MIB]);
+  small.send("x".repeat(1000));
+  await small.emptied();
+  assert.equal(small.fault, null);
+  for (const spool of spools) await spool.close();
+});
+
 test("G4: a disk without space, or without the folder, keeps nothing and takes all", async (t) => {
   const folder = scratch(t);
   for (const spool of [new Spool(folder, Number.MAX_SAFE_INTEGER), new Spool(join(folder, "none"))]) {

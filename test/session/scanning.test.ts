@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import promises from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startAccepting } from "../stage/accepting";
@@ -139,6 +140,21 @@ test("V6: a quarantine that can't be written is told, and the client gets the no
   const [client, server] = await session(scene, t);
   assert.match(await retrieve(client, server, INFECTED), /Virus Eicar/);
   assert.equal((await scene.gateway.logged("quarantine")).fields.code, "quarantine");
+});
+
+test("G4: infected mails in the quarantine leave space for others, however often they are fetched", async (t) => {
+  const quarantine = join(scratch(t), "quarantine");
+  mkdirSync(quarantine);
+  const scene = await stage(t, { quarantine });
+  const [client, server] = await session(scene, t);
+  const { statfs } = promises;
+  const RESERVE = 16 * 1024 * 1024;
+  t.mock.method(promises, "statfs", async (folder: string) =>
+    folder === quarantine ? { bavail: RESERVE / 4096, bsize: 4096 } : statfs(folder),
+  );
+  assert.match(await retrieve(client, server, INFECTED), /Virus Eicar/);
+  assert.match(`${(await scene.gateway.logged("quarantine")).fields.reason}`, /the disk is full/);
+  assert.deepEqual(readdirSync(quarantine), []);
 });
 
 test("G4: without a place for the spool a mail is refused, and the session goes on", async (t) => {

@@ -129,6 +129,34 @@ test("a client that leaves while ssh logs in; the login ends with the gateway", 
   assert.deepEqual(readdirSync(ssh.tmp), []);
 });
 
+test("R9: clients that select servers and leave start no crowd of ssh; who waits has his turn", async (t) => {
+  const ssh = fake(t, 'case "$*" in *"-O forward"*) until [ -e "$(dirname "$0")/go" ]; do sleep 0.1; done;; esac');
+  const gateway = await start(t, { server: null, select: true, servers: "*.example.org", debug: true });
+  const forwards = () => ssh.calls().filter((call) => call.includes("-O forward"));
+  const passwords = (count: number) =>
+    until(() => gateway.said().split("PASS ***").length > count, `not ${count} passwords have come`);
+  for (let round = 1; round <= 2; round++) {
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, (_, at) => named(t, gateway, `joe${round}.${at}@mail${round}-${at}.example.org`)),
+    );
+    for (const client of clients) await client.say("PASS p");
+    await passwords(12 * round);
+    await until(() => forwards().length >= 8, `${ssh.calls()}`);
+    for (const client of clients) client.reset();
+    await gateway.logged("close", 12 * round);
+  }
+  const client = await named(t, gateway, "ann@last.example.org");
+  await client.say("PASS p");
+  await passwords(25);
+  assert.equal(forwards().length, 8, `${forwards()}`);
+  writeFileSync(join(ssh.folder, "go"), "");
+  await until(() => forwards().some((call) => call.includes("[last.example.org]")), `${forwards()}`);
+  client.reset();
+  await gateway.logged("close", 25);
+  await gateway.close();
+  for (const call of ssh.calls()) await until(() => !alive(Number.parseInt(call, 10)), call);
+});
+
 test("a TMPDIR without room for a socket is a fault of the start", async (t) => {
   const { folder } = fake(t, "exit 0");
   for (const [tmp, said] of [
