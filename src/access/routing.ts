@@ -1,7 +1,7 @@
 /**
  * Which server a login goes to: the server that the client selects, that of the user map, or the default server (the
- * manual's sections "Server Selection" and "User Map"). The addresses of a selected name are checked after the lookup (upstream/dial.ts), and only checked
- * addresses are dialled.
+ * manual's sections "Server Selection" and "User Map"). The addresses of a selected name are checked after the lookup
+ * (upstream/dial.ts), and only checked addresses are dialled.
  */
 
 import {

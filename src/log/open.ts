@@ -2,7 +2,8 @@
  * Where log lines go (the manual's section "Logging"), decided once from the settings and the process's environment, in
  * this order: with -d, to stderr; with --syslog, to its address; if stderr is the journal, to stderr; if /dev/log
  * exists, to its daemon, through logger; in the foreground, to stderr; for a mail program's plugin warnings and faults
- * alone go to stderr; else all goes to syslog on this host by UDP. Under a superserver stderr is the client's connection and is never written, not even with -d.
+ * alone go to stderr; else all goes to syslog on this host by UDP. Under a superserver stderr is the client's connection
+ * and is never written, not even with -d.
  */
 
 import { fstatSync, statSync } from "node:fs";
@@ -71,7 +72,7 @@ export function openLog(settings: LogSettings, start: Start, found?: Partial<Sur
  * The destination of log lines. Call this before root is dropped, since only root may be permitted to open stderr anew.
  * The first line opens the destination: write it after root is dropped, so that logger does not run as root.
  */
-export function openDestination(settings: LogSettings, start: Start, found: Partial<Surroundings> = {}): Destination {
+export function openDestination(settings: LogSettings, start: Start, found?: Partial<Surroundings>): Destination {
   const make = choose(settings, start, surroundings(found)).prepare();
   let made: Destination | null = null;
   let closed = false;
@@ -88,7 +89,7 @@ export function openDestination(settings: LogSettings, start: Start, found: Part
   };
 }
 
-function surroundings(found: Partial<Surroundings> = {}): Surroundings {
+function surroundings(found?: Partial<Surroundings>): Surroundings {
   return { stderr: 2, environment: process.env, socket: "/dev/log", logger: "logger", ...found };
 }
 

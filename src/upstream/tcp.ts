@@ -140,9 +140,9 @@ function attemptTlsBehind(header: Buffer, address: string, to: TcpTarget, report
   const source = sourceFor(address, to);
   const options = { host: address, port, allowHalfOpen: true, noDelay: true, ...(source && { localAddress: source }) };
   const socket = connect(options);
-  let won = false;
+  let over = false;
   const failed = (fault: Error) => {
-    if (!won) reports.failed(fault);
+    if (!over) reports.failed(fault);
   };
   const closed = () => failed(new Error("the connection was closed"));
   socket.on("error", failed).once("close", closed);
@@ -155,12 +155,12 @@ function attemptTlsBehind(header: Buffer, address: string, to: TcpTarget, report
     secure.once("secureConnect", () => {
       // As above.
       if (secure.destroyed) return;
-      won = true;
+      over = true;
       reports.won(new Connection(secure, "server", { address, port }, localEnd(socket)));
     });
   });
   return () => {
-    won = true;
+    over = true;
     socket.destroy();
   };
 }
