@@ -87,7 +87,7 @@ export class Ssh {
   }
 
   async #through(master: SshMaster, call: SshCall, until: Until): Promise<Connection> {
-    const path = await unlessAborted(master.socket(call.place, call.timeout, until), until);
+    const path = await this.#socket(master, call, until);
     const buffers = new ReadBuffers();
     const socket = connect({ path, allowHalfOpen: true, onread: buffers });
     const { port } = call.place;
@@ -121,6 +121,16 @@ export class Ssh {
       throw until.aborted ? thrown : this.#reason(Failure.of(thrown));
     } finally {
       clearTimeout(silence);
+    }
+  }
+
+  /** As `SshMaster.socket`; a master that fails here is asked whether it hangs. */
+  async #socket(master: SshMaster, call: SshCall, until: Until): Promise<string> {
+    try {
+      return await unlessAborted(master.socket(call.place, call.timeout, until), until);
+    } catch (thrown) {
+      if (!until.aborted && !(await master.answers())) this.#lost(master, "no answer", call);
+      throw thrown;
     }
   }
 

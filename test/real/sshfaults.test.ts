@@ -145,6 +145,18 @@ test("a login that hangs before more connections than the system takes is given 
   await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
 });
 
+test("a login that hangs is given up, too, where each client wants another server", { skip }, async (t) => {
+  const { sshd, port } = await oneMail(t);
+  const argv = ["--ssh", HOST, "-e", "-s", `127.0.0.1:${port},localhost:${port}`];
+  const gateway = await startSshGateway(t, sshd, argv, { faults: /err via / });
+  assert.match(await session(gateway, t, `${user}@127.0.0.1:${port}`), /^\+OK/);
+  const [hanging = 0] = masters(sshd);
+  process.kill(hanging, "SIGSTOP");
+  assert.match(await session(gateway, t, `${user}@localhost:${port}`), /^\+OK/);
+  assert.equal((await gateway.logged("via")).fields.status, "no answer");
+  await until(() => !masters(sshd).includes(hanging), "the login that hangs is still there");
+});
+
 test("a login that can't be asked whether it is there goes on", { skip }, async (t) => {
   const { sshd, accepting, port } = await scripted(t);
   const programs = join(sshd.home, "programs");
