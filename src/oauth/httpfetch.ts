@@ -33,7 +33,7 @@ export async function httpFetch(url: string, options: CustomFetchOptions): Promi
       ? httpsRequest(to, { ...common, secureContext: systemContext() } as Parameters<typeof httpsRequest>[1])
       : httpRequest(to, common);
   // As in timeLimit: an answer that came while this process stood still may have the only refresh token that counts.
-  const giveUp = () => void setImmediate(() => request.destroy(signal?.reason));
+  const giveUp = () => void setImmediate(() => request.destroy());
   signal?.addEventListener("abort", giveUp);
   const asked = new Promise<Response>((resolve, reject) => {
     const failed = (fault: Error) => reject(signal?.aborted ? signal.reason : withPlace(to, fault));

@@ -25,7 +25,7 @@ export const RENEWAL_RESULTS = ["success", "unstored", "expired", "refused", "un
 type RenewalResult = (typeof RENEWAL_RESULTS)[number];
 
 /** The renewals of one provider. */
-interface Line {
+interface RenewalLine {
   readonly slots: Slots;
   /**
    * Ends when a renewal finds that the provider can't be asked: those that wait for their turn would find so, too, each
@@ -36,7 +36,7 @@ interface Line {
 
 /** The renewals that run. */
 export class Renewals {
-  readonly #lines = new Map<string, Line>();
+  readonly #lines = new Map<string, RenewalLine>();
 
   /** @param renewed is told what has come of each */
   constructor(
