@@ -55,29 +55,34 @@ export class Renewals {
     const { name } = request.provider;
     const line = this.#lines.get(name) ?? { slots: new Slots(AT_ONCE), outage: new Abort() };
     this.#lines.set(name, line);
-    const { outage } = line;
     const late = new Abort();
     const endLimit = timeLimit(PATIENCE, () => late.abort(new Error("no answer in time")));
+    try {
+      const give = await this.#turn(line, late);
+      try {
+        while (this.starts.wait > 0) await pause(this.starts.wait, late);
+        const answer = await this.#run(request, late);
+        if (answer.kind === "none" && answer.fault === "unavailable") endWaits(line, answer.why);
+        return answer;
+      } finally {
+        give();
+      }
+    } catch (thrown) {
+      return { kind: "none", fault: "unavailable", why: reasonOf(thrown as Error) };
+    } finally {
+      endLimit();
+    }
+  }
+
+  /** Waits for a place of the line. @throws the reason of `late`; why the provider can't be asked */
+  async #turn({ slots, outage }: RenewalLine, late: Abort): Promise<() => void> {
     const failed = () => late.abort(outage.reason);
     outage.addEventListener("abort", failed);
-    let give = () => {};
-    let answer: RenewalAnswer;
     try {
-      give = await line.slots.take(late);
+      return await slots.take(late);
+    } finally {
       outage.removeEventListener("abort", failed);
-      while (this.starts.wait > 0) await pause(this.starts.wait, late);
-      answer = await this.#run(request, late);
-    } catch (thrown) {
-      outage.removeEventListener("abort", failed);
-      answer = { kind: "none", fault: "unavailable", why: reasonOf(thrown as Error) };
     }
-    endLimit();
-    if (answer.kind === "none" && answer.fault === "unavailable" && line.outage === outage) {
-      line.outage = new Abort();
-      outage.abort(new Error(answer.why));
-    }
-    give();
-    return answer;
   }
 
   /** The process goes on when `late` ends: the new token must be stored. */
@@ -119,6 +124,13 @@ export class Renewals {
       });
     });
   }
+}
+
+/** Who waits for a turn is answered, and the provider is asked again by the next one. */
+function endWaits(line: RenewalLine, why: string): void {
+  const { outage } = line;
+  line.outage = new Abort();
+  outage.abort(new Error(why));
 }
 
 function wordOf(answer: RenewalAnswer): RenewalResult {
